@@ -1,0 +1,1 @@
+//! Records over Kafka: consumers, the producer, the embedded cluster

@@ -1,0 +1,435 @@
+//! The audit: was anything lost, was anything doubled?
+//!
+//! One implementation for every host. It is fed [`Observation`]s, as things happen or from topics read afterwards, and
+//! knows of a system only what its [`Flow`] says: which marks a record leaves on an order, and which marks end one. It
+//! streams: an open order costs a few hundred bytes, a closed one about fifty ([`Audit::MAX_ORDERS`] bounds them).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use events::{EventId, OrderId, Topic};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use crate::Origin;
+use orders::{Closed, Seen};
+
+mod orders; // what is remembered of open and closed orders
+
+/// What a system tells the audit.
+pub trait Flow: Send + Sync {
+    /// The order that a record is about, also where its value cannot be decoded; `None` where nothing tells.
+    fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey>;
+
+    /// The mark that a written record leaves on its order; `None` where it cannot be decoded.
+    fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark>;
+
+    /// The mark that a group which writes nothing leaves when it has handled a record of `topic`; `None` for groups whose
+    /// writing proves it.
+    fn handled(&self, group: &str, topic: Topic) -> Option<Mark>;
+
+    /// How far an order with these marks is.
+    fn stage(&self, marks: Marks) -> Stage;
+
+    /// A mark in words, for a person who looks for a lost order.
+    fn describe(&self, mark: Mark) -> &'static str;
+}
+
+/// How far an order is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A record that it must have is missing.
+    Open,
+    /// It has its one end and everything it must have.
+    Ended,
+    /// It has two ends that exclude each other.
+    Contradictory,
+}
+
+/// An order in the audit's memory: the 64-bit xxh3 of its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderKey(u64);
+
+impl OrderKey {
+    /// The key of an order id's bytes.
+    pub fn of(order_id: &[u8]) -> Self {
+        Self(xxh3_64(order_id))
+    }
+}
+
+/// Something that was seen of an order: a bit of [`Marks`], 0 to 31.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u8);
+
+impl Mark {
+    /// The mark of this number.
+    ///
+    /// # Panics
+    /// Above 31; marks are constants, so that is a compile-time error.
+    pub const fn new(bit: u8) -> Self {
+        assert!(bit < 32, "a mark is a number from 0 to 31");
+        Self(bit)
+    }
+}
+
+/// All that was seen of an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Marks(u32);
+
+impl Marks {
+    /// Nothing yet.
+    pub const NONE: Self = Self(0);
+
+    /// These marks and one more.
+    #[must_use]
+    pub const fn with(self, mark: Mark) -> Self {
+        Self(self.0 | 1 << mark.0)
+    }
+
+    /// Whether this was seen.
+    pub const fn has(self, mark: Mark) -> bool {
+        self.0 & 1 << mark.0 != 0
+    }
+
+    /// Whether all of these were seen.
+    pub fn has_all(self, marks: &[Mark]) -> bool {
+        marks.iter().all(|&mark| self.has(mark))
+    }
+
+    /// The marks, one by one.
+    pub fn iter(self) -> impl Iterator<Item = Mark> {
+        (0..32).map(Mark).filter(move |&mark| self.has(mark))
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Observation {
+    /// An order was taken in: from now on it must come to its end.
+    Accepted {
+        /// The order.
+        order_id: OrderId,
+        /// When, in microseconds of the host's clock: what its latency is counted from.
+        at_us: u64,
+    },
+    /// A record stands in a topic.
+    Written(Written),
+    /// A group that writes nothing has handled a record.
+    Handled {
+        /// The order.
+        order: OrderKey,
+        /// What [`Flow::handled`] says of it.
+        mark: Mark,
+    },
+    /// A group gave a record up: there must be a dead letter of it.
+    Rejected {
+        /// Which record, and whose.
+        origin: Origin,
+    },
+    /// A dead letter stands in its topic.
+    DeadLettered {
+        /// Which record it is of.
+        origin: Origin,
+        /// The order, where the record tells; nothing further is expected of it.
+        order: Option<OrderKey>,
+    },
+}
+
+/// A record that stands in a topic, reduced to what the audit needs of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    order: OrderKey,
+    mark: Mark,
+    event_id: EventId,
+    content: u128,
+}
+
+impl Written {
+    /// Reduces a record; `None` where its flow cannot decode it.
+    pub fn of(flow: &dyn Flow, topic: Topic, key: &[u8], value: &[u8], event_id: EventId) -> Option<Self> {
+        let (order, mark) = (flow.order_of(topic, Some(key))?, flow.written(topic, value)?);
+        let mut bytes = Vec::with_capacity(topic.as_str().len() + key.len() + value.len() + 2);
+        for part in [topic.as_str().as_bytes(), key] {
+            bytes.extend_from_slice(part);
+            bytes.push(0x1F);
+        }
+        bytes.extend_from_slice(value);
+        Some(Self { order, mark, event_id, content: xxh3_128(&bytes) })
+    }
+}
+
+/// Feed it; then ask for its verdict.
+pub struct Audit<F> {
+    flow: F,
+    max_orders: usize,
+    open: orders::Map<Order>,
+    closed: Closed,
+    /// What became of orders, by the marks they ended with.
+    tally: BTreeMap<Marks, u64>,
+    rejected: BTreeSet<Origin>,
+    dead_letters: BTreeSet<Origin>,
+    digest: u128,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    accepted: u64,
+    ended: u64,
+    dead_lettered: u64,
+    doubled: u64,
+    redelivered: u64,
+    unexpected: u64,
+}
+
+struct Order {
+    id: OrderId,
+    accepted_us: u64,
+    marks: Marks,
+    is_dead: bool,
+    seen: Vec<Seen>,
+}
+
+/// An order's case is closed: it ended, or one of its records went to a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderClosed {
+    /// When it was accepted, in microseconds of the host's clock.
+    pub accepted_us: u64,
+}
+
+/// The audit cannot go on.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// More orders than its memory is meant for.
+    #[error("the audit remembers {0} orders at most, about 60 bytes each: split the run, or raise the limit")]
+    TooManyOrders(usize),
+}
+
+impl<F: Flow> Audit<F> {
+    /// How many orders are remembered unless a host says otherwise: about 1.2 GiB.
+    pub const MAX_ORDERS: usize = 20_000_000;
+
+    /// An audit that has seen nothing.
+    pub fn new(flow: F, max_orders: usize) -> Self {
+        Self {
+            flow,
+            max_orders,
+            open: orders::Map::default(),
+            closed: Closed::default(),
+            tally: BTreeMap::new(),
+            rejected: BTreeSet::new(),
+            dead_letters: BTreeSet::new(),
+            digest: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes in what happened; answers with the order that this closed, if it did.
+    ///
+    /// # Errors
+    /// Where its memory would grow beyond its limit.
+    pub fn observe(&mut self, observation: Observation) -> Result<Option<OrderClosed>, Error> {
+        match observation {
+            Observation::Accepted { order_id, at_us } => return self.accept(order_id, at_us).map(|()| None),
+            Observation::Written(written) => return Ok(self.write(written)),
+            Observation::Handled { order, mark } => return Ok(self.mark(order, mark)),
+            Observation::Rejected { origin } => {
+                self.rejected.insert(origin);
+            }
+            Observation::DeadLettered { origin, order } => {
+                let is_new = self.dead_letters.insert(origin);
+                if let Some(order) = order.filter(|_| is_new) {
+                    return Ok(self.give_up(order));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn accept(&mut self, order_id: OrderId, at_us: u64) -> Result<(), Error> {
+        let key = OrderKey::of(order_id.as_str().as_bytes());
+        if self.open.len() + self.closed.len() >= self.max_orders {
+            return Err(Error::TooManyOrders(self.max_orders));
+        }
+        if self.open.contains_key(&key) || self.closed.contains(key) {
+            self.counts.doubled += 1; // the same order taken in twice
+            return Ok(());
+        }
+        self.counts.accepted += 1;
+        let seen = Vec::with_capacity(4);
+        let order = Order { id: order_id, accepted_us: at_us, marks: Marks::NONE, is_dead: false, seen };
+        self.open.insert(key, order);
+        Ok(())
+    }
+
+    fn write(&mut self, written: Written) -> Option<OrderClosed> {
+        let seen = Seen::of(written.event_id, written.content);
+        let of_order = match self.open.get_mut(&written.order) {
+            Some(order) => &order.seen,
+            None if self.closed.contains(written.order) => self.closed.seen(written.order),
+            None => {
+                self.counts.unexpected += 1;
+                return None;
+            }
+        };
+        match seen.among(of_order) {
+            orders::Sighting::Again => self.counts.redelivered += 1,
+            orders::Sighting::OtherBytes => self.counts.doubled += 1,
+            orders::Sighting::First => {
+                self.digest = self.digest.wrapping_add(written.content);
+                let Some(order) = self.open.get_mut(&written.order) else {
+                    // A record that no ended order has: a second end, or one from nowhere.
+                    self.counts.doubled += 1;
+                    return None;
+                };
+                order.seen.push(seen);
+                return self.mark(written.order, written.mark);
+            }
+        }
+        None
+    }
+
+    fn mark(&mut self, key: OrderKey, mark: Mark) -> Option<OrderClosed> {
+        let Some(order) = self.open.get_mut(&key) else {
+            self.counts.unexpected += u64::from(!self.closed.contains(key));
+            return None;
+        };
+        if order.marks.has(mark) {
+            return None;
+        }
+        order.marks = order.marks.with(mark);
+        match self.flow.stage(order.marks) {
+            Stage::Open => None,
+            Stage::Contradictory => {
+                self.counts.doubled += 1;
+                None
+            }
+            // A dead order stays open, so that what still comes of it is seen; its case was closed before.
+            Stage::Ended if order.is_dead => None,
+            Stage::Ended => {
+                let order = self.open.remove(&key)?;
+                self.counts.ended += 1;
+                *self.tally.entry(order.marks).or_default() += 1;
+                self.closed.insert(key, &order.seen);
+                Some(OrderClosed { accepted_us: order.accepted_us })
+            }
+        }
+    }
+
+    fn give_up(&mut self, key: OrderKey) -> Option<OrderClosed> {
+        let order = self.open.get_mut(&key).filter(|order| !order.is_dead)?;
+        order.is_dead = true;
+        self.counts.dead_lettered += 1;
+        Some(OrderClosed { accepted_us: order.accepted_us })
+    }
+
+    /// How many orders were accepted and are neither ended nor given up.
+    pub fn in_flight(&self) -> u64 {
+        self.counts.accepted - self.counts.ended - self.counts.dead_lettered
+    }
+
+    /// What became of the orders: how many have which marks. Those without an end are counted with the marks they have.
+    pub fn tally(&self) -> BTreeMap<Marks, u64> {
+        let mut tally = self.tally.clone();
+        for order in self.open.values() {
+            *tally.entry(order.marks).or_default() += 1;
+        }
+        tally
+    }
+
+    /// The verdict on all that was observed.
+    pub fn verdict(&self, state: Drained) -> Verdict {
+        let without_end = self.in_flight();
+        // A record that was given up and has no dead letter is lost, whatever else its order has.
+        let without_dead_letter = self.rejected.difference(&self.dead_letters).count() as u64;
+        let (lost, unfinished) = match state {
+            Drained::Yes => (without_end + without_dead_letter, 0),
+            Drained::No => (0, without_end + without_dead_letter),
+        };
+        Verdict {
+            accepted: self.counts.accepted,
+            ended: self.counts.ended,
+            lost,
+            doubled: self.counts.doubled,
+            redelivered: self.counts.redelivered,
+            dead_lettered: self.counts.dead_lettered,
+            unfinished,
+            unexpected: self.counts.unexpected,
+            digest: self.digest,
+            examples: self.examples(),
+        }
+    }
+
+    fn examples(&self) -> Vec<String> {
+        const SHOWN: usize = 5;
+        // The map's order is unspecified: sorted, a verdict is the same in every run.
+        let mut open: Vec<&Order> = self.open.values().filter(|order| !order.is_dead).collect();
+        open.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let orders = open.into_iter().map(|order| {
+            let seen: Vec<&str> = order.marks.iter().map(|mark| self.flow.describe(mark)).collect();
+            format!("order {}: seen {}", order.id, if seen.is_empty() { "nothing".into() } else { seen.join(", ") })
+        });
+        let rejected = self.rejected.difference(&self.dead_letters).map(|origin| {
+            format!("{}-{}@{}: given up by {} without a dead letter", origin.topic, origin.partition, origin.offset, origin.group)
+        });
+        orders.chain(rejected).take(SHOWN).collect()
+    }
+}
+
+/// Whether everything had the time to come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// What has no end now will never have one.
+    Yes,
+    /// What has no end now may still get one.
+    No,
+}
+
+/// What the audit found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Orders taken in.
+    pub accepted: u64,
+    /// Orders that came to their end with every record they must have.
+    pub ended: u64,
+    /// After everything drained: orders without their end, and given-up records without a dead letter.
+    pub lost: u64,
+    /// An event id again with other bytes, two ends of one order, or an order taken in twice.
+    pub doubled: u64,
+    /// An event id again with equal bytes: the price of at-least-once, no fault.
+    pub redelivered: u64,
+    /// Orders of which a record went to a dead letter; nothing further is expected of them.
+    pub dead_lettered: u64,
+    /// Before everything drained: what would otherwise be lost.
+    pub unfinished: u64,
+    /// Records of orders that nobody took in.
+    pub unexpected: u64,
+    /// The wrapping sum of the 128-bit xxh3 of (topic, key, value) over distinct event ids: equal orders, equal digest.
+    pub digest: u128,
+    /// A few of the orders that are lost or unfinished, each with what was seen of it.
+    pub examples: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether every accepted order came to exactly one end.
+    pub fn passed(&self) -> bool {
+        self.lost == 0 && self.doubled == 0 && self.unfinished == 0 && self.unexpected == 0
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.passed() { "passed" } else { "FAILED" };
+        write!(
+            f,
+            "audit {word}: {} accepted, {} ended, {} dead-lettered; {} lost, {} doubled, {} unfinished, {} unexpected; {} redelivered",
+            self.accepted, self.ended, self.dead_lettered, self.lost, self.doubled, self.unfinished, self.unexpected, self.redelivered
+        )?;
+        for example in &self.examples {
+            write!(f, "\n  {example}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,25 @@
+//! The seam between deciding and doing.
+//!
+//! A [`Handler`] decides: one record in, records or a [`Failure`] out. A host does: it brings records to a [`Worker`], the
+//! at-least-once loop, carries out the [`Effect`]s it answers with, and tells it what became of them. Batches, offsets,
+//! retries and dead letters happen here, once, for every system and every host. The [`audit`] proves the result.
+
+pub mod audit; // was anything lost, was anything doubled?
+
+mod chance; // outcomes as a pure function of who decides about what
+mod clock; // time, passed in
+mod dead_letter; // what is left of a record that can never be handled
+mod handler; // one record in, records out; lifted into a batch step
+mod record; // what arrives, what leaves
+mod retry; // how long to wait before the next attempt
+mod subscription; // a consumer group of a service on a topic
+mod worker; // the at-least-once loop
+
+pub use chance::{Draw, Rate};
+pub use clock::Clock;
+pub use dead_letter::{DeadLetter, Origin};
+pub use handler::{BatchStep, Context, Failure, Handler, Lifted, Outcome};
+pub use record::{EVENT_ID, Header, Headers, NoHeaders, Outgoing, RUN, Record};
+pub use retry::RetryPolicy;
+pub use subscription::Subscription;
+pub use worker::{Answer, BatchId, Effect, Worker};

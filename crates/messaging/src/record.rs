@@ -1,0 +1,164 @@
+use std::fmt;
+
+use events::{Event, EventId, Topic};
+
+use crate::Failure;
+
+/// The header with the event's id, by which a redelivery is recognised.
+pub const EVENT_ID: &str = "event_id";
+/// The header with the run's id: set where the order entered, copied by every host.
+pub const RUN: &str = "run";
+
+/// A record as it arrived: borrowed from the host that fetched it.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    /// Where it stands.
+    pub topic: Topic,
+    /// The partition within the topic.
+    pub partition: i32,
+    /// The position within the partition.
+    pub offset: i64,
+    /// What decides the partition; `None` where the writer gave none.
+    pub key: Option<&'a [u8]>,
+    /// The bytes; `None` for a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Its headers, read only when asked for.
+    pub headers: &'a dyn Headers,
+    /// How often it was delivered, this time included, where the host knows.
+    pub deliveries: Option<u32>,
+}
+
+impl Record<'_> {
+    /// Reads the event that this record must hold.
+    ///
+    /// # Errors
+    /// [`Failure::Reject`] where the value is no such event, or the key is not the event's: no further attempt would
+    /// change that.
+    pub fn decode<E: Event>(&self) -> Result<E, Failure> {
+        let value = self.value.ok_or_else(|| Failure::Reject("value: found nothing, allowed a JSON object".into()))?;
+        let event = E::decode(value).map_err(|error| Failure::Reject(error.to_string()))?;
+        if self.key != Some(event.key()) {
+            let found = self.key.map_or("nothing".into(), |key| format!("{:?}", String::from_utf8_lossy(key)));
+            let allowed = String::from_utf8_lossy(event.key());
+            return Err(Failure::Reject(format!("key: found {found}, allowed {allowed:?}")));
+        }
+        Ok(event)
+    }
+}
+
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}@{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// One header: a name and bytes, which may be absent.
+pub type Header = (String, Option<Vec<u8>>);
+
+/// A record's headers, in their order; names may repeat.
+pub trait Headers {
+    /// Shows each header to `each`.
+    fn visit<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<&'a [u8]>));
+
+    /// The value of the last header of that name, as Kafka's own clients read it.
+    fn last<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
+        let mut found = None;
+        self.visit(&mut |header, value| {
+            if header == name {
+                found = value;
+            }
+        });
+        found
+    }
+
+    /// A copy that outlives the record.
+    fn to_list(&self) -> Vec<Header> {
+        let mut list = Vec::new();
+        self.visit(&mut |name, value| list.push((name.to_owned(), value.map(<[u8]>::to_vec))));
+        list
+    }
+}
+
+impl Headers for Vec<Header> {
+    fn visit<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<&'a [u8]>)) {
+        for (name, value) in self {
+            each(name, value.as_deref());
+        }
+    }
+}
+
+/// A record without headers.
+pub struct NoHeaders;
+
+impl Headers for NoHeaders {
+    fn visit<'a>(&'a self, _: &mut dyn FnMut(&'a str, Option<&'a [u8]>)) {}
+}
+
+/// A record to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where it goes.
+    pub topic: Topic,
+    /// What decides its partition.
+    pub key: Vec<u8>,
+    /// Its bytes.
+    pub value: Vec<u8>,
+    /// Its identity, for the header [`EVENT_ID`].
+    pub event_id: EventId,
+}
+
+impl Outgoing {
+    /// The record that publishes an event.
+    pub fn of<E: Event>(event: &E) -> Self {
+        Self { topic: E::TOPIC, key: event.key().to_vec(), value: event.encode(), event_id: event.event_id() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::shop::{InventoryResult, StockStatus};
+    use events::{OrderId, Timestamp};
+
+    use super::*;
+
+    fn inventory_result() -> InventoryResult {
+        let order_id = OrderId::parse("7f3a").unwrap();
+        InventoryResult { order_id, timestamp: Timestamp::BASE, status: StockStatus::Short }
+    }
+
+    fn record<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Record<'a> {
+        let topic = InventoryResult::TOPIC;
+        Record { topic, partition: 0, offset: 0, key, value, headers: &NoHeaders, deliveries: None }
+    }
+
+    #[test]
+    fn a_record_gives_the_event_that_was_written() {
+        let written = Outgoing::of(&inventory_result());
+        let read = record(Some(&written.key), Some(&written.value)).decode::<InventoryResult>();
+        assert_eq!(read, Ok(inventory_result()));
+    }
+
+    #[test]
+    fn a_tombstone_another_key_and_broken_bytes_are_rejected_with_the_reason() {
+        let written = Outgoing::of(&inventory_result());
+        let reject = |text: &str| Err(Failure::Reject(text.to_owned()));
+        let decode = |key, value| record(key, value).decode::<InventoryResult>();
+        assert_eq!(decode(Some(&written.key), None), reject("value: found nothing, allowed a JSON object"));
+        assert_eq!(decode(Some(b"7f3b"), Some(&written.value)), reject(r#"key: found "7f3b", allowed "7f3a""#));
+        assert_eq!(decode(None, Some(&written.value)), reject(r#"key: found nothing, allowed "7f3a""#));
+        assert_eq!(
+            decode(Some(&written.key), Some(b"\xff")),
+            reject("value: found invalid JSON (expected value at line 1 column 1), allowed a JSON object in UTF-8")
+        );
+    }
+
+    #[test]
+    fn of_headers_with_one_name_the_last_counts() {
+        let headers: Vec<Header> =
+            vec![(RUN.into(), Some(b"a".to_vec())), ("x".into(), None), (RUN.into(), Some(b"b".to_vec()))];
+        assert_eq!(headers.last(RUN), Some(&b"b"[..]));
+        assert_eq!(headers.last("x"), None);
+        assert_eq!(headers.to_list(), headers);
+        assert_eq!(NoHeaders.last(RUN), None);
+    }
+}

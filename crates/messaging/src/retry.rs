@@ -1,0 +1,68 @@
+use crate::Draw;
+
+/// How long a partition waits before the next attempt, and when its service counts as stuck.
+///
+/// The wait doubles with each attempt up to its cap, and half of it is spread by a draw, so that partitions do not retry
+/// in step. There is no last attempt: a record that another attempt may save is never given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    backoff_min_ms: u64,
+    backoff_max_ms: u64,
+    stuck_after_attempts: u32,
+}
+
+impl RetryPolicy {
+    /// A policy; `None` unless 1 <= `backoff_min_ms` <= `backoff_max_ms` and `stuck_after_attempts` >= 1.
+    pub fn try_new(backoff_min_ms: u64, backoff_max_ms: u64, stuck_after_attempts: u32) -> Option<Self> {
+        (1 <= backoff_min_ms && backoff_min_ms <= backoff_max_ms && stuck_after_attempts >= 1).then_some(Self {
+            backoff_min_ms,
+            backoff_max_ms,
+            stuck_after_attempts,
+        })
+    }
+
+    /// The wait after the `attempt`-th failure (1 for the first) in milliseconds, within the policy's bounds.
+    pub fn delay_ms(&self, attempt: u32, draw: Draw) -> u64 {
+        let doublings = attempt.saturating_sub(1).min(63);
+        let full = self.backoff_min_ms.saturating_mul(1 << doublings).min(self.backoff_max_ms);
+        let least = (full / 2).max(self.backoff_min_ms);
+        least + draw.scale(full - least + 1).min(full - least)
+    }
+
+    /// Whether somebody should look: this many attempts in a row failed.
+    pub fn is_stuck(&self, attempt: u32) -> bool {
+        attempt >= self.stuck_after_attempts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn policies() -> impl Strategy<Value = RetryPolicy> {
+        (1..10_000u64, 0..1_000_000u64).prop_map(|(min, more)| RetryPolicy::try_new(min, min + more, 5).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn backoff_stays_within_its_bounds(policy in policies(), attempt in 1..=200u32, bits: u64) {
+            let delay_ms = policy.delay_ms(attempt, Draw::from_bits(bits));
+            prop_assert!((policy.backoff_min_ms..=policy.backoff_max_ms).contains(&delay_ms));
+        }
+
+        #[test]
+        fn backoff_grows_to_its_cap(policy in policies()) {
+            let longest = policy.delay_ms(64, Draw::from_bits(u64::MAX));
+            prop_assert_eq!(longest, policy.backoff_max_ms);
+        }
+    }
+
+    #[test]
+    fn a_policy_without_sense_is_refused() {
+        assert_eq!(RetryPolicy::try_new(0, 10, 1), None);
+        assert_eq!(RetryPolicy::try_new(11, 10, 1), None);
+        assert_eq!(RetryPolicy::try_new(10, 10, 0), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! What the audit knows of the shop: the marks that records leave on an order, and which of them end it.
+
+use std::collections::BTreeMap;
+
+use events::shop::{InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult, PaymentStatus, StockStatus};
+use events::{Event, Topic};
+use messaging::audit::{Flow, Mark, Marks, OrderKey, Stage};
+
+const PLACED: Mark = Mark::new(0);
+const PAID: Mark = Mark::new(1);
+const DECLINED: Mark = Mark::new(2);
+const AVAILABLE: Mark = Mark::new(3);
+const SHORT: Mark = Mark::new(4);
+const SHIPPED: Mark = Mark::new(5);
+const NOTIFIED: Mark = Mark::new(6);
+const TOLD_STOCK: Mark = Mark::new(7);
+const TOLD_SHIPPED: Mark = Mark::new(8);
+const TOLD_DECLINED: Mark = Mark::new(9);
+
+/// The shop's flow. An order ends with exactly one record in `order_shipped` (paid) or `notifications` (declined), has a
+/// stock result, and its customer was told of both.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ShopFlow;
+
+impl Flow for ShopFlow {
+    fn order_of(&self, _: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
+        key.map(OrderKey::of) // every record of the shop has the order's id as its key
+    }
+
+    fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
+        if topic == OrderPlaced::TOPIC {
+            OrderPlaced::decode(value).ok().map(|_| PLACED)
+        } else if topic == PaymentResult::TOPIC {
+            PaymentResult::decode(value).ok().map(|result| match result.status {
+                PaymentStatus::Success => PAID,
+                PaymentStatus::Failed => DECLINED,
+            })
+        } else if topic == InventoryResult::TOPIC {
+            InventoryResult::decode(value).ok().map(|result| match result.status {
+                StockStatus::Available => AVAILABLE,
+                StockStatus::Short => SHORT,
+            })
+        } else if topic == OrderShipped::TOPIC {
+            OrderShipped::decode(value).ok().map(|_| SHIPPED)
+        } else {
+            Notification::decode(value).ok().map(|_| NOTIFIED)
+        }
+    }
+
+    fn handled(&self, group: &str, topic: Topic) -> Option<Mark> {
+        let is_ours = group.starts_with(crate::notification_handler::NAME);
+        if !is_ours {
+            None
+        } else if topic == InventoryResult::TOPIC {
+            Some(TOLD_STOCK)
+        } else if topic == OrderShipped::TOPIC {
+            Some(TOLD_SHIPPED)
+        } else {
+            Some(TOLD_DECLINED)
+        }
+    }
+
+    fn stage(&self, marks: Marks) -> Stage {
+        let has_stock_result = marks.has(AVAILABLE) || marks.has(SHORT);
+        if marks.has(SHIPPED) && (marks.has(NOTIFIED) || marks.has(DECLINED)) {
+            Stage::Contradictory // shipped without payment
+        } else if marks.has_all(&[PLACED, TOLD_STOCK])
+            && has_stock_result
+            && (marks.has_all(&[PAID, SHIPPED, TOLD_SHIPPED]) || marks.has_all(&[DECLINED, NOTIFIED, TOLD_DECLINED]))
+        {
+            Stage::Ended
+        } else {
+            Stage::Open
+        }
+    }
+
+    fn describe(&self, mark: Mark) -> &'static str {
+        match mark {
+            PLACED => "order_placed",
+            PAID => "payment_result (success)",
+            DECLINED => "payment_result (failed)",
+            AVAILABLE => "inventory_result (available)",
+            SHORT => "inventory_result (short)",
+            SHIPPED => "order_shipped",
+            NOTIFIED => "notifications",
+            TOLD_STOCK => "the customer told of the stock",
+            TOLD_SHIPPED => "the customer told of the shipment",
+            _ => "the customer told of the declined payment",
+        }
+    }
+}
+
+/// What became of the orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Orders that were shipped.
+    pub shipped: u64,
+    /// Orders whose payment was declined.
+    pub payment_failed: u64,
+    /// Orders whose items were all there.
+    pub inventory_available: u64,
+    /// Orders with an item short.
+    pub inventory_short: u64,
+    /// Orders shipped although an item was short (requirement 19.6: shipping looks at the payment only).
+    pub oversold: u64,
+}
+
+impl Outcomes {
+    /// The outcomes in an audit's tally.
+    pub fn of(tally: &BTreeMap<Marks, u64>) -> Self {
+        let with = |marks: &[Mark]| tally.iter().filter(|(seen, _)| seen.has_all(marks)).map(|(_, count)| count).sum();
+        Self {
+            shipped: with(&[SHIPPED]),
+            payment_failed: with(&[DECLINED]),
+            inventory_available: with(&[AVAILABLE]),
+            inventory_short: with(&[SHORT]),
+            oversold: with(&[SHIPPED, SHORT]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(marks: &[Mark]) -> Stage {
+        ShopFlow.stage(marks.iter().fold(Marks::NONE, |all, &mark| all.with(mark)))
+    }
+
+    const SHIPPED_ORDER: [Mark; 6] = [PLACED, PAID, AVAILABLE, SHIPPED, TOLD_STOCK, TOLD_SHIPPED];
+    const DECLINED_ORDER: [Mark; 6] = [PLACED, DECLINED, SHORT, NOTIFIED, TOLD_STOCK, TOLD_DECLINED];
+
+    #[test]
+    fn an_order_ends_only_with_every_record_it_must_have() {
+        for marks in [SHIPPED_ORDER, DECLINED_ORDER] {
+            assert_eq!(stage(&marks), Stage::Ended);
+            for missing in 0..marks.len() {
+                let rest: Vec<Mark> = marks.iter().copied().filter(|&mark| mark != marks[missing]).collect();
+                assert_eq!(stage(&rest), Stage::Open, "without {}", ShopFlow.describe(marks[missing]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_shipment_and_a_declined_payment_exclude_each_other() {
+        assert_eq!(stage(&[SHIPPED, NOTIFIED]), Stage::Contradictory);
+        assert_eq!(stage(&[PLACED, DECLINED, SHIPPED]), Stage::Contradictory);
+    }
+
+    #[test]
+    fn an_order_shipped_although_stock_was_short_is_oversold() {
+        let marks = |list: &[Mark]| list.iter().fold(Marks::NONE, |all, &mark| all.with(mark));
+        let tally = BTreeMap::from([
+            (marks(&SHIPPED_ORDER), 70),
+            (marks(&DECLINED_ORDER), 10),
+            (marks(&[PLACED, PAID, SHORT, SHIPPED, TOLD_STOCK, TOLD_SHIPPED]), 20),
+        ]);
+        assert_eq!(
+            Outcomes::of(&tally),
+            Outcomes { shipped: 90, payment_failed: 10, inventory_available: 70, inventory_short: 30, oversold: 20 }
+        );
+    }
+
+    #[test]
+    fn only_the_service_that_writes_nothing_is_proven_by_what_it_handled() {
+        assert_eq!(ShopFlow.handled("payment_processor.order_placed", OrderPlaced::TOPIC), None);
+        assert_eq!(ShopFlow.handled("notification_handler.order_shipped", OrderShipped::TOPIC), Some(TOLD_SHIPPED));
+    }
+}

@@ -1,0 +1,103 @@
+//! Plain text for a terminal.
+
+use std::iter::zip;
+
+use crate::{Service, Topic, Topology};
+
+/// Tables in plain text: topics with who writes and reads them, groups with their dead letters, services, rights.
+///
+/// Columns are aligned by spaces and lines end without any. The built-in topology fits into 120 columns.
+#[must_use]
+pub fn table(topology: &Topology) -> String {
+    [topics(topology), groups(topology), dead_letters(topology), services(topology), rights(topology)].join("\n")
+}
+
+fn topics(topology: &Topology) -> String {
+    let ordinary = topology.topics().filter(|topic| topology.dead_letter_of(&topic.name).is_none());
+    let rows = ordinary.map(|topic| {
+        let written_by = names(topology.producers_of(&topic.name));
+        let read_by = names(topology.consumers_of(&topic.name));
+        let [partitions, replication, retention] = sizes(topic);
+        [topic.name.clone(), written_by, read_by, partitions, replication, retention]
+    });
+    aligned(["TOPIC", "WRITTEN BY", "READ BY", "PARTITIONS", "REPLICATION", "RETENTION"], rows)
+}
+
+fn groups(topology: &Topology) -> String {
+    let rows = topology.groups().map(|(_, consumption)| {
+        let batch = consumption.batch_records.to_string();
+        [consumption.group.clone(), consumption.topic.clone(), batch, consumption.dead_letter.clone()]
+    });
+    aligned(["GROUP", "TOPIC", "BATCH", "DEAD LETTER"], rows)
+}
+
+fn dead_letters(topology: &Topology) -> String {
+    let dead_letters = topology.topics().filter(|topic| topology.dead_letter_of(&topic.name).is_some());
+    let rows = dead_letters.map(|topic| {
+        let [partitions, replication, retention] = sizes(topic);
+        [topic.name.clone(), partitions, replication, retention]
+    });
+    aligned(["DEAD LETTER", "PARTITIONS", "REPLICATION", "RETENTION"], rows)
+}
+
+fn services(topology: &Topology) -> String {
+    let rows = topology.services().map(|service| {
+        let retry = service.retry.map_or("-".to_owned(), |retry| {
+            let bounds = format!("{} to {} ms", retry.backoff_min_ms, retry.backoff_max_ms);
+            format!("{bounds}, stuck after {}", retry.stuck_after_attempts)
+        });
+        let settings = service.settings.iter().map(|(name, value)| format!("{name}={value}"));
+        [
+            service.name.clone(),
+            service.system.to_string(),
+            service.host.to_string(),
+            format!("{} MiB", service.memory_mib),
+            format!("{} s", service.timeout_s),
+            retry,
+            listed(settings.collect()),
+        ]
+    });
+    aligned(["SERVICE", "SYSTEM", "HOST", "MEMORY", "TIMEOUT", "RETRY", "SETTINGS"], rows)
+}
+
+fn rights(topology: &Topology) -> String {
+    let rights = topology.rights();
+    let rows = rights.chunk_by(|a, b| (a.user, a.resource) == (b.user, b.resource)).map(|same| {
+        let operations = same.iter().map(|right| right.operation.to_string()).collect();
+        let right = &same[0];
+        [right.user.to_owned(), right.resource.kind().to_owned(), right.resource.name().to_owned(), listed(operations)]
+    });
+    aligned(["USER", "RESOURCE", "NAME", "OPERATIONS"], rows)
+}
+
+fn names<'a>(services: impl Iterator<Item = &'a Service>) -> String {
+    listed(services.map(|service| service.name.clone()).collect())
+}
+
+fn listed(items: Vec<String>) -> String {
+    if items.is_empty() { "-".to_owned() } else { items.join(", ") }
+}
+
+fn sizes(topic: &Topic) -> [String; 3] {
+    [topic.partitions.to_string(), topic.replication.to_string(), duration(topic.retention_ms)]
+}
+
+/// In the largest unit that loses nothing: `7 d`, `36 h`, `90 s`.
+fn duration(ms: u64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
+    let whole = units.iter().find(|(unit_ms, _)| ms.is_multiple_of(*unit_ms));
+    whole.map_or(format!("{ms} ms"), |(unit_ms, unit)| format!("{} {unit}", ms / unit_ms))
+}
+
+fn aligned<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = std::iter::once(header.map(str::to_owned)).chain(rows).collect();
+    let mut widths = [0; N];
+    for row in &rows {
+        widths = std::array::from_fn(|column| widths[column].max(row[column].len()));
+    }
+    let line = |row: &[String; N]| {
+        let cells: String = zip(row, widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
+        format!("{}\n", cells.trim_end())
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,100 @@
+//! The topology that ships: the facts of requirement E09, and what is derived from them.
+
+#![allow(clippy::panic, reason = "helpers of tests, which clippy takes for production code")]
+
+use topology::{Host, Operation, Resource, Right, Service, System, Topology};
+
+fn built_in() -> Topology {
+    Topology::built_in().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn names<'a>(services: impl Iterator<Item = &'a Service>) -> Vec<&'a str> {
+    services.map(|service| service.name.as_str()).collect()
+}
+
+#[test]
+fn each_topic_is_written_and_read_as_requirement_e09_says() {
+    let topology = built_in();
+    for (topic, written_by, read_by) in [
+        ("order_placed", "order_generator", &["inventory_manager", "payment_processor"][..]),
+        ("payment_result", "payment_processor", &["shipping_handler"]),
+        ("inventory_result", "inventory_manager", &["notification_handler"]),
+        ("order_shipped", "shipping_handler", &["notification_handler"]),
+        ("notifications", "shipping_handler", &["notification_handler"]),
+    ] {
+        assert_eq!(names(topology.producers_of(topic)), [written_by], "{topic}");
+        assert_eq!(names(topology.consumers_of(topic)), read_by, "{topic}");
+        let topic = topology.topic(topic).unwrap();
+        assert_eq!((topic.partitions, topic.replication, topic.retention_ms), (3, 3, 604_800_000), "{topic:?}");
+    }
+    assert_eq!(topology.topics().count(), 5 + topology.groups().count());
+}
+
+#[test]
+fn each_group_and_its_dead_letter_are_named_after_service_and_topic() {
+    let topology = built_in();
+    for (service, consumption) in topology.groups() {
+        let group = format!("{}.{}", service.name, consumption.topic);
+        assert_eq!(consumption.group, group);
+        assert_eq!(consumption.dead_letter, format!("{group}.dead_letter"));
+        assert_eq!(consumption.batch_records, 500, "{group}");
+        let dead_letter = topology.topic(&consumption.dead_letter).unwrap();
+        assert_eq!((dead_letter.partitions, dead_letter.retention_ms), (1, 1_209_600_000), "{group}");
+        assert_eq!(topology.dead_letter_of(&dead_letter.name), Some((service, consumption)));
+    }
+    assert_eq!(topology.groups().count(), 6);
+    assert_eq!(topology.dead_letter_of("order_placed"), None);
+}
+
+#[test]
+fn the_shop_is_five_lambda_functions_with_the_rates_of_the_sources() {
+    let topology = built_in();
+    let shop = names(topology.services_of(System::Shop));
+    assert_eq!(
+        shop,
+        ["inventory_manager", "notification_handler", "order_generator", "payment_processor", "shipping_handler"]
+    );
+    for service in topology.services_of(System::Shop) {
+        assert_eq!((service.host, service.memory_mib), (Host::Lambda, 128), "{}", service.name);
+        assert_eq!(service.retry.is_none(), service.name == "order_generator", "{}", service.name);
+    }
+    assert_eq!(topology.service("payment_processor").unwrap().setting("success_percent"), Some(90));
+    assert_eq!(topology.service("inventory_manager").unwrap().setting("available_percent"), Some(80));
+    assert_eq!(topology.service("inventory_manager").unwrap().setting("success_percent"), None);
+    assert_eq!(topology.service("payment_service"), None);
+}
+
+#[test]
+fn a_service_tells_how_it_consumes_a_topic() {
+    let topology = built_in();
+    let notifications = topology.service("notification_handler").unwrap();
+    assert_eq!(
+        notifications.consumption("order_shipped").unwrap().dead_letter,
+        "notification_handler.order_shipped.dead_letter"
+    );
+    assert_eq!(notifications.consumption("order_placed"), None);
+}
+
+#[test]
+fn a_service_has_the_rights_that_its_edges_need_and_no_other() {
+    use Operation::{Describe, Read, Write};
+    use Resource::{Group, Topic};
+    let topology = built_in();
+    let of = |user: &str| -> Vec<(Resource<'_>, Operation)> {
+        let rights = topology.rights().into_iter().filter(|right| right.user == user);
+        rights.map(|Right { resource, operation, .. }| (resource, operation)).collect()
+    };
+    assert_eq!(of("order_generator"), [(Topic("order_placed"), Write), (Topic("order_placed"), Describe)]);
+    assert_eq!(
+        of("payment_processor"),
+        [
+            (Topic("order_placed"), Read),
+            (Topic("order_placed"), Describe),
+            (Topic("payment_processor.order_placed.dead_letter"), Write),
+            (Topic("payment_processor.order_placed.dead_letter"), Describe),
+            (Topic("payment_result"), Write),
+            (Topic("payment_result"), Describe),
+            (Group("payment_processor.order_placed"), Read),
+        ]
+    );
+}
