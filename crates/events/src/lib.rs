@@ -10,11 +10,13 @@
 pub mod shop; // the events of the five services
 pub mod wire; // JSON in and out, with errors that name the field
 
+mod envelope; // what a log line says of a record
 mod identity; // ids: an order's, an event's
 mod money; // integer cents
 mod timestamp; // RFC 3339, UTC, milliseconds
 mod topic; // where a record stands
 
+pub use envelope::Envelope;
 pub use identity::{EventId, OrderId, hash_of};
 pub use money::Cents;
 pub use timestamp::Timestamp;

@@ -174,9 +174,7 @@ impl Event for InventoryResult {
     }
 
     fn encode(&self) -> Vec<u8> {
-        head::<Self>(&self.order_id, self.timestamp)
-            .text("status", word_of(&StockStatus::WORDS, self.status))
-            .finish()
+        head::<Self>(&self.order_id, self.timestamp).text("status", word_of(&StockStatus::WORDS, self.status)).finish()
     }
 
     fn decode(value: &[u8]) -> Result<Self, DecodeError> {

@@ -1,8 +1,8 @@
 use std::fmt;
 
 use time::OffsetDateTime;
-use time::format_description::well_known::iso8601::{Config, EncodedConfig, Iso8601, TimePrecision};
 use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::iso8601::{Config, EncodedConfig, Iso8601, TimePrecision};
 
 /// A moment: milliseconds since 1970 inside, RFC 3339 in UTC with milliseconds on the wire (`2026-01-01T00:00:00.000Z`).
 ///
@@ -48,7 +48,8 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).map_err(|_| fmt::Error)?;
+        let moment =
+            OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).map_err(|_| fmt::Error)?;
         f.write_str(&moment.format(&Iso8601::<MILLISECONDS>).map_err(|_| fmt::Error)?)
     }
 }

@@ -61,7 +61,9 @@ impl<'a> Fields<'a> {
         match serde_json::from_slice(value) {
             Ok(Value::Object(fields)) => Ok(fields),
             Ok(other) => Err(DecodeError::new("value", other, "a JSON object")),
-            Err(error) => Err(DecodeError::new("value", format_args!("invalid JSON ({error})"), "a JSON object in UTF-8")),
+            Err(error) => {
+                Err(DecodeError::new("value", format_args!("invalid JSON ({error})"), "a JSON object in UTF-8"))
+            }
         }
     }
 
@@ -399,7 +401,11 @@ mod tests {
         refuses(r#"{"f":"1.00"}"#, amount, "f: found \"1.00\", allowed 0.01 to 100.00, with two decimals");
         refuses(r#"{"g":1}"#, amount, "f: found nothing, allowed 0.01 to 100.00, with two decimals");
         refuses(r#"{"f":null}"#, amount, "f: found nothing, allowed 0.01 to 100.00, with two decimals");
-        refuses(r#"{"f":18446744073709551615}"#, amount, "f: found 18446744073709552000, allowed 0.01 to 100.00, with two decimals");
+        refuses(
+            r#"{"f":18446744073709551615}"#,
+            amount,
+            "f: found 18446744073709552000, allowed 0.01 to 100.00, with two decimals",
+        );
 
         let quantity = |fields: &Fields<'_>| fields.integer("f", 1..=10);
         refuses(r#"{"f":0}"#, quantity, "f: found 0, allowed a whole number from 1 to 10");
@@ -423,7 +429,11 @@ mod tests {
 
     #[test]
     fn a_field_that_stands_twice_is_refused_because_readers_disagree_about_which_counts() {
-        refuses(r#"{"f":1,"f":2}"#, |fields| fields.integer("f", 1..=2), "f: found the field twice, allowed the field once");
+        refuses(
+            r#"{"f":1,"f":2}"#,
+            |fields| fields.integer("f", 1..=2),
+            "f: found the field twice, allowed the field once",
+        );
     }
 
     #[test]
@@ -438,9 +448,17 @@ mod tests {
     #[test]
     fn what_is_no_json_object_is_refused_with_the_place() {
         let nothing = |_: &Fields<'_>| Ok(());
-        refuses("", nothing, "value: found invalid JSON (EOF while parsing a value at line 1 column 0), allowed a JSON object in UTF-8");
+        refuses(
+            "",
+            nothing,
+            "value: found invalid JSON (EOF while parsing a value at line 1 column 0), allowed a JSON object in UTF-8",
+        );
         refuses("[1]", nothing, "value: found a list of 1, allowed a JSON object");
-        refuses("{} {}", nothing, "value: found invalid JSON (trailing characters at line 1 column 4), allowed a JSON object in UTF-8");
+        refuses(
+            "{} {}",
+            nothing,
+            "value: found invalid JSON (trailing characters at line 1 column 4), allowed a JSON object in UTF-8",
+        );
         let error = Fields::parse(b"{\"f\":\"\xff\"}").unwrap_err().to_string();
         assert!(error.starts_with("value: found invalid JSON (invalid unicode code point"), "{error}");
     }
@@ -448,7 +466,10 @@ mod tests {
     #[test]
     fn a_value_over_the_size_limit_is_refused_before_it_is_read() {
         let large = vec![b' '; MAX_VALUE_BYTES + 1];
-        assert_eq!(Fields::parse(&large).unwrap_err().to_string(), "value: found 65537 bytes, allowed 65536 bytes at most");
+        assert_eq!(
+            Fields::parse(&large).unwrap_err().to_string(),
+            "value: found 65537 bytes, allowed 65536 bytes at most"
+        );
     }
 
     #[test]

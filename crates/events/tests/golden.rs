@@ -54,9 +54,10 @@ fn payment_result_is_written_and_read_as_its_golden_files() {
 
 #[test]
 fn inventory_result_is_written_and_read_as_its_golden_files() {
-    for (name, status) in
-        [("inventory_result.available.json", StockStatus::Available), ("inventory_result.short.json", StockStatus::Short)]
-    {
+    for (name, status) in [
+        ("inventory_result.available.json", StockStatus::Available),
+        ("inventory_result.short.json", StockStatus::Short),
+    ] {
         check(name, &InventoryResult { order_id: order_id(), timestamp: Timestamp::BASE.plus_ms(45), status });
     }
 }

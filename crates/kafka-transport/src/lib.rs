@@ -1,1 +1,91 @@
-//! Records over Kafka: consumers, the producer, the embedded cluster
+//! Records over Kafka: the only crate that knows rdkafka.
+//!
+//! [`EmbeddedCluster`] is librdkafka's own in-process cluster, which speaks the real wire protocol. [`Pipeline`] runs a
+//! system's consumer groups on it, a thread each, around the loop of `messaging`. Where the audit listens, a [`Tap`] tells it
+//! what was written and handled, once the broker has confirmed it.
+
+mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
+mod embedded; // the in-process cluster, and its limits
+mod log; // one log event a record
+mod pipeline; // all groups of a system, the intake, the drain
+mod producer; // one shared producer; delivery reports by batch
+mod settings; // what librdkafka is told
+mod tap; // what the audit hears
+
+pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
+pub use pipeline::{Drained, Group, Pipeline};
+pub use settings::Pace;
+pub use tap::Tap;
+
+/// What went wrong between us and Kafka.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A call to librdkafka failed.
+    #[error("{doing}: {source}")]
+    Kafka {
+        /// What was being done.
+        doing: String,
+        /// What librdkafka says.
+        source: rdkafka::error::KafkaError,
+    },
+    /// The broker dropped records before a group had read them.
+    #[error(
+        "{group}: the broker dropped records of {topic} before they were read ({source}); lower the number of orders in flight"
+    )]
+    Dropped {
+        /// The group that misses them.
+        group: String,
+        /// The topic.
+        topic: events::Topic,
+        /// What librdkafka says.
+        source: rdkafka::error::KafkaError,
+    },
+    /// A write was refused for good.
+    #[error("an order was not written: {reason}")]
+    NotWritten {
+        /// What the delivery report says.
+        reason: String,
+    },
+    /// No thread for a group.
+    #[error("{group}: start its thread: {source}")]
+    Thread {
+        /// The group.
+        group: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A topic's log ends elsewhere than the confirmed writes say.
+    #[error(
+        "{topic}-{partition}: {confirmed} writes were confirmed, but the log ends at {high_watermark}: records were lost or written unseen"
+    )]
+    Watermark {
+        /// The topic.
+        topic: events::Topic,
+        /// The partition.
+        partition: i32,
+        /// Writes that the broker confirmed.
+        confirmed: u64,
+        /// Where the log ends.
+        high_watermark: i64,
+    },
+    /// Open batches were not confirmed in time when the groups were stopped.
+    #[error("{group}: {open} writes were not confirmed within {deadline_s} s of the stop")]
+    NotDrained {
+        /// The group.
+        group: String,
+        /// Batches still open.
+        open: usize,
+        /// The deadline.
+        deadline_s: u64,
+    },
+    /// A thread ended where it never should.
+    #[error("{0}: its thread panicked")]
+    Panicked(String),
+}
+
+impl Error {
+    fn kafka(doing: impl Into<String>) -> impl FnOnce(rdkafka::error::KafkaError) -> Self {
+        let doing = doing.into();
+        |source| Self::Kafka { doing, source }
+    }
+}

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use events::{EventId, OrderId, Topic};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -32,6 +33,28 @@ pub trait Flow: Send + Sync {
 
     /// A mark in words, for a person who looks for a lost order.
     fn describe(&self, mark: Mark) -> &'static str;
+}
+
+impl<F: Flow + ?Sized> Flow for Arc<F> {
+    fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
+        (**self).order_of(topic, key)
+    }
+
+    fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
+        (**self).written(topic, value)
+    }
+
+    fn handled(&self, group: &str, topic: Topic) -> Option<Mark> {
+        (**self).handled(group, topic)
+    }
+
+    fn stage(&self, marks: Marks) -> Stage {
+        (**self).stage(marks)
+    }
+
+    fn describe(&self, mark: Mark) -> &'static str {
+        (**self).describe(mark)
+    }
 }
 
 /// How far an order is.
@@ -236,10 +259,8 @@ impl<F: Flow> Audit<F> {
                 self.rejected.insert(origin);
             }
             Observation::DeadLettered { origin, order } => {
-                let is_new = self.dead_letters.insert(origin);
-                if let Some(order) = order.filter(|_| is_new) {
-                    return Ok(self.give_up(order));
-                }
+                self.dead_letters.insert(origin);
+                return Ok(order.and_then(|order| self.give_up(order)));
             }
         }
         Ok(None)
@@ -247,12 +268,12 @@ impl<F: Flow> Audit<F> {
 
     fn accept(&mut self, order_id: OrderId, at_us: u64) -> Result<(), Error> {
         let key = OrderKey::of(order_id.as_str().as_bytes());
-        if self.open.len() + self.closed.len() >= self.max_orders {
-            return Err(Error::TooManyOrders(self.max_orders));
-        }
         if self.open.contains_key(&key) || self.closed.contains(key) {
             self.counts.doubled += 1; // the same order taken in twice
             return Ok(());
+        }
+        if self.open.len() + self.closed.len() >= self.max_orders {
+            return Err(Error::TooManyOrders(self.max_orders));
         }
         self.counts.accepted += 1;
         let seen = Vec::with_capacity(4);
@@ -296,11 +317,13 @@ impl<F: Flow> Audit<F> {
         if order.marks.has(mark) {
             return None;
         }
+        let before = self.flow.stage(order.marks);
         order.marks = order.marks.with(mark);
         match self.flow.stage(order.marks) {
             Stage::Open => None,
             Stage::Contradictory => {
-                self.counts.doubled += 1;
+                // Once an order, whatever else arrives of it.
+                self.counts.doubled += u64::from(before != Stage::Contradictory);
                 None
             }
             // A dead order stays open, so that what still comes of it is seen; its case was closed before.
@@ -369,7 +392,10 @@ impl<F: Flow> Audit<F> {
             format!("order {}: seen {}", order.id, if seen.is_empty() { "nothing".into() } else { seen.join(", ") })
         });
         let rejected = self.rejected.difference(&self.dead_letters).map(|origin| {
-            format!("{}-{}@{}: given up by {} without a dead letter", origin.topic, origin.partition, origin.offset, origin.group)
+            format!(
+                "{}-{}@{}: given up by {} without a dead letter",
+                origin.topic, origin.partition, origin.offset, origin.group
+            )
         });
         orders.chain(rejected).take(SHOWN).collect()
     }
@@ -422,7 +448,14 @@ impl fmt::Display for Verdict {
         write!(
             f,
             "audit {word}: {} accepted, {} ended, {} dead-lettered; {} lost, {} doubled, {} unfinished, {} unexpected; {} redelivered",
-            self.accepted, self.ended, self.dead_lettered, self.lost, self.doubled, self.unfinished, self.unexpected, self.redelivered
+            self.accepted,
+            self.ended,
+            self.dead_lettered,
+            self.lost,
+            self.doubled,
+            self.unfinished,
+            self.unexpected,
+            self.redelivered
         )?;
         for example in &self.examples {
             write!(f, "\n  {example}")?;

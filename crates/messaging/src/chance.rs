@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn the_scheme_is_written_down_because_every_digest_depends_on_it() {
         let draw = Draw::of(&order("7f3a"), "payment_processor", "payment", 1);
-        assert_eq!(format!("{:.6}", draw.0), "DRAW_SCHEME");
+        assert_eq!(format!("{:.6}", draw.0), "0.403569");
     }
 
     #[test]

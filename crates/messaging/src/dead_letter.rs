@@ -1,6 +1,6 @@
 use events::Topic;
 
-use crate::{Header, Record, Subscription};
+use crate::{Header, Headers, Record, Subscription};
 
 /// A record that can never be handled, on its way to its group's dead-letter topic: key, value and headers untouched, and
 /// headers behind them that say why and from where.
@@ -49,6 +49,18 @@ impl Origin {
     pub fn of(group: &str, record: &Record<'_>) -> Self {
         Self { group: group.to_owned(), topic: record.topic, partition: record.partition, offset: record.offset }
     }
+
+    /// Reads it from the headers of a dead letter; `None` where one is missing, or names none of `topics`.
+    pub fn read(headers: &dyn Headers, topics: &[Topic]) -> Option<Self> {
+        let text = |name| std::str::from_utf8(headers.last(name)?).ok();
+        let topic = text(TOPIC)?;
+        Some(Self {
+            group: text(GROUP)?.to_owned(),
+            topic: topics.iter().copied().find(|known| known.as_str() == topic)?,
+            partition: text(PARTITION)?.parse().ok()?,
+            offset: text(OFFSET)?.parse().ok()?,
+        })
+    }
 }
 
 impl DeadLetter {
@@ -67,12 +79,113 @@ impl DeadLetter {
             add(DELIVERIES, deliveries.to_string());
         }
         let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-        Self {
-            topic: subscription.dead_letter,
-            key: bytes(record.key),
-            value: bytes(record.value),
-            headers,
-            origin,
+        Self { topic: subscription.dead_letter, key: bytes(record.key), value: bytes(record.value), headers, origin }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Headers, RetryPolicy};
+
+    /// The dead letter of `record`; what it adds to the headers is checked apart.
+    #[track_caller]
+    fn check(record: &Record<'_>, added: &[(&str, &str)]) -> DeadLetter {
+        let subscription = Subscription {
+            service: "payment_processor".into(),
+            group: "payment_processor.order_placed".into(),
+            topic: Topic::new("order_placed"),
+            dead_letter: Topic::new("payment_processor.order_placed.dead_letter"),
+            batch_records: 100,
+            retry: RetryPolicy::try_new(1, 1, 1).unwrap(),
+        };
+        let letter = DeadLetter::new(&subscription, record, "total: found -5");
+        let original = record.headers.to_list();
+        assert_eq!(letter.headers[..original.len()], original);
+        let added: Vec<Header> =
+            added.iter().map(|(name, value)| ((*name).to_owned(), Some(value.as_bytes().to_vec()))).collect();
+        assert_eq!(letter.headers[original.len()..], added);
+        letter
+    }
+
+    const ADDED: [(&str, &str); 6] = [
+        ("kafka_dlt-exception-message", "total: found -5"),
+        ("dead_letter-service", "payment_processor"),
+        ("kafka_dlt-original-consumer-group", "payment_processor.order_placed"),
+        ("kafka_dlt-original-topic", "order_placed"),
+        ("kafka_dlt-original-partition", "2"),
+        ("kafka_dlt-original-offset", "4711"),
+    ];
+
+    fn record<'a>(headers: &'a Vec<Header>) -> Record<'a> {
+        let (topic, key, value) = (Topic::new("order_placed"), Some(&b"7f3a"[..]), Some(&b"\xff{"[..]));
+        Record { topic, partition: 2, offset: 4711, key, value, headers, deliveries: None }
+    }
+
+    #[test]
+    fn key_and_value_are_untouched_and_headers_behind_them_say_why_and_from_where() {
+        let headers = vec![("event_id".to_owned(), Some(b"e".to_vec())), ("run".to_owned(), Some(b"r".to_vec()))];
+        let letter = check(&record(&headers), &ADDED);
+        assert_eq!(letter.topic, Topic::new("payment_processor.order_placed.dead_letter"));
+        assert_eq!(letter.key, Some(b"7f3a".to_vec()));
+        assert_eq!(letter.value, Some(b"\xff{".to_vec()));
+        let (group, topic) = ("payment_processor.order_placed".to_owned(), Topic::new("order_placed"));
+        assert_eq!(letter.origin, Origin { group, topic, partition: 2, offset: 4711 });
+    }
+
+    #[test]
+    fn deliveries_are_stated_only_where_the_host_knows_them() {
+        let headers = Vec::new();
+        let known = Record { deliveries: Some(3), ..record(&headers) };
+        check(&known, &[&ADDED[..], &[("dead_letter-deliveries", "3")]].concat());
+        check(&record(&headers), &ADDED);
+    }
+
+    #[test]
+    fn an_absent_key_and_a_tombstone_stay_absent_and_empty_ones_stay_empty() {
+        let headers = Vec::new();
+        let letter = check(&Record { key: None, value: None, ..record(&headers) }, &ADDED);
+        assert_eq!((letter.key, letter.value), (None, None));
+        let letter = check(&Record { key: Some(b""), value: Some(b""), ..record(&headers) }, &ADDED);
+        assert_eq!((letter.key, letter.value), (Some(Vec::new()), Some(Vec::new())));
+    }
+
+    #[test]
+    fn repeated_null_and_empty_headers_are_kept_in_their_order() {
+        let header = |name: &str, value: Option<&[u8]>| (name.to_owned(), value.map(<[u8]>::to_vec));
+        let headers = vec![header("x", Some(b"1")), header("y", None), header("x", Some(b"2")), header("z", Some(b""))];
+        check(&record(&headers), &ADDED);
+    }
+
+    #[test]
+    fn the_origin_is_read_back_from_the_headers() {
+        let topics = [Topic::new("payment_result"), Topic::new("order_placed")];
+        let letter = check(&record(&Vec::new()), &ADDED);
+        assert_eq!(Origin::read(&letter.headers, &topics), Some(letter.origin));
+        assert_eq!(Origin::read(&letter.headers, &topics[..1]), None, "a topic that nobody knows");
+    }
+
+    #[test]
+    fn an_origin_with_a_header_missing_null_or_broken_is_none() {
+        let headers = check(&record(&Vec::new()), &ADDED).headers;
+        for name in [GROUP, TOPIC, PARTITION, OFFSET] {
+            let place = headers.iter().position(|(header, _)| header == name).unwrap();
+            let mut missing = headers.clone();
+            missing.remove(place);
+            assert_eq!(Origin::read(&missing, &[Topic::new("order_placed")]), None, "{name}");
+            for value in [None, Some(b"\xff".to_vec())] {
+                let mut broken = headers.clone();
+                broken[place].1 = value;
+                assert_eq!(Origin::read(&broken, &[Topic::new("order_placed")]), None, "{name}");
+            }
         }
+    }
+
+    #[test]
+    fn a_dead_letter_given_up_once_more_keeps_the_reasons_before() {
+        let headers = check(&record(&Vec::new()), &ADDED).headers;
+        let letter = check(&record(&headers), &ADDED);
+        assert_eq!(letter.headers.len(), 2 * ADDED.len());
+        assert_eq!(letter.headers.last(OFFSET), Some(&b"4711"[..]), "a reader takes the last");
     }
 }

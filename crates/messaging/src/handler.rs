@@ -70,6 +70,7 @@ pub trait BatchStep: Send {
 }
 
 /// A handler as a batch step: record by record, and none behind a `Retry` in its partition.
+#[derive(Clone)]
 pub struct Lifted<H> {
     handler: H,
     service: String,
@@ -126,5 +127,115 @@ impl<S: BatchStep + ?Sized> BatchStep for Box<S> {
 
     fn remark(&self, record: &Record<'_>) -> Option<String> {
         (**self).remark(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use events::Topic;
+
+    use super::*;
+    use crate::NoHeaders;
+
+    /// Does what the record's value says, and counts how often it is asked.
+    #[derive(Default)]
+    struct Scripted {
+        asked: AtomicU32,
+    }
+
+    impl Handler for Scripted {
+        fn handle(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            match record.value {
+                Some(b"retry") => Err(Failure::Retry(format!("{} is away", context.service))),
+                Some(b"reject") => Err(Failure::Reject("nonsense".into())),
+                _ => Ok(Vec::new()),
+            }
+        }
+
+        fn remark(&self, record: &Record<'_>) -> Option<String> {
+            Some(format!("at {}", record.offset))
+        }
+    }
+
+    /// A handler that says nothing of its records.
+    struct Quiet;
+
+    impl Handler for Quiet {
+        fn handle(&self, _: &Record<'_>, _: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
+            Ok(Vec::new())
+        }
+    }
+
+    impl BatchStep for Quiet {
+        fn process(&mut self, _: &[Record<'_>]) -> Vec<Outcome> {
+            Vec::new()
+        }
+    }
+
+    fn record(partition: i32, offset: i64, script: &'static str) -> Record<'static> {
+        let (topic, value) = (Topic::new("order_placed"), Some(script.as_bytes()));
+        Record { topic, partition, offset, key: None, value, headers: &NoHeaders, deliveries: None }
+    }
+
+    fn done() -> Outcome {
+        Outcome::Done(Vec::new())
+    }
+
+    fn away() -> Outcome {
+        Outcome::Retry("inventory_manager is away".into())
+    }
+
+    fn held_back() -> Outcome {
+        Outcome::Retry("waits behind an earlier record of its partition".into())
+    }
+
+    #[test]
+    fn a_lifted_handler_gives_one_outcome_a_record_in_the_order_of_the_batch() {
+        let mut step = Lifted::new("inventory_manager", Quiet);
+        assert_eq!(step.process(&[]), []);
+        let mut step = Lifted::new("inventory_manager", Scripted::default());
+        let batch = [record(0, 1, "done"), record(1, 1, "reject"), record(0, 2, "reject"), record(1, 2, "done")];
+        let nonsense = || Outcome::Reject("nonsense".into());
+        assert_eq!(step.process(&batch), [done(), nonsense(), nonsense(), done()]);
+    }
+
+    #[test]
+    fn behind_a_retry_a_lifted_handler_is_not_asked_about_that_partition_and_is_asked_again_in_the_next_batch() {
+        let handler = Arc::new(Scripted::default());
+        let mut step = Lifted::new("inventory_manager", Arc::clone(&handler));
+        let batch = [record(0, 1, "retry"), record(1, 1, "done"), record(0, 2, "done"), record(0, 3, "reject")];
+        assert_eq!(step.process(&batch), [away(), done(), held_back(), held_back()]);
+        assert_eq!(handler.asked.load(Ordering::Relaxed), 2);
+        assert_eq!(step.process(&[record(0, 1, "done")]), [done()]);
+    }
+
+    #[test]
+    fn a_remark_comes_through_every_wrapping() {
+        let mut step: Box<dyn BatchStep> = Box::new(Lifted::new("inventory_manager", Arc::new(Scripted::default())));
+        assert_eq!(step.remark(&record(0, 7, "done")), Some("at 7".into()));
+        assert_eq!(step.process(&[record(0, 7, "retry")]), [away()]);
+    }
+
+    #[test]
+    fn who_has_nothing_to_remark_remarks_nothing() {
+        assert_eq!(Handler::remark(&Quiet, &record(0, 7, "done")), None);
+        assert_eq!(BatchStep::remark(&Quiet, &record(0, 7, "done")), None);
+    }
+
+    #[test]
+    fn a_failure_reads_as_its_reason() {
+        assert_eq!(Failure::Retry("broker away".into()).to_string(), "broker away");
+        assert_eq!(Failure::Reject("total: found -5".into()).to_string(), "total: found -5");
+    }
+
+    #[test]
+    fn a_draw_of_a_context_is_that_of_its_service_at_the_first_attempt() {
+        let order_id = OrderId::parse("7f3a").unwrap();
+        let draw = Context { service: "payment_processor" }.draw(&order_id, "payment");
+        assert_eq!(draw, Draw::of(&order_id, "payment_processor", "payment", 1));
     }
 }

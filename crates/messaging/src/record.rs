@@ -153,6 +153,12 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_named_by_where_it_stands() {
+        let record = Record { partition: 2, offset: 4711, ..record(None, None) };
+        assert_eq!(format!("{record:?}"), "inventory_result-2@4711");
+    }
+
+    #[test]
     fn of_headers_with_one_name_the_last_counts() {
         let headers: Vec<Header> =
             vec![(RUN.into(), Some(b"a".to_vec())), ("x".into(), None), (RUN.into(), Some(b"b".to_vec()))];

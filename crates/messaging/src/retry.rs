@@ -2,8 +2,8 @@ use crate::Draw;
 
 /// How long a partition waits before the next attempt, and when its service counts as stuck.
 ///
-/// The wait doubles with each attempt up to its cap, and half of it is spread by a draw, so that partitions do not retry
-/// in step. There is no last attempt: a record that another attempt may save is never given up.
+/// The wait doubles with each attempt up to its cap. Its upper half is spread by a draw, so that partitions do not retry
+/// in step for long; the first wait is the least one. There is no last attempt: a record that another attempt may save is never given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     backoff_min_ms: u64,
@@ -57,6 +57,22 @@ mod tests {
             let longest = policy.delay_ms(64, Draw::from_bits(u64::MAX));
             prop_assert_eq!(longest, policy.backoff_max_ms);
         }
+    }
+
+    #[test]
+    fn backoff_doubles_and_its_upper_half_is_spread_by_the_draw() {
+        let policy = RetryPolicy::try_new(100, 450, 5).unwrap();
+        for (attempt, least_ms, most_ms) in [(1, 100, 100), (2, 100, 200), (3, 200, 400), (4, 225, 450), (99, 225, 450)]
+        {
+            let bounds = [0, u64::MAX].map(|bits| policy.delay_ms(attempt, Draw::from_bits(bits)));
+            assert_eq!(bounds, [least_ms, most_ms], "attempt {attempt}");
+        }
+    }
+
+    #[test]
+    fn a_policy_is_stuck_from_its_number_of_attempts_on() {
+        let policy = RetryPolicy::try_new(1, 1, 3).unwrap();
+        assert_eq!([1, 2, 3, 4].map(|attempt| policy.is_stuck(attempt)), [false, false, true, true]);
     }
 
     #[test]

@@ -39,3 +39,41 @@ impl Subscription {
         service.consumes.iter().map(of).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use topology::Topology;
+
+    use super::*;
+
+    #[test]
+    fn a_subscription_says_what_the_topology_declares() {
+        let topology = Topology::built_in().unwrap();
+        let service = topology.service("payment_processor").unwrap();
+        let expected = Subscription {
+            service: "payment_processor".into(),
+            group: "payment_processor.order_placed".into(),
+            topic: Topic::new("order_placed"),
+            dead_letter: Topic::new("payment_processor.order_placed.dead_letter"),
+            batch_records: service.consumes[0].batch_records as usize,
+            retry: RetryPolicy::try_new(100, 30_000, 5).unwrap(),
+        };
+        assert_eq!(Subscription::all_of(service), [expected]);
+    }
+
+    #[test]
+    fn no_group_of_the_topology_is_without_its_subscription() {
+        let topology = Topology::built_in().unwrap();
+        let declared: Vec<&str> = topology.groups().map(|(_, group)| group.group.as_str()).collect();
+        let subscribed: Vec<String> =
+            topology.services().flat_map(Subscription::all_of).map(|subscription| subscription.group).collect();
+        assert_eq!(subscribed, declared);
+    }
+
+    #[test]
+    fn a_service_that_reads_nothing_has_no_subscription() {
+        let topology = Topology::built_in().unwrap();
+        let reads_nothing = topology.services().find(|service| service.consumes.is_empty()).unwrap();
+        assert_eq!(Subscription::all_of(reads_nothing), []);
+    }
+}

@@ -116,7 +116,10 @@ struct Partition {
 
 /// A partition that failed and has not got past the failure yet.
 struct Failing {
+    /// Where it tries again.
     offset: i64,
+    /// The furthest record that failed: a batch further back may have failed since.
+    furthest: i64,
     attempts: u32,
     /// Until when it waits; `None` once it tries again.
     waits: Option<Wait>,
@@ -201,7 +204,11 @@ impl<S: BatchStep> Worker<S> {
                 Outcome::Done(outgoing) => {
                     open.cover(record);
                     effects.push(Effect::Answered { index, answer: Answer::Handled });
-                    effects.extend(outgoing.into_iter().map(|record| Effect::Produce { batch: open.id, index, record }));
+                    effects.extend(outgoing.into_iter().map(|record| Effect::Produce {
+                        batch: open.id,
+                        index,
+                        record,
+                    }));
                 }
                 Outcome::Reject(reason) => {
                     open.cover(record);
@@ -243,7 +250,7 @@ impl<S: BatchStep> Worker<S> {
             effects.push(Effect::Store { partition, offset });
         }
         // Past the failure: the next one is a first attempt again.
-        state.failing.take_if(|failing| failing.waits.is_none() && offset > failing.offset);
+        state.failing.take_if(|failing| failing.waits.is_none() && offset > failing.furthest);
     }
 
     /// A partition goes back to `offset`: it pauses, and nothing from there on is stored any more.
@@ -253,10 +260,11 @@ impl<S: BatchStep> Worker<S> {
         }
         let state = self.partitions.entry(partition).or_default();
         let before = state.failing.take();
+        let furthest = before.as_ref().map_or(offset, |failing| failing.furthest.max(offset));
         if let Some(failing) = before.as_ref().filter(|failing| failing.waits.is_some()) {
             // It waits already: the same failure seen once more, from a batch further back or further on.
             let offset = offset.min(failing.offset);
-            state.failing = before.map(|failing| Failing { offset, ..failing });
+            state.failing = before.map(|failing| Failing { offset, furthest, ..failing });
             return;
         }
         let attempts = before.map_or(0, |failing| failing.attempts) + 1;
@@ -264,7 +272,7 @@ impl<S: BatchStep> Worker<S> {
         let draw = Draw::for_backoff(&self.subscription.group, partition, offset, attempts);
         let delay_ms = self.subscription.retry.delay_ms(attempts, draw);
         let waits = Some(Wait { since_ms: now_ms, until_ms: now_ms.saturating_add(delay_ms) });
-        state.failing = Some(Failing { offset, attempts, waits });
+        state.failing = Some(Failing { offset, furthest, attempts, waits });
         effects.push(Effect::Pause { partition });
         if self.subscription.retry.is_stuck(attempts) {
             effects.push(Effect::Stuck { partition, offset, attempts, reason });
@@ -308,7 +316,7 @@ impl OpenBatch {
     fn cover(&mut self, record: &Record<'_>) {
         let end = record.offset + 1;
         match self.spans.iter_mut().find(|span| span.partition == record.partition) {
-            Some(span) => span.end = end,
+            Some(span) => (span.first, span.end) = (span.first.min(record.offset), span.end.max(end)),
             None => self.spans.push(Span { partition: record.partition, first: record.offset, end }),
         }
     }

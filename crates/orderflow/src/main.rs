@@ -1,1 +1,131 @@
-fn main() {}
+//! `orderflow`: the operator's command, one file a subcommand.
+//!
+//! Data goes to stdout, everything else to stderr. Exit status: 0 it holds, 1 it does not, 2 usage or configuration, 3 some
+//! input was refused, 130 interrupted.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ::topology::Topology;
+use clap::{Parser, Subcommand, ValueEnum};
+
+mod generate; // orders as JSON lines
+mod logging; // log events as JSON lines on stderr
+mod run; // orders through the services, and the proof
+mod seed; // drawn where none is given
+mod simulate; // the same services under planted faults
+mod topology; // what topology.json says
+
+/// Event-driven order processing on Kafka: run it, break it, prove that nothing was lost and nothing doubled.
+#[derive(Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Without a command: `orderflow run`.\n\nExample: orderflow run --orders 20000 --seed 7"
+)]
+struct Cli {
+    /// A topology file instead of the one built in.
+    #[arg(long, global = true, value_name = "FILE")]
+    topology: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Args),
+    Generate(generate::Args),
+    Simulate(simulate::Args),
+    #[command(subcommand)]
+    Topology(topology::Command),
+}
+
+/// Which of the systems.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum System {
+    /// Five services that take, pay, check, ship and notify.
+    #[default]
+    Shop,
+}
+
+/// How the result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    /// What was to be shown holds.
+    Holds,
+    /// It does not.
+    Fails,
+    /// Some input was refused; the rest holds.
+    Refused,
+    /// The operator stopped it; what was accepted holds.
+    Interrupted,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// The call or a file it names is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The work broke off.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    /// The work broke off for this reason.
+    fn failed(reason: impl std::fmt::Display) -> Self {
+        Self::Failed(reason.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(Status::Holds) => ExitCode::SUCCESS,
+        Ok(Status::Fails) => ExitCode::from(1),
+        Ok(Status::Refused) => ExitCode::from(3),
+        Ok(Status::Interrupted) => ExitCode::from(130),
+        Err(error) => {
+            report(&error);
+            ExitCode::from(match error {
+                Error::Usage(_) => 2,
+                Error::Failed(_) => 1,
+            })
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where an error reaches its reader")]
+fn report(error: &Error) {
+    eprintln!("error: {error}");
+}
+
+fn execute(Cli { topology, command }: Cli) -> Result<Status, Error> {
+    let topology = read_topology(topology)?;
+    match command {
+        None => run::execute(&run::Args::parse_from(["run"]), &topology),
+        Some(Command::Run(args)) => run::execute(&args, &topology),
+        Some(Command::Generate(args)) => generate::execute(&args),
+        Some(Command::Simulate(args)) => simulate::execute(&args, &topology),
+        Some(Command::Topology(command)) => topology::execute(&command, &topology),
+    }
+}
+
+fn read_topology(path: Option<PathBuf>) -> Result<Topology, Error> {
+    let Some(path) = path else {
+        return Topology::built_in().map_err(|error| Error::Usage(error.to_string()));
+    };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
+    Topology::parse(&name, &text).map_err(|error| Error::Usage(error.to_string()))
+}

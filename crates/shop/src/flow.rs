@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use events::shop::{InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult, PaymentStatus, StockStatus};
+use events::shop::{
+    InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult, PaymentStatus, StockStatus,
+};
 use events::{Event, Topic};
 use messaging::audit::{Flow, Mark, Marks, OrderKey, Stage};
 

@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn order_ids_do_not_repeat() {
-        let ids: BTreeSet<OrderId> = (0..10_000).map(|n| generate_order_event(1, Timestamp::BASE, n).order_id).collect();
+        let ids: BTreeSet<OrderId> =
+            (0..10_000).map(|n| generate_order_event(1, Timestamp::BASE, n).order_id).collect();
         assert_eq!(ids.len(), 10_000);
     }
 

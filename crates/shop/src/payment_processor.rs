@@ -64,7 +64,10 @@ mod tests {
         let result = process_payment(&order, percent(90), Draw::from_bits(0));
         let timestamp = order.timestamp.plus_ms(50);
         let amount = order.total();
-        assert_eq!(result, PaymentResult { order_id: order.order_id, timestamp, status: PaymentStatus::Success, amount });
+        assert_eq!(
+            result,
+            PaymentResult { order_id: order.order_id, timestamp, status: PaymentStatus::Success, amount }
+        );
     }
 
     #[test]

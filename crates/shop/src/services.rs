@@ -15,7 +15,9 @@ pub struct Services(Vec<(Subscription, Arc<dyn Handler>)>);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A service that the shop has no code for.
-    #[error("services.{0}: the shop has no handler for it; it has payment_processor, inventory_manager, shipping_handler and notification_handler")]
+    #[error(
+        "services.{0}: the shop has no handler for it; it has payment_processor, inventory_manager, shipping_handler and notification_handler"
+    )]
     NoHandler(String),
     /// A service lacks a setting.
     #[error("services.{service}.settings.{setting}: missing, allowed 0 to 100")]
@@ -44,16 +46,18 @@ impl Services {
 
     /// Each consumer group with its service's handler, lifted into a batch step.
     pub fn iter(&self) -> impl Iterator<Item = (&Subscription, Lifted<Arc<dyn Handler>>)> {
-        self.0.iter().map(|(subscription, handler)| (subscription, Lifted::new(&subscription.service, Arc::clone(handler))))
+        self.0
+            .iter()
+            .map(|(subscription, handler)| (subscription, Lifted::new(&subscription.service, Arc::clone(handler))))
     }
 }
 
 fn handler(topology: &Topology, service: &str) -> Result<Arc<dyn Handler>, Error> {
     let rate = |service, setting| rate(topology, service, setting);
     Ok(match service {
-        payment_processor::NAME => {
-            Arc::new(PaymentProcessor { success_rate: rate(payment_processor::NAME, payment_processor::SUCCESS_PERCENT)? })
-        }
+        payment_processor::NAME => Arc::new(PaymentProcessor {
+            success_rate: rate(payment_processor::NAME, payment_processor::SUCCESS_PERCENT)?,
+        }),
         inventory_manager::NAME => Arc::new(InventoryManager {
             available_rate: rate(inventory_manager::NAME, inventory_manager::AVAILABLE_PERCENT)?,
         }),

@@ -7,7 +7,10 @@ use events::EventId;
 use super::OrderKey;
 
 /// A map by order. Its order is never observed: it is looked up, counted and summed, nothing else.
-#[expect(clippy::disallowed_types, reason = "hashed by the order's key itself, which is specified; never iterated in its order")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "hashed by the order's key itself, which is specified; never iterated in its order"
+)]
 pub(super) type Map<V> = std::collections::HashMap<OrderKey, V, BuildHasherDefault<KeyHasher>>;
 
 /// An order's key is a hash already.
@@ -37,6 +40,7 @@ impl Hasher for KeyHasher {
 pub(super) struct Seen(u64);
 
 /// What a record is beside those seen of its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sighting {
     First,
     Again,
@@ -106,5 +110,89 @@ impl Closed {
 
     pub(super) fn len(&self) -> usize {
         self.index.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::OrderId;
+
+    use super::*;
+
+    fn event_id(attempt: u32) -> EventId {
+        EventId::of(&OrderId::parse("7f3a").unwrap(), "order_placed", "", attempt)
+    }
+
+    fn order(number: usize) -> OrderKey {
+        OrderKey::of(number.to_string().as_bytes())
+    }
+
+    fn records(count: usize) -> Vec<Seen> {
+        (0..count).map(|record| Seen(record as u64)).collect()
+    }
+
+    #[test]
+    fn a_record_is_told_from_those_of_its_order_by_id_and_then_by_content() {
+        let check = |event_id, content, expected| {
+            let seen = [Seen::of(self::event_id(2), 5), Seen::of(self::event_id(1), 5)];
+            assert_eq!(Seen::of(event_id, content).among(&seen), expected, "{event_id} {content}");
+        };
+        check(event_id(1), 5, Sighting::Again);
+        check(event_id(1), 6, Sighting::OtherBytes);
+        check(event_id(3), 5, Sighting::First);
+        assert_eq!(Seen::of(event_id(1), 5).among(&[]), Sighting::First);
+    }
+
+    #[test]
+    fn content_is_compared_in_its_lowest_20_bits_and_never_reaches_into_the_id() {
+        let of = |content| Seen::of(event_id(1), content);
+        assert_eq!(of(5).among(&[of(5 | 1 << 19)]), Sighting::OtherBytes);
+        assert_eq!(of(5).among(&[of(5 | 1 << 20)]), Sighting::Again);
+        assert_eq!(of(0).among(&[of(u128::MAX)]), Sighting::OtherBytes);
+    }
+
+    #[test]
+    fn closed_orders_give_back_their_records_across_the_bounds_of_chunks() {
+        let sizes = [3, 0, Closed::CHUNK - 4, 1, 1, 0, Closed::CHUNK, 0, Closed::CHUNK + 1, 2];
+        let mut closed = Closed::default();
+        for (number, &size) in sizes.iter().enumerate() {
+            assert!(!closed.contains(order(number)));
+            closed.insert(order(number), &records(size));
+        }
+        for (number, &size) in sizes.iter().enumerate() {
+            assert!(closed.contains(order(number)));
+            assert_eq!(closed.seen(order(number)), records(size), "order {number} with {size} records");
+        }
+        assert_eq!(closed.len(), sizes.len());
+        // 3 + 0 + (CHUNK - 4) + 1 fill the first to its last place.
+        let lens: Vec<usize> = closed.chunks.iter().map(Vec::len).collect();
+        assert_eq!(lens, [Closed::CHUNK, 1, Closed::CHUNK, Closed::CHUNK + 1, 2]);
+    }
+
+    #[test]
+    fn chunks_are_filled_without_ever_growing() {
+        let mut closed = Closed::default();
+        for number in 0..20_000 {
+            closed.insert(order(number), &records(4));
+        }
+        assert!(closed.chunks.iter().all(|chunk| chunk.capacity() == Closed::CHUNK));
+    }
+
+    #[test]
+    fn an_order_that_was_never_closed_has_no_records() {
+        let closed = Closed::default();
+        assert!(!closed.contains(order(1)));
+        assert_eq!(closed.seen(order(1)), []);
+    }
+
+    #[test]
+    fn a_key_is_its_own_hash_and_other_bytes_are_hashed_by_their_order() {
+        let hash = |write: &dyn Fn(&mut KeyHasher)| {
+            let mut hasher = KeyHasher::default();
+            write(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(&|hasher| hasher.write_u64(7)), 7);
+        assert_ne!(hash(&|hasher| hasher.write(b"ab")), hash(&|hasher| hasher.write(b"ba")));
     }
 }

@@ -1,0 +1,289 @@
+//! One consumer group on one topic: fetch, hand to the loop, carry out its effects.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use messaging::audit::Observation;
+use messaging::{
+    Answer, BatchId, BatchStep, Clock, EVENT_ID, Effect, Headers, Origin, RUN, Record, Subscription, Worker,
+};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message, OwnedHeaders};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::producer::{Producer, Slot, Write};
+use crate::{Error, Group, Pace, Tap, log, settings};
+
+/// Batches that a group may have unconfirmed; beyond that it stops fetching.
+pub(crate) const MAX_OPEN_BATCHES: usize = 64;
+
+/// How long a poll waits for a first record.
+const POLL: Duration = Duration::from_millis(2);
+
+/// How long open batches may take to be confirmed once a group is told to stop.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What all groups of a pipeline share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) brokers: String,
+    pub(crate) pace: Pace,
+    pub(crate) producer: Arc<Producer>,
+    pub(crate) tap: Option<Tap>,
+    /// Set when the groups are to come to rest.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Records answered so far.
+    pub(crate) handled: Arc<AtomicU64>,
+}
+
+/// A consumer group on its topic.
+pub(crate) struct ConsumerLoop {
+    worker: Worker<Box<dyn BatchStep>>,
+    consumer: BaseConsumer,
+    shared: Shared,
+    free_slots: Vec<Slot>,
+    open: VecDeque<OpenBatch>,
+}
+
+struct OpenBatch {
+    id: BatchId,
+    slot: Slot,
+    /// What the audit hears once the broker has confirmed it.
+    observations: Vec<Observation>,
+}
+
+/// The machine's clock, which never goes back.
+struct Monotonic(Instant);
+
+impl Clock for Monotonic {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A message that librdkafka fetched; its headers are parsed when somebody asks for them.
+struct Fetched<'c>(BorrowedMessage<'c>);
+
+impl Headers for Fetched<'_> {
+    fn visit<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<&'a [u8]>)) {
+        for header in self.0.headers().into_iter().flat_map(|headers| headers.iter()) {
+            each(header.key, header.value);
+        }
+    }
+}
+
+impl ConsumerLoop {
+    /// A group that reads all `partitions` of its topic from the beginning, without the group protocol: on the embedded
+    /// cluster every group has one member. `slots` are the producer's slots that are its own.
+    pub(crate) fn assigned(
+        Group { subscription, step }: Group,
+        partitions: i32,
+        slots: Range<Slot>,
+        shared: Shared,
+    ) -> Result<Self, Error> {
+        let group = subscription.group.as_str();
+        let consumer: BaseConsumer = settings::consumer(&shared.brokers, group, shared.pace)
+            .create()
+            .map_err(Error::kafka(format!("{group}: create the consumer")))?;
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..partitions {
+            assignment
+                .add_partition_offset(subscription.topic.as_str(), partition, Offset::Offset(0))
+                .map_err(Error::kafka(format!("{group}: begin at the first record")))?;
+        }
+        consumer.assign(&assignment).map_err(Error::kafka(format!("{group}: assign partitions")))?;
+        let clock = Arc::new(Monotonic(Instant::now()));
+        let worker = Worker::new(subscription, step, clock, MAX_OPEN_BATCHES.min(slots.len()));
+        Ok(Self { worker, consumer, shared, free_slots: slots.collect(), open: VecDeque::new() })
+    }
+
+    /// Runs until it is told to stop; then confirms what is open and commits.
+    pub(crate) fn run(mut self) -> Result<(), Error> {
+        let mut effects = Vec::new();
+        while !self.shared.stop.load(Ordering::Acquire) {
+            self.settle(&mut effects);
+            self.worker.tick(&mut effects);
+            self.carry_out_control(&mut effects)?;
+            self.turn(&mut effects)?;
+        }
+        self.drain(&mut effects)
+    }
+
+    /// Fetches one batch and hands it to the loop.
+    fn turn(&mut self, effects: &mut Vec<Effect>) -> Result<(), Error> {
+        if !self.worker.has_capacity() || self.free_slots.is_empty() {
+            std::thread::sleep(Duration::from_micros(200)); // reports arrive on another thread
+            return Ok(());
+        }
+        let limit = self.worker.subscription().batch_records;
+        let mut fetched = Vec::new();
+        let mut wait = if self.open.is_empty() { POLL } else { Duration::from_millis(1) };
+        while fetched.len() < limit {
+            match self.consumer.poll(wait) {
+                Some(Ok(message)) => fetched.push(Fetched(message)),
+                Some(Err(error)) => self.check(error)?,
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        if fetched.is_empty() {
+            return Ok(());
+        }
+        let topic = self.worker.subscription().topic;
+        let records: Vec<Record<'_>> = fetched
+            .iter()
+            .map(|message| Record {
+                topic,
+                partition: message.0.partition(),
+                offset: message.0.offset(),
+                key: message.0.key(),
+                value: message.0.payload(),
+                headers: message,
+                deliveries: None,
+            })
+            .collect();
+        let id = self.worker.receive(&records, effects);
+        let Some(slot) = self.free_slots.pop() else { return Ok(()) };
+        let mut observations = Vec::new();
+        self.shared.producer.open(slot);
+        let mut handled = 0;
+        for effect in effects.extract_if(.., |effect| is_about_records(effect)) {
+            match effect {
+                Effect::Answered { index, answer } => {
+                    log::answered(&self.worker, &records[index], &answer);
+                    handled += 1;
+                    observations.extend(self.observe(&records[index], answer));
+                }
+                Effect::Produce { index, record, .. } => {
+                    if let Some(tap) = &self.shared.tap {
+                        observations.extend(tap.written(&record));
+                    }
+                    let event_id = record.event_id.encode();
+                    let mut headers = OwnedHeaders::new_with_capacity(2);
+                    headers = headers.insert(Header { key: EVENT_ID, value: Some(&event_id) });
+                    if let Some(run) = records[index].headers.last(RUN) {
+                        headers = headers.insert(Header { key: RUN, value: Some(run) });
+                    }
+                    let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
+                    self.shared.producer.write(slot, Write { topic: record.topic, key, value, headers });
+                }
+                Effect::DeadLetter { dead_letter, .. } => {
+                    let mut headers = OwnedHeaders::new_with_capacity(dead_letter.headers.len());
+                    for (name, value) in &dead_letter.headers {
+                        headers = headers.insert(Header { key: name, value: value.as_deref() });
+                    }
+                    let (topic, key, value) =
+                        (dead_letter.topic, dead_letter.key.as_deref(), dead_letter.value.as_deref());
+                    self.shared.producer.write(slot, Write { topic, key, value, headers });
+                    if let Some(tap) = &self.shared.tap {
+                        observations.push(tap.dead_lettered(dead_letter.origin, key));
+                    }
+                }
+                Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}
+            }
+        }
+        self.shared.producer.close(slot);
+        self.shared.handled.fetch_add(handled, Ordering::Relaxed);
+        self.open.push_back(OpenBatch { id, slot, observations });
+        drop(records);
+        drop(fetched);
+        self.carry_out_control(effects)
+    }
+
+    fn observe(&self, record: &Record<'_>, answer: Answer) -> Option<Observation> {
+        let group = self.worker.subscription().group.as_str();
+        match answer {
+            Answer::Handled => self.shared.tap.as_ref()?.handled(group, record),
+            Answer::Rejected(_) => Some(Observation::Rejected { origin: Origin::of(group, record) }),
+            Answer::Retried(_) => None,
+        }
+    }
+
+    /// Reports the batches whose delivery reports are in, oldest first.
+    fn settle(&mut self, effects: &mut Vec<Effect>) {
+        while let Some(result) = self.open.front().and_then(|batch| self.shared.producer.result(batch.slot)) {
+            let Some(batch) = self.open.pop_front() else { return };
+            if let (Ok(()), Some(tap)) = (&result, &self.shared.tap) {
+                tap.tell(batch.observations);
+            }
+            self.worker.settle(batch.id, result, effects);
+            self.free_slots.push(batch.slot);
+        }
+    }
+
+    /// Carries out what concerns offsets and partitions.
+    fn carry_out_control(&mut self, effects: &mut Vec<Effect>) -> Result<(), Error> {
+        let topic = self.worker.subscription().topic;
+        for effect in effects.drain(..) {
+            let (doing, result) = match effect {
+                Effect::Store { partition, offset } => ("store an offset", {
+                    let mut offsets = TopicPartitionList::new();
+                    offsets
+                        .add_partition_offset(topic.as_str(), partition, Offset::Offset(offset))
+                        .and_then(|()| self.consumer.store_offsets(&offsets))
+                }),
+                Effect::Pause { partition } => ("pause", self.consumer.pause(&only(topic.as_str(), partition))),
+                Effect::Resume { partition, from } => ("resume", {
+                    let seek = self.consumer.seek(topic.as_str(), partition, Offset::Offset(from), DRAIN_DEADLINE);
+                    seek.and_then(|()| self.consumer.resume(&only(topic.as_str(), partition)))
+                }),
+                Effect::Stuck { partition, offset, attempts, reason } => {
+                    log::stuck(&self.worker.subscription().service, topic, partition, offset, attempts, &reason);
+                    continue;
+                }
+                Effect::Answered { .. } | Effect::Produce { .. } | Effect::DeadLetter { .. } => continue,
+            };
+            result.map_err(Error::kafka(format!("{}: {doing}", self.worker.subscription().group)))?;
+        }
+        Ok(())
+    }
+
+    /// Errors that a consumer survives are librdkafka's to mend; those that mean loss are ours to shout.
+    fn check(&self, error: KafkaError) -> Result<(), Error> {
+        let Subscription { group, topic, .. } = self.worker.subscription();
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                Err(Error::Dropped { group: group.clone(), topic: *topic, source: error })
+            }
+            _ => {
+                tracing::warn!(order_id = "", event_type = "", service = group, status = "poll_failed", %error, "poll failed");
+                Ok(())
+            }
+        }
+    }
+
+    fn drain(&mut self, effects: &mut Vec<Effect>) -> Result<(), Error> {
+        let deadline = Instant::now() + DRAIN_DEADLINE;
+        loop {
+            self.settle(effects);
+            self.carry_out_control(effects)?;
+            if self.open.is_empty() {
+                break;
+            }
+            if Instant::now() >= deadline {
+                let group = self.worker.subscription().group.clone();
+                let (open, deadline_s) = (self.open.len(), DRAIN_DEADLINE.as_secs());
+                return Err(Error::NotDrained { group, open, deadline_s });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match self.consumer.commit_consumer_state(CommitMode::Sync) {
+            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
+            Err(error) => Err(Error::kafka(format!("{}: commit", self.worker.subscription().group))(error)),
+        }
+    }
+}
+
+fn is_about_records(effect: &Effect) -> bool {
+    matches!(effect, Effect::Answered { .. } | Effect::Produce { .. } | Effect::DeadLetter { .. })
+}
+
+fn only(topic: &str, partition: i32) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, partition);
+    list
+}

@@ -1,0 +1,73 @@
+//! One log event a record: the message is fixed, facts are fields, and the same five come first.
+
+use events::Envelope;
+use messaging::{Answer, BatchStep, Record, Worker};
+use tracing::{Level, debug, enabled, error, info, warn};
+
+/// Tells the log what became of a record. Costs nothing while nobody reads that level.
+pub(crate) fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &Answer) {
+    let is_read = match answer {
+        Answer::Handled => enabled!(Level::INFO),
+        Answer::Rejected(_) => enabled!(Level::WARN),
+        Answer::Retried(_) => enabled!(Level::WARN),
+    };
+    if !is_read {
+        return;
+    }
+    let Envelope { order_id, event_type } = Envelope::of(record.key, record.value);
+    let service = worker.subscription().service.as_str();
+    let (topic, partition, offset) = (record.topic.as_str(), record.partition, record.offset);
+    match answer {
+        Answer::Handled => match worker.remark(record) {
+            Some(remark) => {
+                info!(
+                    order_id,
+                    event_type,
+                    service,
+                    status = "handled",
+                    topic,
+                    partition,
+                    offset,
+                    remark,
+                    "record handled"
+                );
+            }
+            None => {
+                debug!(order_id, event_type, service, status = "handled", topic, partition, offset, "record handled")
+            }
+        },
+        Answer::Rejected(reason) => {
+            warn!(
+                order_id,
+                event_type,
+                service,
+                status = "dead_lettered",
+                topic,
+                partition,
+                offset,
+                reason,
+                "record rejected"
+            );
+        }
+        Answer::Retried(reason) => {
+            warn!(order_id, event_type, service, status = "retried", topic, partition, offset, reason, "record failed");
+        }
+    }
+}
+
+/// Calls somebody: a partition keeps failing at a record.
+pub(crate) fn stuck(service: &str, topic: events::Topic, partition: i32, offset: i64, attempts: u32, reason: &str) {
+    let topic = topic.as_str();
+    error!(
+        order_id = "",
+        event_type = "",
+        service,
+        status = "stuck",
+        topic,
+        partition,
+        offset,
+        attempts,
+        reason,
+        "service is stuck"
+    );
+}

@@ -1,0 +1,165 @@
+//! All groups of a system at work: the intake, the failure that stops it, the drain.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use events::Topic;
+use messaging::{BatchStep, EVENT_ID, Outgoing, RUN, Subscription};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Header, OwnedHeaders};
+
+use crate::consumer::{ConsumerLoop, MAX_OPEN_BATCHES, Shared};
+use crate::producer::{Producer, Slot, Write};
+use crate::{Error, Pace, Tap, settings};
+
+/// The slot of the intake's own writes; the groups' slots follow.
+const INTAKE: Slot = 0;
+
+/// A consumer group and what it does with a batch.
+pub struct Group {
+    /// Which group.
+    pub subscription: Subscription,
+    /// What it does.
+    pub step: Box<dyn BatchStep>,
+}
+
+/// The groups of a system, a thread each, and a producer that they share.
+pub struct Pipeline {
+    shared: Shared,
+    threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
+}
+
+/// What a pipeline had written when it came to rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Records that each topic holds, dead letters included.
+    pub records: Vec<(Topic, u64)>,
+}
+
+impl Pipeline {
+    /// Starts the groups, each reading its topic from the beginning. `topics` are all topics with their partitions.
+    ///
+    /// # Errors
+    /// Where a client cannot be made or the brokers do not answer.
+    pub fn start(
+        brokers: &str,
+        pace: Pace,
+        topics: &[(Topic, i32)],
+        groups: Vec<Group>,
+        tap: Option<Tap>,
+    ) -> Result<Self, Error> {
+        let slots = 1 + groups.len() * MAX_OPEN_BATCHES;
+        let producer = Arc::new(Producer::new(brokers, pace, topics, slots)?);
+        producer.connect()?;
+        producer.open(INTAKE);
+        let shared = Shared {
+            brokers: brokers.to_owned(),
+            pace,
+            producer,
+            tap,
+            stop: Arc::new(AtomicBool::new(false)),
+            handled: Arc::new(AtomicU64::new(0)),
+        };
+        let mut pipeline = Self { shared, threads: Vec::new() };
+        let firsts = (1..).step_by(MAX_OPEN_BATCHES);
+        for (group, first) in groups.into_iter().zip(firsts) {
+            let topic = group.subscription.topic;
+            let partitions = topics.iter().find(|(name, _)| *name == topic).map_or(0, |&(_, count)| count);
+            let name = group.subscription.group.clone();
+            let slots = first..first + MAX_OPEN_BATCHES;
+            let consumer = ConsumerLoop::assigned(group, partitions, slots, pipeline.shared.clone())?;
+            let thread = std::thread::Builder::new().name(name.clone()).spawn(move || consumer.run());
+            let thread = thread.map_err(|source| Error::Thread { group: name.clone(), source })?;
+            pipeline.threads.push((name, thread));
+        }
+        Ok(pipeline)
+    }
+
+    /// Writes records that enter the system here, as part of a run. It waits while the local queue is full; whether the broker
+    /// confirmed them shows in [`Pipeline::check`] and at the end in [`Pipeline::drain`].
+    pub fn publish(&self, records: &[Outgoing], run: &str) {
+        if let Some(tap) = &self.shared.tap {
+            // Told before it is confirmed: a write that fails here ends the run, whatever the audit heard.
+            tap.tell(records.iter().filter_map(|record| tap.written(record)).collect());
+        }
+        for record in records {
+            let event_id = record.event_id.encode();
+            let headers = OwnedHeaders::new_with_capacity(2)
+                .insert(Header { key: EVENT_ID, value: Some(&event_id) })
+                .insert(Header { key: RUN, value: Some(run) });
+            let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
+            self.shared.producer.write(INTAKE, Write { topic: record.topic, key, value, headers });
+        }
+    }
+
+    /// Records answered so far, by all groups: as long as it grows, something moves.
+    pub fn handled(&self) -> u64 {
+        self.shared.handled.load(Ordering::Relaxed)
+    }
+
+    /// Looks whether anything has failed for good.
+    ///
+    /// # Errors
+    /// What a group ended with, or why a record of the intake was not written.
+    pub fn check(&mut self) -> Result<(), Error> {
+        if let Some(reason) = self.shared.producer.failure(INTAKE) {
+            return Err(Error::NotWritten { reason });
+        }
+        if let Some(index) = self.threads.iter().position(|(_, thread)| thread.is_finished()) {
+            let (group, thread) = self.threads.swap_remove(index);
+            join(group, thread)?;
+        }
+        Ok(())
+    }
+
+    /// Stops the groups, confirms and commits what is open, and compares each log with the confirmed writes.
+    ///
+    /// # Errors
+    /// Where a group fails, does not come to rest in time, or a log ends elsewhere than the confirmed writes say.
+    pub fn drain(mut self) -> Result<Drained, Error> {
+        self.shared.producer.close(INTAKE);
+        self.shared.stop.store(true, Ordering::Release);
+        for (group, thread) in self.threads.drain(..) {
+            join(group, thread)?;
+        }
+        if let Some(reason) = self.shared.producer.failure(INTAKE) {
+            return Err(Error::NotWritten { reason });
+        }
+        self.compare_watermarks()
+    }
+
+    fn compare_watermarks(&self) -> Result<Drained, Error> {
+        let reader: BaseConsumer = settings::consumer(&self.shared.brokers, "orderflow.watermarks", Pace::FULL)
+            .create()
+            .map_err(Error::kafka("watermarks: create the consumer"))?;
+        let mut records = Vec::new();
+        for (topic, partitions) in self.shared.producer.confirmed() {
+            records.push((topic, partitions.iter().sum()));
+            for (partition, confirmed) in (0..).zip(partitions) {
+                let (_, high_watermark) = reader
+                    .fetch_watermarks(topic.as_str(), partition, Duration::from_secs(10))
+                    .map_err(Error::kafka(format!("{topic}-{partition}: read the watermarks")))?;
+                if u64::try_from(high_watermark) != Ok(confirmed) {
+                    return Err(Error::Watermark { topic, partition, confirmed, high_watermark });
+                }
+            }
+        }
+        Ok(Drained { records })
+    }
+}
+
+impl Drop for Pipeline {
+    /// A pipeline that is given up stops its groups too: they do not outlive it.
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        for (group, thread) in self.threads.drain(..) {
+            let _ = join(group, thread);
+        }
+    }
+}
+
+fn join(group: String, thread: JoinHandle<Result<(), Error>>) -> Result<(), Error> {
+    thread.join().unwrap_or_else(|_| Err(Error::Panicked(group)))
+}

@@ -1,0 +1,169 @@
+//! One producer for all groups: librdkafka batches better, and one thread serves all delivery reports.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use events::Topic;
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+
+use crate::{Error, Pace, settings};
+
+/// How long a write waits for room in the local queue before it counts as failed.
+const ROOM_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A place where the delivery reports of one batch are counted.
+pub(crate) type Slot = usize;
+
+/// A record on its way out.
+pub(crate) struct Write<'a> {
+    pub(crate) topic: Topic,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) headers: OwnedHeaders,
+}
+
+/// Writes records and counts what became of them, by slot.
+pub(crate) struct Producer {
+    inner: ThreadedProducer<Reports>,
+    reports: Arc<Counters>,
+}
+
+impl Producer {
+    /// A producer for these topics (with their partitions), with this many slots.
+    pub(crate) fn new(brokers: &str, pace: Pace, topics: &[(Topic, i32)], slots: usize) -> Result<Self, Error> {
+        let partitions = |count: i32| (0..count).map(|_| AtomicU64::new(0)).collect();
+        let reports = Arc::new(Counters {
+            slots: (0..slots).map(|_| SlotState::default()).collect(),
+            confirmed: topics.iter().map(|&(topic, count)| (topic, partitions(count))).collect(),
+        });
+        let inner = settings::producer(brokers, pace)
+            .create_with_context(Reports(Arc::clone(&reports)))
+            .map_err(Error::kafka("producer: create"))?;
+        Ok(Self { inner, reports })
+    }
+
+    /// Connects before the first write, so that it does not pay for it.
+    pub(crate) fn connect(&self) -> Result<(), Error> {
+        let metadata = self.inner.client().fetch_metadata(None, Duration::from_secs(10));
+        metadata.map(drop).map_err(Error::kafka("producer: connect"))
+    }
+
+    /// Opens a slot for a batch. It cannot seem complete before [`Producer::close`].
+    pub(crate) fn open(&self, slot: Slot) {
+        let state = &self.reports.slots[slot];
+        state.failed.store(false, Ordering::Relaxed);
+        state.pending.store(1, Ordering::Release);
+    }
+
+    /// Hands a record to librdkafka, waiting while its queue is full. What becomes of it shows in the slot.
+    pub(crate) fn write(&self, slot: Slot, write: Write<'_>) {
+        let state = &self.reports.slots[slot];
+        let Some(topic) = self.reports.confirmed.iter().position(|(topic, _)| *topic == write.topic) else {
+            state.fail(format!("no topic {}", write.topic));
+            return;
+        };
+        let mut record = BaseRecord::with_opaque_to(write.topic.as_str(), opaque(topic, slot)).headers(write.headers);
+        record.key = write.key;
+        record.payload = write.value;
+        let deadline = Instant::now() + ROOM_DEADLINE;
+        state.pending.fetch_add(1, Ordering::Relaxed);
+        loop {
+            match self.inner.send(record) {
+                Ok(()) => return,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again))
+                    if Instant::now() < deadline =>
+                {
+                    record = again;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err((error, _)) => {
+                    state.fail(format!("{}: {error}", write.topic));
+                    state.pending.fetch_sub(1, Ordering::Release);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Says that the slot's batch is complete: from now on it settles with its last report.
+    pub(crate) fn close(&self, slot: Slot) {
+        self.reports.slots[slot].pending.fetch_sub(1, Ordering::Release);
+    }
+
+    /// What became of a closed slot: `None` while reports are missing.
+    pub(crate) fn result(&self, slot: Slot) -> Option<Result<(), String>> {
+        let state = &self.reports.slots[slot];
+        (state.pending.load(Ordering::Acquire) == 0).then(|| state.result())
+    }
+
+    /// How many writes the broker confirmed, for each topic and partition.
+    pub(crate) fn confirmed(&self) -> impl Iterator<Item = (Topic, Vec<u64>)> {
+        let counts = |counts: &Vec<AtomicU64>| counts.iter().map(|count| count.load(Ordering::Acquire)).collect();
+        self.reports.confirmed.iter().map(move |(topic, partitions)| (*topic, counts(partitions)))
+    }
+
+    /// Why a slot's batch failed, if a report says so already.
+    pub(crate) fn failure(&self, slot: Slot) -> Option<String> {
+        self.reports.slots[slot].result().err()
+    }
+}
+
+/// A slot and its topic in the one word that librdkafka carries for us.
+fn opaque(topic: usize, slot: Slot) -> usize {
+    topic << 32 | slot
+}
+
+struct Counters {
+    slots: Vec<SlotState>,
+    confirmed: Vec<(Topic, Vec<AtomicU64>)>,
+}
+
+#[derive(Default)]
+struct SlotState {
+    pending: AtomicU32,
+    failed: AtomicBool,
+    reason: Mutex<String>,
+}
+
+impl SlotState {
+    fn fail(&self, reason: String) {
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+        self.failed.store(true, Ordering::Release);
+    }
+
+    fn result(&self) -> Result<(), String> {
+        if self.failed.load(Ordering::Acquire) {
+            Err(self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Where librdkafka reports deliveries.
+struct Reports(Arc<Counters>);
+
+impl ClientContext for Reports {}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
+        let state = &self.0.slots[opaque & u32::MAX as usize];
+        match result {
+            Ok(message) => {
+                let (_, partitions) = &self.0.confirmed[opaque >> 32];
+                let partition = usize::try_from(message.partition()).ok().and_then(|index| partitions.get(index));
+                if let Some(count) = partition {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Err((error, message)) => state.fail(format!("{}: {error}", message.topic())),
+        }
+        state.pending.fetch_sub(1, Ordering::Release);
+    }
+}

@@ -1,0 +1,85 @@
+use rdkafka::ClientConfig;
+
+/// How long clients wait to send and to fetch. A batch that waits longer is larger, and a cluster has less to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How long a producer collects records into a batch.
+    linger_ms: u32,
+    /// How long a broker holds a fetch that finds nothing.
+    fetch_wait_ms: u32,
+}
+
+impl Pace {
+    /// As fast as it goes; also the quickest for a single order.
+    pub const FULL: Self = Self { linger_ms: 1, fetch_wait_ms: 1 };
+
+    /// For a steady rate below the full one: the embedded cluster keeps small batches, and each fetch walks over all of
+    /// them, so fewer and larger ones keep it calm at the price of some latency.
+    pub const STEADY: Self = Self { linger_ms: 5, fetch_wait_ms: 15 };
+}
+
+/// What every client of ours is told.
+fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "orderflow")
+        // librdkafka creates topics by default, with partitions that no topology states.
+        .set("allow.auto.create.topics", "false");
+    config
+}
+
+/// Bounds in kilobytes of what a client holds in memory; librdkafka's defaults are 1 GiB and 64 MiB.
+const PRODUCER_QUEUE_KBYTES: &str = "65536";
+const CONSUMER_QUEUE_KBYTES: &str = "8192";
+
+pub(crate) fn producer(brokers: &str, pace: Pace) -> ClientConfig {
+    let mut config = client(brokers);
+    config
+        .set("acks", "all")
+        .set("linger.ms", pace.linger_ms.to_string())
+        .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KBYTES)
+        .set("message.timeout.ms", "30000")
+        // Where Java's clients would put the same key.
+        .set("partitioner", "murmur2_random");
+    config
+}
+
+/// A consumer that stores an offset only when told to, and for which a dropped record is an error instead of a silent jump.
+pub(crate) fn consumer(brokers: &str, group: &str, pace: Pace) -> ClientConfig {
+    let mut config = client(brokers);
+    config
+        .set("group.id", group)
+        .set("auto.offset.reset", "error")
+        // The default stores an offset before the record is handled: a crash would lose it.
+        .set("enable.auto.offset.store", "false")
+        .set("enable.auto.commit", "true")
+        .set("auto.commit.interval.ms", "500")
+        .set("fetch.wait.max.ms", pace.fetch_wait_ms.to_string())
+        .set("queued.max.messages.kbytes", CONSUMER_QUEUE_KBYTES)
+        // Default 1,000: a full local queue would stop fetching for a second.
+        .set("fetch.queue.backoff.ms", "10");
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_queue_of_a_client_has_a_limit() {
+        let limit = |config: &ClientConfig, name| config.get(name).and_then(|value| value.parse::<u32>().ok());
+        let producer = producer("localhost:1", Pace::FULL);
+        let consumer = consumer("localhost:1", "group", Pace::FULL);
+        assert!(limit(&producer, "queue.buffering.max.kbytes").is_some_and(|kbytes| kbytes <= 65_536));
+        assert!(limit(&producer, "message.timeout.ms").is_some_and(|ms| (1..=60_000).contains(&ms)));
+        assert!(limit(&consumer, "queued.max.messages.kbytes").is_some_and(|kbytes| kbytes <= 8_192));
+    }
+
+    #[test]
+    fn a_consumer_never_stores_an_offset_by_itself_and_never_skips_what_was_dropped() {
+        let consumer = consumer("localhost:1", "group", Pace::FULL);
+        assert_eq!(consumer.get("enable.auto.offset.store"), Some("false"));
+        assert_eq!(consumer.get("auto.offset.reset"), Some("error"));
+    }
+}

@@ -1,0 +1,57 @@
+//! `orderflow generate`: orders as JSON lines.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+use events::{Event, Timestamp};
+use shop::order_generator::generate_order_event;
+
+use crate::{Error, Status, System, seed};
+
+/// Writes orders to stdout, one JSON object a line, as `run --input` reads them.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example: orderflow generate --orders 1000 --seed 7 > orders.jsonl && orderflow run --input orders.jsonl"
+)]
+pub(crate) struct Args {
+    /// The system whose orders they are.
+    #[arg(value_enum, default_value_t)]
+    system: System,
+    /// How many orders.
+    #[arg(long, default_value_t = 10_000)]
+    orders: u64,
+    /// The seed; random if absent, and printed to stderr. The same seed gives the same orders.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Writes the orders.
+///
+/// # Errors
+/// Where stdout cannot be written to.
+pub(crate) fn execute(args: &Args) -> Result<Status, Error> {
+    let System::Shop = args.system;
+    let seed = seed::or_random(args.seed);
+    if args.seed.is_none() {
+        announce(seed);
+    }
+    match write(args.orders, seed) {
+        // Whoever reads has enough, as in `orderflow generate | head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Status::Holds),
+        Err(error) => Err(Error::Failed(format!("stdout: {error}"))),
+        Ok(()) => Ok(Status::Holds),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the seed is no part of the data")]
+fn announce(seed: u64) {
+    eprintln!("seed {seed}");
+}
+
+fn write(orders: u64, seed: u64) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    for n in 0..orders {
+        out.write_all(&generate_order_event(seed, Timestamp::BASE, n).encode())?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}

@@ -1,0 +1,159 @@
+//! `orderflow run`: orders through the services on an embedded Kafka, and the proof that none was lost and none was doubled.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ::topology::Topology;
+use clap::Parser;
+use events::Topic;
+use kafka_transport::{EmbeddedCluster, Group, Pace, Pipeline, Tap};
+use messaging::BatchStep;
+use shop::{Services, ShopFlow};
+use tracing_subscriber::filter::LevelFilter;
+use uuid::Uuid;
+
+use crate::{Error, Format, Status, System, logging, seed};
+use auditor::Auditor;
+use intake::{Intake, Limits};
+use orders::Orders;
+use progress::Progress;
+use summary::Summary;
+
+mod auditor; // the audit on a thread of its own
+mod dry_run; // the same events, logged instead of sent
+mod input; // orders as JSON lines, the bad ones set aside
+mod intake; // how many orders may be on their way, and when the next is due
+mod orders; // where the orders come from
+mod progress; // a bar for a person, lines for a log
+mod resources; // CPU time and peak memory
+mod summary; // the result, as a table or as JSON
+
+/// Runs orders through the services on an embedded Kafka and audits the result.
+#[derive(Parser)]
+#[command(
+    after_help = "Examples:\n  orderflow run --orders 20000 --seed 7 --format json\n  orderflow run --rate 100 --duration 1m\n  \
+    orderflow generate --orders 1000 | orderflow run --input -"
+)]
+pub(crate) struct Args {
+    /// The system that runs.
+    #[arg(value_enum, default_value_t)]
+    system: System,
+    /// How many orders; 10,000 unless --duration is given.
+    #[arg(long, value_name = "N")]
+    orders: Option<u64>,
+    /// How long orders are taken in: 30s, 5m.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+    /// Orders a second, 1 to 1,000,000; as fast as they go if absent.
+    #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// The seed of the orders; random if absent, and always printed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Orders from a file, or from stdin with -. One JSON object a line, as `orderflow generate` writes them:
+    /// {"order_id":"7f3a","event_type":"order_placed","timestamp":"2026-01-01T00:00:00.000Z","customer_id":"CUST-00042",
+    /// "items":[{"product_id":"SKU-00017","quantity":2,"price":19.99}],"total":39.98}.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "orders"])]
+    input: Option<PathBuf>,
+    /// Where refused input lines go, with their numbers and reasons.
+    #[arg(long, value_name = "FILE", default_value = "rejects.jsonl", requires = "input")]
+    rejects: PathBuf,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Logs the events of each order and sends nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The system's parts as a run needs them.
+struct Wiring {
+    services: Services,
+    topics: Vec<(Topic, i32)>,
+}
+
+/// Runs, drains, audits, prints.
+///
+/// # Errors
+/// Where the input or the topology does not serve, or the flow breaks off.
+pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
+    let System::Shop = args.system;
+    logging::start(if args.dry_run { LevelFilter::INFO } else { LevelFilter::ERROR });
+    let services = Services::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
+    let seed = seed::or_random(args.seed);
+    let mut orders = match &args.input {
+        Some(path) => Orders::from_file(path, &args.rejects)?,
+        None => Orders::generated(seed, args.orders.or(args.duration.is_none().then_some(10_000))),
+    };
+    if args.dry_run {
+        return dry_run::execute(&services, &mut orders);
+    }
+    let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
+    let run = Run {
+        id: Uuid::now_v7().to_string(),
+        seed: args.input.is_none().then_some(seed),
+        limits: Limits { rate: args.rate, duration: args.duration },
+        stop: interrupted()?,
+    };
+    let progress = Progress::start(&run, orders.expected(), args.format);
+    let summary = run.through(Wiring { services, topics }, &mut orders, &progress)?;
+    progress.finish();
+    summary.print(args.format, topology)?;
+    Ok(summary.status())
+}
+
+/// A flag that Ctrl-C and SIGTERM set; a second signal ends the process at once.
+fn interrupted() -> Result<Arc<AtomicBool>, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| Error::Failed(format!("signals: {error}")))?;
+    }
+    Ok(stop)
+}
+
+struct Run {
+    id: String,
+    /// `None` where the orders come from a file.
+    seed: Option<u64>,
+    limits: Limits,
+    stop: Arc<AtomicBool>,
+}
+
+impl Run {
+    fn through(&self, wiring: Wiring, orders: &mut Orders, progress: &Progress) -> Result<Summary, Error> {
+        let Wiring { services, topics } = wiring;
+        let cluster = EmbeddedCluster::start(topics.iter().copied()).map_err(Error::failed)?;
+        let auditor = Auditor::start(ShopFlow);
+        let pace = if self.limits.rate.is_some() { Pace::STEADY } else { Pace::FULL };
+        let groups = services
+            .iter()
+            .map(|(subscription, step)| Group {
+                subscription: subscription.clone(),
+                step: Box::new(step) as Box<dyn BatchStep>,
+            })
+            .collect();
+        let tap = Tap::new(Arc::new(ShopFlow), auditor.sender());
+        let pipeline = Pipeline::start(&cluster.brokers(), pace, &topics, groups, Some(tap)).map_err(Error::failed)?;
+
+        let meter = resources::Meter::start();
+        let mut intake = Intake::new(&auditor, pipeline, &self.limits, progress);
+        intake.take(orders, &self.id, &self.stop)?;
+        let pipeline = intake.wait_for_ends()?;
+        let usage = meter.read();
+        let drained = pipeline.drain().map_err(Error::failed)?;
+        let audited = auditor.finish()?;
+        Ok(Summary {
+            seed: self.seed,
+            run: self.id.clone(),
+            rejected: orders.rejected(),
+            records: drained.records,
+            audited,
+            usage,
+            was_interrupted: self.stop.load(Ordering::Acquire),
+        })
+    }
+}

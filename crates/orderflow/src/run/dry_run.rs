@@ -1,0 +1,57 @@
+use std::collections::VecDeque;
+
+use messaging::{BatchStep, NoHeaders, Outcome, Outgoing, Record};
+use shop::{Services, order_generator};
+use tracing::{info, warn};
+
+use super::orders::Orders;
+use crate::{Error, Status};
+
+/// Lets the services decide about each order and logs every event; nothing is sent.
+///
+/// # Errors
+/// Where the input breaks.
+pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Result<Status, Error> {
+    let mut groups: Vec<_> = services.iter().collect();
+    while let Some(order) = orders.next()? {
+        let mut events = VecDeque::from([(order_generator::NAME.to_owned(), Outgoing::of(&order))]);
+        while let Some((writer, event)) = events.pop_front() {
+            log(&writer, &event);
+            for (subscription, step) in groups.iter_mut().filter(|(subscription, _)| subscription.topic == event.topic)
+            {
+                let record = Record {
+                    topic: event.topic,
+                    partition: 0,
+                    offset: 0,
+                    key: Some(&event.key),
+                    value: Some(&event.value),
+                    headers: &NoHeaders,
+                    deliveries: None,
+                };
+                for outcome in step.process(&[record]) {
+                    match outcome {
+                        Outcome::Done(outgoing) => {
+                            events.extend(outgoing.into_iter().map(|event| (subscription.service.clone(), event)));
+                        }
+                        Outcome::Retry(reason) | Outcome::Reject(reason) => {
+                            warn!(order_id = %order.order_id, event_type = %event.topic, service = subscription.service,
+                                status = "rejected", reason, "record rejected");
+                        }
+                    }
+                }
+                if let Some(remark) = step.remark(&record) {
+                    info!(order_id = %order.order_id, event_type = %event.topic, service = subscription.service,
+                        status = "handled", remark, "record handled");
+                }
+            }
+        }
+    }
+    Ok(if orders.rejected() > 0 { Status::Refused } else { Status::Holds })
+}
+
+fn log(service: &str, event: &Outgoing) {
+    let envelope = events::Envelope::of(Some(&event.key), Some(&event.value));
+    let value = String::from_utf8_lossy(&event.value);
+    info!(order_id = envelope.order_id, event_type = envelope.event_type, service, status = "not_sent",
+        topic = %event.topic, %value, "event");
+}

@@ -1,0 +1,147 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use events::Event;
+use events::shop::OrderPlaced;
+use kafka_transport::{MAX_UNREAD_BYTES, Pipeline};
+use messaging::Outgoing;
+use messaging::audit::Observation;
+
+use super::auditor::Auditor;
+use super::orders::Orders;
+use super::progress::Progress;
+use crate::Error;
+
+/// Orders that may be on their way at once. More raise the rate a little and the latency a lot.
+const WINDOW_ORDERS: u64 = 5_000;
+
+/// Orders that are handed over in one go.
+const CHUNK: usize = 64;
+
+/// What an order's record takes beyond its value: key, headers, framing.
+const OVERHEAD_BYTES: u64 = 200;
+
+/// What bounds the intake beside the orders themselves.
+pub(crate) struct Limits {
+    /// Orders a second; as fast as they go if absent.
+    pub(crate) rate: Option<u32>,
+    /// How long orders are taken in.
+    pub(crate) duration: Option<Duration>,
+}
+
+/// How long nothing may move before what has no end counts as lost.
+const STALL: Duration = Duration::from_secs(10);
+
+/// Hands orders to the pipeline, never more at once than the embedded cluster can hold, and waits for their ends.
+pub(crate) struct Intake<'a> {
+    auditor: &'a Auditor,
+    pipeline: Pipeline,
+    limits: &'a Limits,
+    progress: &'a Progress,
+    started_us: u64,
+    taken: u64,
+    largest_bytes: u64,
+    moved: Moved,
+}
+
+/// When something last moved, and how far everything was then.
+struct Moved {
+    closed: u64,
+    handled: u64,
+    at: Instant,
+}
+
+impl<'a> Intake<'a> {
+    pub(crate) fn new(auditor: &'a Auditor, pipeline: Pipeline, limits: &'a Limits, progress: &'a Progress) -> Self {
+        let moved = Moved { closed: 0, handled: 0, at: Instant::now() };
+        Self { auditor, pipeline, limits, progress, started_us: auditor.now_us(), taken: 0, largest_bytes: 1, moved }
+    }
+
+    /// Takes orders in until they end, the time is over, somebody stops it, or nothing moves any more.
+    ///
+    /// # Errors
+    /// Where the input or the pipeline breaks.
+    pub(crate) fn take(&mut self, orders: &mut Orders, run: &str, stop: &AtomicBool) -> Result<(), Error> {
+        while !stop.load(Ordering::Acquire) && !self.is_over() {
+            let room = self.room();
+            if room == 0 {
+                if !self.wait()? {
+                    break;
+                }
+                continue;
+            }
+            let chunk = next_chunk(orders, room)?;
+            if chunk.is_empty() {
+                break;
+            }
+            self.hand_over(&chunk, run);
+        }
+        Ok(())
+    }
+
+    /// Waits until every order that was taken in has its end, or nothing moves any more.
+    ///
+    /// # Errors
+    /// Where the pipeline breaks.
+    pub(crate) fn wait_for_ends(mut self) -> Result<Pipeline, Error> {
+        self.moved.at = Instant::now();
+        while self.auditor.in_flight() > 0 && self.wait()? {}
+        Ok(self.pipeline)
+    }
+
+    /// Waits a little; `false` once nothing has moved for too long although orders are on their way.
+    fn wait(&mut self) -> Result<bool, Error> {
+        self.pipeline.check().map_err(Error::failed)?;
+        self.auditor.check()?;
+        std::thread::park_timeout(Duration::from_millis(1));
+        let (closed, handled) = (self.auditor.closed(), self.pipeline.handled());
+        self.progress.update(closed);
+        if (closed, handled) != (self.moved.closed, self.moved.handled) || self.auditor.in_flight() == 0 {
+            self.moved = Moved { closed, handled, at: Instant::now() };
+        }
+        Ok(self.moved.at.elapsed() < STALL)
+    }
+
+    fn is_over(&self) -> bool {
+        let elapsed = Duration::from_micros(self.auditor.now_us() - self.started_us);
+        self.limits.duration.is_some_and(|duration| elapsed >= duration)
+    }
+
+    /// How many orders may be handed over now: the window's room, and with a rate those that are due.
+    fn room(&self) -> usize {
+        let window = WINDOW_ORDERS.min(MAX_UNREAD_BYTES / self.largest_bytes).max(1);
+        let free = window.saturating_sub(self.auditor.in_flight());
+        let due = match self.limits.rate {
+            None => u64::MAX,
+            Some(rate) => {
+                let elapsed_us = self.auditor.now_us() - self.started_us;
+                (1 + elapsed_us.saturating_mul(rate.into()) / 1_000_000).saturating_sub(self.taken)
+            }
+        };
+        free.min(due).min(CHUNK as u64) as usize
+    }
+
+    /// The audit hears of an order before Kafka does, so that no record of it can come as a surprise.
+    fn hand_over(&mut self, chunk: &[OrderPlaced], run: &str) {
+        let now_us = self.auditor.now_us();
+        let accepted = (self.taken..).zip(chunk).map(|(n, order)| {
+            let at_us = self.limits.rate.map_or(now_us, |rate| self.started_us + n * 1_000_000 / u64::from(rate));
+            Observation::Accepted { order_id: order.order_id().clone(), at_us }
+        });
+        self.auditor.accept(accepted.collect());
+        let records: Vec<Outgoing> = chunk.iter().map(Outgoing::of).collect();
+        let largest = records.iter().map(|record| record.value.len() as u64 + OVERHEAD_BYTES).max();
+        self.largest_bytes = self.largest_bytes.max(largest.unwrap_or(0));
+        self.pipeline.publish(&records, run);
+        self.taken += chunk.len() as u64;
+    }
+}
+
+fn next_chunk(orders: &mut Orders, room: usize) -> Result<Vec<OrderPlaced>, Error> {
+    let mut chunk = Vec::with_capacity(room);
+    while chunk.len() < room {
+        let Some(order) = orders.next()? else { break };
+        chunk.push(order);
+    }
+    Ok(chunk)
+}

@@ -1,0 +1,71 @@
+use std::cell::Cell;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Run;
+use crate::Format;
+
+/// How often a line is written where nobody looks at a bar.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Tells a person how far the run is: a bar on a terminal, plain lines elsewhere; always on stderr.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    expected: Option<u64>,
+    started: Instant,
+    next_line: Cell<Instant>,
+}
+
+impl Progress {
+    /// Says what is about to happen, at once.
+    pub(crate) fn start(run: &Run, expected: Option<u64>, format: Format) -> Self {
+        let now = Instant::now();
+        let orders = expected.map_or("orders".into(), |count| format!("{count} orders"));
+        let origin = run.seed.map_or("from the input".into(), |seed| format!("of seed {seed}"));
+        if format == Format::Text {
+            line(&format!("shop: {orders} {origin} on an embedded Kafka, run {}", run.id));
+        }
+        let is_watched = std::io::stderr().is_terminal() && format == Format::Text;
+        let bar = is_watched.then(|| bar(expected));
+        Self { bar, expected, started: now, next_line: Cell::new(now + LINE_EVERY) }
+    }
+
+    /// Shows how many orders came to their end.
+    pub(crate) fn update(&self, ended: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(ended);
+        } else if Instant::now() >= self.next_line.get() {
+            self.next_line.set(Instant::now() + LINE_EVERY);
+            let rate = ended as f64 / self.started.elapsed().as_secs_f64();
+            let of = self.expected.map_or(String::new(), |expected| format!(" of {expected}"));
+            line(&format!("{ended}{of} orders ended, {rate:.0} a second"));
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(expected: Option<u64>) -> ProgressBar {
+    let (bar, template) = match expected {
+        Some(expected) => {
+            (ProgressBar::new(expected), "{bar:40} {human_pos}/{human_len} orders, {per_sec}, {eta} left")
+        }
+        None => (ProgressBar::new_spinner(), "{spinner} {human_pos} orders, {per_sec}"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+#[expect(clippy::print_stderr, reason = "progress is for a person, beside the data on stdout")]
+fn line(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,36 @@
+//! The shop under the simulation, through the public API only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, which clippy takes for production code"
+)]
+
+mod faults; // every order ends once, whatever goes wrong
+mod sabotage; // each planted bug is found
+mod speed; // milliseconds a seed; asked for by name
+
+use std::sync::Arc;
+
+use events::{Timestamp, Topic};
+use messaging::Outgoing;
+use shop::{Services, ShopFlow};
+use simulation::{Consumer, Order, System};
+use topology::Topology;
+
+/// The shop as `topology.json` declares it.
+fn shop() -> System {
+    let topology = Topology::built_in().unwrap();
+    let consumers = Services::new(&topology)
+        .unwrap()
+        .iter()
+        .map(|(subscription, step)| Consumer::new(subscription.clone(), move || step.clone()))
+        .collect();
+    let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
+    System { topics, consumers, flow: Arc::new(ShopFlow) }
+}
+
+/// The first orders of a seed.
+fn orders(seed: u64, count: u64) -> Vec<Order> {
+    let placed = (0..count).map(|n| shop::order_generator::generate_order_event(seed, Timestamp::BASE, n));
+    placed.map(|order| Order { record: Outgoing::of(&order), order_id: order.order_id }).collect()
+}
