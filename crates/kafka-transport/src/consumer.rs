@@ -7,22 +7,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use messaging::audit::Observation;
-use messaging::{
-    Answer, BatchId, BatchStep, Clock, EVENT_ID, Effect, Headers, Origin, RUN, Record, Subscription, Worker,
-};
+use messaging::{Answer, BatchId, BatchStep, Clock, EVENT_ID, Effect, Origin, RUN, Record, Subscription, Worker};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::batch_queue::{Batch, BatchQueue};
 use crate::producer::{Producer, Slot, Write};
 use crate::{Error, Group, Pace, Tap, log, settings};
 
 /// Batches that a group may have unconfirmed; beyond that it stops fetching.
 pub(crate) const MAX_OPEN_BATCHES: usize = 64;
 
-/// How long a poll waits for a first record.
-const POLL: Duration = Duration::from_millis(2);
+/// How long a fetch waits for a first record: while batches are open no longer than their reports may.
+const IDLE_WAIT: Duration = Duration::from_millis(5);
+const BUSY_WAIT: Duration = Duration::from_millis(1);
 
 /// How long open batches may take to be confirmed once a group is told to stop.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
 /// A consumer group on its topic.
 pub(crate) struct ConsumerLoop {
     worker: Worker<Box<dyn BatchStep>>,
-    consumer: BaseConsumer,
+    queue: BatchQueue,
     shared: Shared,
     free_slots: Vec<Slot>,
     open: VecDeque<OpenBatch>,
@@ -62,17 +62,6 @@ struct Monotonic(Instant);
 impl Clock for Monotonic {
     fn now_ms(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// A message that librdkafka fetched; its headers are parsed when somebody asks for them.
-struct Fetched<'c>(BorrowedMessage<'c>);
-
-impl Headers for Fetched<'_> {
-    fn visit<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<&'a [u8]>)) {
-        for header in self.0.headers().into_iter().flat_map(|headers| headers.iter()) {
-            each(header.key, header.value);
-        }
     }
 }
 
@@ -95,10 +84,11 @@ impl ConsumerLoop {
                 .add_partition_offset(subscription.topic.as_str(), partition, Offset::Offset(0))
                 .map_err(Error::kafka(format!("{group}: begin at the first record")))?;
         }
-        consumer.assign(&assignment).map_err(Error::kafka(format!("{group}: assign partitions")))?;
+        let queue = BatchQueue::assign(consumer, subscription.topic, &assignment)
+            .map_err(Error::kafka(format!("{group}: assign partitions")))?;
         let clock = Arc::new(Monotonic(Instant::now()));
         let worker = Worker::new(subscription, step, clock, MAX_OPEN_BATCHES.min(slots.len()));
-        Ok(Self { worker, consumer, shared, free_slots: slots.collect(), open: VecDeque::new() })
+        Ok(Self { worker, queue, shared, free_slots: slots.collect(), open: VecDeque::new() })
     }
 
     /// Runs until it is told to stop; then confirms what is open and commits.
@@ -115,39 +105,33 @@ impl ConsumerLoop {
 
     /// Fetches one batch and hands it to the loop.
     fn turn(&mut self, effects: &mut Vec<Effect>) -> Result<(), Error> {
-        if !self.worker.has_capacity() || self.free_slots.is_empty() {
+        let Some(&slot) = self.free_slots.last().filter(|_| self.worker.has_capacity()) else {
             std::thread::sleep(Duration::from_micros(200)); // reports arrive on another thread
             return Ok(());
+        };
+        let Subscription { topic, batch_records, .. } = *self.worker.subscription();
+        let wait = if self.open.is_empty() { IDLE_WAIT } else { BUSY_WAIT };
+        let Batch { messages, error } = self.queue.fetch(wait, batch_records);
+        if let Some(error) = error {
+            self.check(error)?;
         }
-        let limit = self.worker.subscription().batch_records;
-        let mut fetched = Vec::new();
-        let mut wait = if self.open.is_empty() { POLL } else { Duration::from_millis(1) };
-        while fetched.len() < limit {
-            match self.consumer.poll(wait) {
-                Some(Ok(message)) => fetched.push(Fetched(message)),
-                Some(Err(error)) => self.check(error)?,
-                None => break,
-            }
-            wait = Duration::ZERO;
-        }
-        if fetched.is_empty() {
+        if messages.is_empty() {
             return Ok(());
         }
-        let topic = self.worker.subscription().topic;
-        let records: Vec<Record<'_>> = fetched
+        let records: Vec<Record<'_>> = messages
             .iter()
             .map(|message| Record {
                 topic,
-                partition: message.0.partition(),
-                offset: message.0.offset(),
-                key: message.0.key(),
-                value: message.0.payload(),
+                partition: message.partition(),
+                offset: message.offset(),
+                key: message.key(),
+                value: message.value(),
                 headers: message,
                 deliveries: None,
             })
             .collect();
         let id = self.worker.receive(&records, effects);
-        let Some(slot) = self.free_slots.pop() else { return Ok(()) };
+        self.free_slots.pop();
         let mut observations = Vec::new();
         self.shared.producer.open(slot);
         let mut handled = 0;
@@ -190,7 +174,7 @@ impl ConsumerLoop {
         self.shared.handled.fetch_add(handled, Ordering::Relaxed);
         self.open.push_back(OpenBatch { id, slot, observations });
         drop(records);
-        drop(fetched);
+        drop(messages);
         self.carry_out_control(effects)
     }
 
@@ -224,12 +208,13 @@ impl ConsumerLoop {
                     let mut offsets = TopicPartitionList::new();
                     offsets
                         .add_partition_offset(topic.as_str(), partition, Offset::Offset(offset))
-                        .and_then(|()| self.consumer.store_offsets(&offsets))
+                        .and_then(|()| self.queue.consumer().store_offsets(&offsets))
                 }),
-                Effect::Pause { partition } => ("pause", self.consumer.pause(&only(topic.as_str(), partition))),
+                Effect::Pause { partition } => ("pause", self.queue.consumer().pause(&only(topic.as_str(), partition))),
                 Effect::Resume { partition, from } => ("resume", {
-                    let seek = self.consumer.seek(topic.as_str(), partition, Offset::Offset(from), DRAIN_DEADLINE);
-                    seek.and_then(|()| self.consumer.resume(&only(topic.as_str(), partition)))
+                    let seek =
+                        self.queue.consumer().seek(topic.as_str(), partition, Offset::Offset(from), DRAIN_DEADLINE);
+                    seek.and_then(|()| self.queue.consumer().resume(&only(topic.as_str(), partition)))
                 }),
                 Effect::Stuck { partition, offset, attempts, reason } => {
                     log::stuck(&self.worker.subscription().service, topic, partition, offset, attempts, &reason);
@@ -271,7 +256,7 @@ impl ConsumerLoop {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        match self.consumer.commit_consumer_state(CommitMode::Sync) {
+        match self.queue.consumer().commit_consumer_state(CommitMode::Sync) {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
             Err(error) => Err(Error::kafka(format!("{}: commit", self.worker.subscription().group))(error)),
         }

@@ -4,6 +4,7 @@
 //! system's consumer groups on it, a thread each, around the loop of `messaging`. Where the audit listens, a [`Tap`] tells it
 //! what was written and handled, once the broker has confirmed it.
 
+mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
 mod embedded; // the in-process cluster, and its limits
 mod log; // one log event a record

@@ -33,7 +33,7 @@ pub(crate) fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, an
                 );
             }
             None => {
-                debug!(order_id, event_type, service, status = "handled", topic, partition, offset, "record handled")
+                debug!(order_id, event_type, service, status = "handled", topic, partition, offset, "record handled");
             }
         },
         Answer::Rejected(reason) => {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use events::{EventId, Topic};
+use events::Topic;
 use messaging::audit::{Flow, Observation, OrderKey, Written};
 use messaging::{Origin, Outgoing, Record};
 
@@ -20,12 +20,7 @@ impl Tap {
 
     /// What to tell of a record that is being written.
     pub(crate) fn written(&self, outgoing: &Outgoing) -> Option<Observation> {
-        let Outgoing { topic, key, value, event_id } = outgoing;
-        self.record(*topic, key, value, *event_id)
-    }
-
-    fn record(&self, topic: Topic, key: &[u8], value: &[u8], event_id: EventId) -> Option<Observation> {
-        Written::of(&*self.flow, topic, key, value, event_id).map(Observation::Written)
+        Written::encoded(&*self.flow, outgoing).map(Observation::Written)
     }
 
     /// What to tell of a record that a group has handled; nothing where its writing proves it.

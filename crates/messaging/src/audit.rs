@@ -11,7 +11,7 @@ use std::sync::Arc;
 use events::{EventId, OrderId, Topic};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::Origin;
+use crate::{Origin, Outgoing};
 use orders::{Closed, Seen};
 
 mod orders; // what is remembered of open and closed orders
@@ -23,6 +23,11 @@ pub trait Flow: Send + Sync {
 
     /// The mark that a written record leaves on its order; `None` where it cannot be decoded.
     fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark>;
+
+    /// The same for a record that the caller has just encoded, so that it need not be decoded as a stranger's must.
+    fn encoded(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
+        self.written(topic, value)
+    }
 
     /// The mark that a group which writes nothing leaves when it has handled a record of `topic`; `None` for groups whose
     /// writing proves it.
@@ -42,6 +47,10 @@ impl<F: Flow + ?Sized> Flow for Arc<F> {
 
     fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
         (**self).written(topic, value)
+    }
+
+    fn encoded(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
+        (**self).encoded(topic, value)
     }
 
     fn handled(&self, group: &str, topic: Topic) -> Option<Mark> {
@@ -170,14 +179,26 @@ impl Written {
     /// Reduces a record; `None` where its flow cannot decode it.
     pub fn of(flow: &dyn Flow, topic: Topic, key: &[u8], value: &[u8], event_id: EventId) -> Option<Self> {
         let (order, mark) = (flow.order_of(topic, Some(key))?, flow.written(topic, value)?);
-        let mut bytes = Vec::with_capacity(topic.as_str().len() + key.len() + value.len() + 2);
-        for part in [topic.as_str().as_bytes(), key] {
-            bytes.extend_from_slice(part);
-            bytes.push(0x1F);
-        }
-        bytes.extend_from_slice(value);
-        Some(Self { order, mark, event_id, content: xxh3_128(&bytes) })
+        Some(Self { order, mark, event_id, content: content(topic, key, value) })
     }
+
+    /// Reduces a record that the caller has just encoded.
+    pub fn encoded(flow: &dyn Flow, outgoing: &Outgoing) -> Option<Self> {
+        let Outgoing { topic, key, value, event_id } = outgoing;
+        let (order, mark) = (flow.order_of(*topic, Some(key))?, flow.encoded(*topic, value)?);
+        Some(Self { order, mark, event_id: *event_id, content: content(*topic, key, value) })
+    }
+}
+
+/// The 128-bit xxh3 of topic 0x1F key 0x1F value.
+fn content(topic: Topic, key: &[u8], value: &[u8]) -> u128 {
+    let mut bytes = Vec::with_capacity(topic.as_str().len() + key.len() + value.len() + 2);
+    for part in [topic.as_str().as_bytes(), key] {
+        bytes.extend_from_slice(part);
+        bytes.push(0x1F);
+    }
+    bytes.extend_from_slice(value);
+    xxh3_128(&bytes)
 }
 
 /// Feed it; then ask for its verdict.

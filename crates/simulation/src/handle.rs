@@ -107,7 +107,7 @@ impl Run<'_> {
     fn requests(&self, sender: Sender, writes: Vec<Write>) -> Vec<Request> {
         let mut requests: Vec<Request> = Vec::new();
         for (topic, record) in writes {
-            // Topics are those of the system, created at the start.
+            // A topic that does not exist is found out when the request arrives.
             let partition = self.broker.partition_of(topic, record.key.as_deref()).unwrap_or(0);
             match requests.iter_mut().find(|request| (request.topic, request.partition) == (topic, partition)) {
                 Some(request) => request.records.push(record),

@@ -22,7 +22,8 @@ pub(crate) enum Party {
 pub(crate) enum Incident {
     Crash { member: usize, point: CrashPoint },
     Duplicate { member: usize, records: usize },
-    Reorder { party: Party, delay_ms: u64 },
+    Overtaken { party: Party, delay_ms: u64 },
+    Interleaved { member: usize },
     ProduceFailure { party: Party, topic: Topic, partition: i32, refused: usize },
     AckLoss { party: Party, topic: Topic, partition: i32, written: usize },
     CommitFailure { member: usize },
@@ -39,7 +40,7 @@ impl Incident {
         match self {
             Self::Crash { .. } => Fault::Crash,
             Self::Duplicate { .. } => Fault::Duplicate,
-            Self::Reorder { .. } => Fault::Reorder,
+            Self::Overtaken { .. } | Self::Interleaved { .. } => Fault::Reorder,
             Self::ProduceFailure { .. } => Fault::ProduceFailure,
             Self::AckLoss { .. } => Fault::AckLoss,
             Self::CommitFailure { .. } => Fault::CommitFailure,
@@ -75,10 +76,8 @@ impl Names {
             Incident::Duplicate { member, records } => {
                 format!("{} gets a batch of {} again", self.members[member], self::records(records))
             }
-            Incident::Reorder { party, delay_ms: 0 } => {
-                format!("{} fetches its partitions interleaved", self.party(party))
-            }
-            Incident::Reorder { party, delay_ms } => {
+            Incident::Interleaved { member } => format!("{} fetches its partitions interleaved", self.members[member]),
+            Incident::Overtaken { party, delay_ms } => {
                 format!("{}: other partitions overtake a request by {delay_ms} ms", self.party(party))
             }
             Incident::ProduceFailure { party, topic, partition, refused } => {

@@ -28,7 +28,7 @@ impl Run<'_> {
         let party = request.sender.party();
         if self.plan.strikes(Fault::Reorder) {
             let delay_ms = self.plan.length_ms(5..=300);
-            self.note(Incident::Reorder { party, delay_ms });
+            self.note(Incident::Overtaken { party, delay_ms });
             at_ms += delay_ms;
         }
         if let Party::Member(member) = party {
@@ -98,9 +98,9 @@ impl Run<'_> {
             let value = record.value.as_ref().map(|value| [value, &b" "[..]].concat());
             Stored { value, ..record.clone() }
         });
-        let place = self.broker.produce(topic, record);
-        if let (Some(how), Ok(place)) = (corruption, place) {
-            self.note(Incident::Corruption { place, how });
+        match self.broker.produce(topic, record) {
+            Ok(place) => corruption.into_iter().for_each(|how| self.note(Incident::Corruption { place, how })),
+            Err(error) => self.findings.broken = Some(error),
         }
         if let Some(doubled) = doubled {
             let _ = self.broker.produce(topic, doubled);

@@ -7,7 +7,7 @@ use events::Topic;
 use messaging::Subscription;
 use messaging::audit::{Mark, OrderKey};
 
-use crate::broker::Broker;
+use crate::broker::{self, Broker};
 use crate::faults::{CrashPoint, Fault};
 use crate::incident::{Incident, Log};
 use crate::member::Member;
@@ -59,6 +59,8 @@ pub(crate) struct Findings {
     pub(crate) crashes: BTreeMap<CrashPoint, u64>,
     pub(crate) refused_commits: u64,
     pub(crate) stuck: Option<Stuck>,
+    /// A handler wrote to a topic that the system does not have: the run makes no sense.
+    pub(crate) broken: Option<broker::Error>,
     pub(crate) log: Log,
 }
 
@@ -70,7 +72,7 @@ impl Run<'_> {
         let calm_at_ms = self.source.calm_at_ms(self.plan.is_calm(), &mut self.random);
         self.queue.push(calm_at_ms, Event::Calm);
         Fault::ALL.into_iter().for_each(|fault| self.plan_strike(fault));
-        while let Some((at_ms, event)) = self.queue.pop() {
+        while let Some((at_ms, event)) = self.queue.pop().filter(|_| self.findings.broken.is_none()) {
             self.now_ms = at_ms;
             match event {
                 Event::Send { order } => self.send_order(order),

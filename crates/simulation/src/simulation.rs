@@ -53,8 +53,8 @@ impl<'a> Simulation<'a> {
     /// Lets it happen, and audits it.
     ///
     /// # Errors
-    /// Where the system makes no sense: a topic twice or without partitions, a group or an order on a topic that is not
-    /// among [`System::topics`].
+    /// Where the system makes no sense: a topic twice or without partitions, a group, an order or a handler's record on a topic that
+    /// is not among [`System::topics`].
     pub fn run(&self) -> Result<Report, broker::Error> {
         let mut broker = Broker::new();
         for &(topic, partitions) in &self.system.topics {
@@ -96,6 +96,6 @@ impl<'a> Simulation<'a> {
             random,
         };
         run.play();
-        Ok(run.examine(self.seed))
+        run.findings.broken.take().map_or_else(|| Ok(run.examine(self.seed)), Err)
     }
 }

@@ -129,7 +129,7 @@ impl Run<'_> {
                 .flat_map(|(partition, range)| range.map(move |offset| (partition, offset)))
                 .collect();
         }
-        self.note(Incident::Reorder { party: Party::Member(member), delay_ms: 0 });
+        self.note(Incident::Interleaved { member });
         let mut places = Vec::new();
         while !ranges.is_empty() {
             let chosen = self.plan.random().index(ranges.len());

@@ -27,12 +27,9 @@ fn every_fault_is_told_with_who_and_how_much() {
         Incident::Duplicate { member, records: 3 },
         "payment_processor.order_placed/1 gets a batch of 3 records again",
     );
+    check(Incident::Interleaved { member }, "payment_processor.order_placed/1 fetches its partitions interleaved");
     check(
-        Incident::Reorder { party, delay_ms: 0 },
-        "payment_processor.order_placed/1 fetches its partitions interleaved",
-    );
-    check(
-        Incident::Reorder { party, delay_ms: 40 },
+        Incident::Overtaken { party, delay_ms: 40 },
         "payment_processor.order_placed/1: other partitions overtake a request by 40 ms",
     );
     check(

@@ -141,3 +141,12 @@ fn a_system_without_the_topic_of_an_order_is_refused() {
     let refused = Simulation::new(&shop, &orders(1, 1)).run().unwrap_err();
     assert_eq!(refused.to_string(), "no topic `order_shipped`: create it first");
 }
+
+#[test]
+fn a_system_without_the_topic_that_a_handler_writes_is_refused() {
+    let mut shop = shop();
+    shop.topics.retain(|(topic, _)| topic.as_str() != "notifications");
+    shop.consumers.retain(|consumer| consumer.subscription.topic.as_str() != "notifications");
+    let refused = Simulation::new(&shop, &orders(1, ORDERS)).run().unwrap_err();
+    assert_eq!(refused.to_string(), "no topic `notifications`: create it first");
+}
