@@ -1,13 +1,259 @@
-//! `orderflow simulate`: placeholder until the simulation crate stands.
+//! `orderflow simulate`: the same services in memory, in virtual time, under planted faults; one fault schedule a seed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use ::topology::Topology;
+use events::{Timestamp, Topic};
+use indicatif::ProgressBar;
+use messaging::Outgoing;
+use serde_json::json;
+use shop::order_generator::generate_order_event;
+use shop::{Services, ShopFlow};
+use simulation::{Consumer, CrashPoint, Fault, Faults, Order, Report, Simulation};
 
-use crate::{Error, Status};
+use crate::{Error, Format, Status, System};
 
-/// Runs the services in memory under planted faults.
+/// Failures that are told in full; the others are counted.
+const FAILURES_TOLD: usize = 3;
+
+/// Runs the services in memory under seeded fault schedules, and audits each.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+#[command(after_help = "Examples:\n  orderflow simulate --seeds 0..1000 --orders 200\n  \
+    orderflow simulate --seeds 41..42 --faults crash,duplicate\n  orderflow simulate --seed 7 --orders 20000 --faults none --format json")]
+pub(crate) struct Args {
+    /// The system that runs.
+    #[arg(value_enum, default_value_t)]
+    system: System,
+    /// The fault schedules, FROM..TO without TO; 0..1000, or 0..1 if --seed is given.
+    #[arg(long, value_name = "FROM..TO", value_parser = seeds)]
+    seeds: Option<Range<u64>>,
+    /// Orders in each schedule.
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    orders: u64,
+    /// Which faults strike: all, none, or a comma list.
+    #[arg(long, default_value = "all", value_name = "LIST")]
+    faults: Faults,
+    /// The seed of the orders, apart from the schedules; 0 if absent.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
 
-pub(crate) fn execute(_: &Args, _: &Topology) -> Result<Status, Error> {
-    Ok(Status::Fails)
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let range = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    range
+        .filter(|range: &Range<u64>| !range.is_empty())
+        .ok_or_else(|| "allowed FROM..TO with FROM below TO, such as 0..1000".to_owned())
+}
+
+/// Runs every schedule and prints what came of them.
+///
+/// # Errors
+/// Where the topology does not serve, or stdout cannot be written to.
+pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
+    let System::Shop = args.system;
+    let system = shop(topology)?;
+    let seed = args.seed.unwrap_or(0);
+    let orders: Vec<Order> = (0..args.orders).map(|n| order(seed, n)).collect();
+    let schedules = args.seeds.clone().unwrap_or(if args.seed.is_some() { 0..1 } else { 0..1_000 });
+    let unfit = |error: simulation::broker::Error| Error::Usage(error.to_string());
+    let clean = Simulation::new(&system, &orders).faults(Faults::NONE).run().map_err(unfit)?;
+    let campaign = Campaign { args, seed, schedules, clean_digest: clean.verdict.digest };
+    let outcome = campaign.run(&system, &orders).map_err(unfit)?;
+    let text = match args.format {
+        Format::Text => campaign.text(&outcome),
+        Format::Json => campaign.json(&outcome),
+    };
+    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| Error::Failed(format!("stdout: {error}")))?;
+    Ok(if outcome.failed == 0 { Status::Holds } else { Status::Fails })
+}
+
+fn shop(topology: &Topology) -> Result<simulation::System, Error> {
+    let services = Services::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
+    let consumer = |(subscription, step): (&messaging::Subscription, messaging::Lifted<_>)| {
+        Consumer::new(subscription.clone(), move || step.clone())
+    };
+    Ok(simulation::System {
+        topics: topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect(),
+        consumers: services.iter().map(consumer).collect(),
+        flow: Arc::new(ShopFlow),
+    })
+}
+
+fn order(seed: u64, n: u64) -> Order {
+    let order = generate_order_event(seed, Timestamp::BASE, n);
+    Order { record: Outgoing::of(&order), order_id: order.order_id }
+}
+
+/// Many schedules over the same orders.
+struct Campaign<'a> {
+    args: &'a Args,
+    seed: u64,
+    schedules: Range<u64>,
+    /// What every schedule must come to, as long as no record was corrupted.
+    clean_digest: u128,
+}
+
+/// What came of them, summed up.
+#[derive(Default)]
+struct Outcome {
+    passed: u64,
+    failed: u64,
+    failures: BTreeMap<u64, String>,
+    faults: BTreeMap<Fault, u64>,
+    crashes: BTreeMap<CrashPoint, u64>,
+    redelivered: u64,
+    dead_lettered: u64,
+}
+
+impl Campaign<'_> {
+    /// Runs the schedules side by side, a thread a core.
+    fn run(&self, system: &simulation::System, orders: &[Order]) -> Result<Outcome, simulation::broker::Error> {
+        let next = AtomicU64::new(self.schedules.start);
+        let outcome = Mutex::new(Outcome::default());
+        let total = self.schedules.end - self.schedules.start;
+        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        let work = || {
+            loop {
+                let schedule = next.fetch_add(1, Ordering::Relaxed);
+                if schedule >= self.schedules.end {
+                    return Ok(());
+                }
+                let report = Simulation::new(system, orders).schedule(schedule).faults(self.args.faults).run()?;
+                outcome.lock().unwrap_or_else(PoisonError::into_inner).add(&report, self.judge(&report));
+                bar.inc(1);
+            }
+        };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            let joined = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            joined.fold(own, Result::and)
+        })?;
+        bar.finish_and_clear();
+        Ok(outcome.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why a schedule failed, in full; `None` if it passed.
+    fn judge(&self, report: &Report) -> Option<String> {
+        let is_corrupted = report.faults.contains_key(&Fault::Corruption);
+        let has_digest = is_corrupted || report.verdict.digest == self.clean_digest;
+        if report.passed() && has_digest {
+            return None;
+        }
+        let mut text = report.to_string();
+        if !has_digest {
+            let (found, clean) = (report.verdict.digest, self.clean_digest);
+            let _ = write!(text, "\n  digest {found:032x}, without faults {clean:032x}");
+        }
+        for line in report.log() {
+            let _ = write!(text, "\n    {line}");
+        }
+        let (schedule, Args { orders, faults, .. }) = (report.seed, self.args);
+        let _ = write!(
+            text,
+            "\n  replay: orderflow simulate shop --seeds {schedule}..{} --orders {orders} --faults {faults} --seed {}",
+            schedule + 1,
+            self.seed
+        );
+        Some(text)
+    }
+
+    fn digest(&self) -> Option<String> {
+        // Where records may be corrupted, each schedule has its own.
+        (!self.args.faults.contains(Fault::Corruption)).then(|| format!("{:032x}", self.clean_digest))
+    }
+
+    fn text(&self, outcome: &Outcome) -> String {
+        let Range { start, end } = self.schedules;
+        let mut text =
+            format!("shop: schedules {start}..{end}, each with {} orders of seed {}\n\n", self.args.orders, self.seed);
+        if self.args.faults != Faults::NONE {
+            text.push_str("  fault                                               struck\n");
+            for fault in self.args.faults.iter() {
+                let _ = writeln!(text, "  {:<46}{:>12}", fault.name(), outcome.faults.get(&fault).unwrap_or(&0));
+                if fault == Fault::Crash {
+                    for point in CrashPoint::ALL {
+                        let count = outcome.crashes.get(&point).unwrap_or(&0);
+                        let _ = writeln!(text, "    {:<44}{count:>12}", point.to_string());
+                    }
+                }
+            }
+            text.push('\n');
+        }
+        for failure in outcome.failures.values().take(FAILURES_TOLD) {
+            let _ = writeln!(text, "{failure}\n");
+        }
+        let word = if outcome.failed == 0 { "passed" } else { "FAILED" };
+        let _ = write!(
+            text,
+            "simulation {word}: {} schedules passed, {} failed; {} records redelivered, {} orders dead-lettered; digest {}",
+            outcome.passed,
+            outcome.failed,
+            outcome.redelivered,
+            outcome.dead_lettered,
+            self.digest().unwrap_or_else(|| "differs with what was corrupted".into())
+        );
+        text
+    }
+
+    fn json(&self, outcome: &Outcome) -> String {
+        let struck: serde_json::Map<String, serde_json::Value> = self
+            .args
+            .faults
+            .iter()
+            .map(|fault| (fault.name().to_owned(), json!(outcome.faults.get(&fault).unwrap_or(&0))))
+            .collect();
+        let crashes: serde_json::Map<String, serde_json::Value> =
+            outcome.crashes.iter().map(|(point, count)| (point.to_string(), json!(count))).collect();
+        let document = json!({
+            "system": "shop",
+            "seed": self.seed,
+            "schedules": { "from": self.schedules.start, "to": self.schedules.end },
+            "orders": self.args.orders,
+            "faults": struck,
+            "crashes": crashes,
+            "redelivered": outcome.redelivered,
+            "dead_lettered": outcome.dead_lettered,
+            "digest": self.digest(),
+            "passed": outcome.passed,
+            "failed": outcome.failed,
+            "failures": outcome.failures.values().take(FAILURES_TOLD).collect::<Vec<_>>(),
+        });
+        format!("{document:#}")
+    }
+}
+
+impl Outcome {
+    fn add(&mut self, report: &Report, failure: Option<String>) {
+        match failure {
+            None => self.passed += 1,
+            Some(failure) => {
+                self.failed += 1;
+                self.failures.insert(report.seed, failure);
+                // The earliest schedules are kept, whichever thread came first.
+                if self.failures.len() > FAILURES_TOLD {
+                    self.failures.pop_last();
+                }
+            }
+        }
+        for (&fault, count) in &report.faults {
+            *self.faults.entry(fault).or_default() += count;
+        }
+        for (&point, count) in &report.crashes {
+            *self.crashes.entry(point).or_default() += count;
+        }
+        self.redelivered += report.redeliveries;
+        self.dead_lettered += report.verdict.dead_lettered;
+    }
 }
