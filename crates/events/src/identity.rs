@@ -3,7 +3,7 @@
 use std::fmt;
 
 use uuid::Uuid;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::{DecodeError, Timestamp};
 
@@ -12,18 +12,25 @@ const UNIT_SEPARATOR: u8 = 0x1F;
 
 /// The 128-bit xxh3 (seed 0) of the parts, joined by the byte 0x1F.
 pub fn hash_of(parts: &[&str]) -> u128 {
-    xxh3_128(&joined(parts))
+    joined(parts, xxh3_128)
 }
 
-fn joined(parts: &[&str]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(128);
+/// The 64-bit xxh3 (seed 0) of the parts, joined by the byte 0x1F.
+pub fn hash64_of(parts: &[&str]) -> u64 {
+    joined(parts, xxh3_64)
+}
+
+/// Joins the parts on the stack, where they nearly always fit: every record is hashed several times.
+fn joined<T>(parts: &[&str], hash: fn(&[u8]) -> T) -> T {
+    let mut bytes = [UNIT_SEPARATOR; 256];
+    let mut end = 0;
     for (index, part) in parts.iter().enumerate() {
-        if index > 0 {
-            bytes.push(UNIT_SEPARATOR);
-        }
-        bytes.extend_from_slice(part.as_bytes());
+        let start = end + usize::from(index > 0);
+        end = start + part.len();
+        let Some(place) = bytes.get_mut(start..end) else { return hash(parts.join("\u{1f}").as_bytes()) };
+        place.copy_from_slice(part.as_bytes());
     }
-    bytes
+    hash(&bytes[..end])
 }
 
 /// An order's id: the correlation id of every event about it, and their key.
@@ -169,6 +176,15 @@ mod tests {
     #[test]
     fn the_parts_of_a_hash_do_not_run_into_each_other() {
         assert_ne!(hash_of(&["ab", "c"]), hash_of(&["a", "bc"]));
+    }
+
+    #[test]
+    fn a_hash_is_that_of_the_joined_parts_however_long_they_are() {
+        for length in [0, 1, 200, 253, 254, 255, 256, 1_000] {
+            let part = "x".repeat(length);
+            assert_eq!(hash_of(&[&part, "y"]), xxh3_128(format!("{part}\u{1f}y").as_bytes()), "{length}");
+            assert_eq!(hash64_of(&[&part, "y"]), xxh3_64(format!("{part}\u{1f}y").as_bytes()), "{length}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod timestamp; // RFC 3339, UTC, milliseconds
 mod topic; // where a record stands
 
 pub use envelope::Envelope;
-pub use identity::{EventId, OrderId, hash_of};
+pub use identity::{EventId, OrderId, hash_of, hash64_of};
 pub use money::Cents;
 pub use timestamp::Timestamp;
 pub use topic::Topic;

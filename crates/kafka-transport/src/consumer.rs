@@ -24,6 +24,9 @@ pub(crate) const MAX_OPEN_BATCHES: usize = 64;
 const IDLE_WAIT: Duration = Duration::from_millis(5);
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 
+/// How long a broker may take to answer at the start.
+pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
 /// How long open batches may take to be confirmed once a group is told to stop.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -86,6 +89,11 @@ impl ConsumerLoop {
         }
         let queue = BatchQueue::assign(consumer, subscription.topic, &assignment)
             .map_err(Error::kafka(format!("{group}: assign partitions")))?;
+        // Connects now, so that the first record does not wait for it.
+        queue
+            .consumer()
+            .fetch_watermarks(subscription.topic.as_str(), 0, CONNECT_DEADLINE)
+            .map_err(Error::kafka(format!("{group}: connect")))?;
         let clock = Arc::new(Monotonic(Instant::now()));
         let worker = Worker::new(subscription, step, clock, MAX_OPEN_BATCHES.min(slots.len()));
         Ok(Self { worker, queue, shared, free_slots: slots.collect(), open: VecDeque::new() })

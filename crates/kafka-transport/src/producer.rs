@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 
+use crate::consumer::CONNECT_DEADLINE;
 use crate::{Error, Pace, settings};
 
 /// How long a write waits for room in the local queue before it counts as failed.
@@ -48,7 +49,7 @@ impl Producer {
 
     /// Connects before the first write, so that it does not pay for it.
     pub(crate) fn connect(&self) -> Result<(), Error> {
-        let metadata = self.inner.client().fetch_metadata(None, Duration::from_secs(10));
+        let metadata = self.inner.client().fetch_metadata(None, CONNECT_DEADLINE);
         metadata.map(drop).map_err(Error::kafka("producer: connect"))
     }
 

@@ -1,7 +1,6 @@
 //! Outcomes that look like chance, and are a pure function: a redelivery, a replay or another partition count decides alike.
 
-use events::OrderId;
-use xxhash_rust::xxh3::xxh3_64;
+use events::{OrderId, hash64_of};
 
 /// A number in [0, 1), uniform over orders, that depends on nothing but what it was drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -22,13 +21,10 @@ impl Draw {
     }
 
     fn of_parts(first: &str, second: &str, third: &str, attempt: u32) -> Self {
-        let mut bytes = Vec::with_capacity(128);
-        for part in [first, second, third] {
-            bytes.extend_from_slice(part.as_bytes());
-            bytes.push(0x1F);
-        }
-        bytes.extend_from_slice(attempt.to_string().as_bytes());
-        Self::from_bits(xxh3_64(&bytes))
+        // Nearly every attempt is the first: it need not be formatted.
+        let later = if attempt == 1 { String::new() } else { attempt.to_string() };
+        let attempt = if attempt == 1 { "1" } else { &later };
+        Self::from_bits(hash64_of(&[first, second, third, attempt]))
     }
 
     /// The draw whose upper 53 bits are those of `bits`: lets a test choose it.
