@@ -96,13 +96,14 @@ impl Stranger {
         &self,
         topic: Topic,
         partition: i32,
-        key: &[u8],
-        value: &[u8],
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
         headers: &[(&str, Option<&[u8]>)],
     ) {
         let headers = headers.iter().fold(OwnedHeaders::new(), |list, &(key, value)| list.insert(Header { key, value }));
-        let record = BaseRecord::to(topic.as_str()).partition(partition).key(key).payload(value).headers(headers);
-        self.0.send(record).map_err(|(error, _)| error).unwrap();
+        let mut record = BaseRecord::to(topic.as_str()).partition(partition).headers(headers);
+        (record.key, record.payload) = (key, value);
+        self.0.send(record).map_err(|(error, _): (_, BaseRecord<'_, [u8], [u8]>)| error).unwrap();
         self.0.flush(DEADLINE).unwrap();
     }
 }
