@@ -246,13 +246,16 @@ pub enum Error {
     /// More orders than its memory is meant for.
     #[error("the audit remembers {0} orders at most, about 60 bytes each: split the run, or raise the limit")]
     TooManyOrders(usize),
+    /// More records given up than its memory is meant for.
+    #[error("more than {0} records were given up: look at the dead-letter topics, and at what writes the records")]
+    TooManyDeadLetters(usize),
 }
 
 impl<F: Flow> Audit<F> {
     /// How many orders are remembered unless a host says otherwise: about 1.2 GiB.
     pub const MAX_ORDERS: usize = 20_000_000;
 
-    /// An audit that has seen nothing.
+    /// An audit that has seen nothing, and will remember `max_orders` orders and as many given-up records.
     pub fn new(flow: F, max_orders: usize) -> Self {
         Self {
             flow,
@@ -267,7 +270,8 @@ impl<F: Flow> Audit<F> {
         }
     }
 
-    /// Takes in what happened; answers with the order that this closed, if it did.
+    /// Takes in what happened; answers with the order that this closed, if it did. An order is accepted before anything else is
+    /// said of it: what comes earlier is unexpected.
     ///
     /// # Errors
     /// Where its memory would grow beyond its limit.
@@ -278,13 +282,20 @@ impl<F: Flow> Audit<F> {
             Observation::Handled { order, mark } => return Ok(self.mark(order, mark)),
             Observation::Rejected { origin } => {
                 self.rejected.insert(origin);
+                self.check_dead_letters()?;
             }
             Observation::DeadLettered { origin, order } => {
                 self.dead_letters.insert(origin);
+                self.check_dead_letters()?;
                 return Ok(order.and_then(|order| self.give_up(order)));
             }
         }
         Ok(None)
+    }
+
+    fn check_dead_letters(&self) -> Result<(), Error> {
+        let known = self.rejected.len().max(self.dead_letters.len());
+        if known > self.max_orders { Err(Error::TooManyDeadLetters(self.max_orders)) } else { Ok(()) }
     }
 
     fn accept(&mut self, order_id: OrderId, at_us: u64) -> Result<(), Error> {

@@ -71,7 +71,7 @@ fn an_order_under_another_key_is_dead_lettered_by_both_groups_and_all_others_end
 
 #[test]
 fn a_strangers_tombstone_keeps_its_headers_byte_for_byte() {
-    let mut run = Shop::with_partitions(1).only("payment_processor.order_placed").start();
+    let mut run = Shop::with_partitions(1).only(["payment_processor.order_placed"]).start();
     let headers: [(&str, Option<&[u8]>); 6] = [
         ("repeated", Some(b"1")),
         ("null", None),
@@ -103,7 +103,7 @@ fn an_unreadable_order_of_the_largest_size_that_a_broker_takes_is_dead_lettered_
         value: vec![b'x'; largest],
         event_id: EventId::of(&order_id, "order_placed", "", 1),
     };
-    let mut run = Shop::with_partitions(1).only("payment_processor.order_placed").start();
+    let mut run = Shop::with_partitions(1).only(["payment_processor.order_placed"]).start();
     run.accept([&order_id]);
     run.publish(&[record]);
     let ended = run.end();

@@ -72,7 +72,7 @@ fn a_strangers_headers_do_no_harm_and_of_its_runs_the_last_is_copied() {
 
 #[test]
 fn a_record_without_a_run_or_with_a_null_one_is_answered_without_a_run() {
-    let mut run = Shop::with_partitions(1).only("payment_processor.order_placed").start();
+    let mut run = Shop::with_partitions(1).only(["payment_processor.order_placed"]).start();
     let stranger = Stranger::connect(&run.brokers);
     for (order, headers) in orders(2).iter().zip([&[][..], &[(RUN, None)]]) {
         let record = Outgoing::of(order);

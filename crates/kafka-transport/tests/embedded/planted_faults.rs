@@ -30,7 +30,7 @@ fn verdict(group: &str, answers: u64, mut alter: impl FnMut(Outcome) -> Outcome 
     ended.verdict()
 }
 
-/// Each order makes six answers: two of `order_placed`, two of results, one of its end, and one of the stock.
+/// An order is answered for five times: twice as placed, once for each of its two results, once for its end.
 const ANSWERS: u64 = 5 * ORDERS;
 
 #[test]

@@ -39,11 +39,11 @@ impl Shop {
         Self { topics, groups: services.iter().map(boxed).collect() }
     }
 
-    /// One group alone.
+    /// Some groups alone, in their order.
     #[must_use]
-    pub(crate) fn only(mut self, group: &str) -> Self {
-        self.groups.retain(|known| known.subscription.group == group);
-        assert_eq!(self.groups.len(), 1, "no group {group}");
+    pub(crate) fn only<const N: usize>(mut self, groups: [&str; N]) -> Self {
+        self.groups.retain(|known| groups.contains(&known.subscription.group.as_str()));
+        assert_eq!(self.groups.len(), N, "which of {groups:?} is none?");
         self
     }
 
@@ -62,8 +62,8 @@ impl Shop {
         wrap: impl FnOnce(Box<dyn BatchStep>) -> S,
     ) -> Self {
         let place = self.groups.iter().position(|known| known.subscription.group == group).unwrap();
-        let Group { subscription, step } = self.groups.swap_remove(place);
-        self.groups.push(Group { subscription, step: Box::new(wrap(step)) });
+        let Group { subscription, step } = self.groups.remove(place);
+        self.groups.insert(place, Group { subscription, step: Box::new(wrap(step)) });
         self
     }
 

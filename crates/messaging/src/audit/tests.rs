@@ -279,6 +279,15 @@ fn the_tally_counts_orders_by_their_marks_ended_or_not() {
 }
 
 #[test]
+fn beyond_its_limit_of_given_up_records_the_audit_refuses_too() {
+    let mut audit = Audit::new(Parcels, 2);
+    for observation in [dead_lettered(1, None), dead_lettered(2, None), dead_lettered(2, None)] {
+        audit.observe(observation).unwrap();
+    }
+    assert_eq!(audit.observe(dead_lettered(3, None)), Err(Error::TooManyDeadLetters(2)));
+}
+
+#[test]
 fn beyond_its_limit_the_audit_refuses_and_says_what_to_do() {
     let mut audit = Audit::new(Parcels, 2);
     for observation in [complete("a"), vec![accepted("b")]].concat() {

@@ -291,9 +291,7 @@ fn a_revoked_partition_is_forgotten_and_what_was_open_of_it_is_not_stored() {
 fn a_revoked_partition_waits_no_longer() {
     let mut host = given();
     host.receive_and_confirm(&[retry(0, 1)]);
-    assert!(!host.worker.is_idle());
     host.revoke(0).tick_at(WAIT_MS).then(&[]);
-    assert!(host.worker.is_idle());
     host.receive_and_confirm(&[retry(0, 1)]);
     assert_eq!(host.attempts(0), Some(1));
 }
@@ -309,18 +307,6 @@ fn a_worker_has_capacity_for_its_number_of_open_batches() {
     assert!(!host.worker.has_capacity(), "a batch that is settled stays open behind an earlier one");
     host.confirm(0);
     assert!(host.worker.has_capacity());
-}
-
-#[test]
-fn a_worker_is_idle_once_everything_is_stored() {
-    let mut host = given();
-    assert!(host.worker.is_idle());
-    host.receive(&[done(0, 1), retry(0, 2)]);
-    assert!(!host.worker.is_idle());
-    host.confirm(0).tick_at(WAIT_MS);
-    assert!(!host.worker.is_idle(), "resumed, but not handled yet");
-    host.receive_and_confirm(&[done(0, 2)]);
-    assert!(host.worker.is_idle());
 }
 
 #[test]
@@ -359,7 +345,6 @@ fn an_old_record_that_comes_again_and_fails_holds_its_partition_until_it_succeed
     host.receive_and_confirm(&[done(0, 7), done(0, 8)]);
     host.receive_and_confirm(&[retry(0, 7)]).tick_at(WAIT_MS).then(&[resume(0, 7)]);
     host.receive_and_confirm(&[done(0, 7)]).then(&[]);
-    assert!(host.worker.is_idle());
 }
 
 #[test]
