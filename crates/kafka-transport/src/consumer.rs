@@ -24,9 +24,6 @@ pub(crate) const MAX_OPEN_BATCHES: usize = 64;
 const IDLE_WAIT: Duration = Duration::from_millis(5);
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 
-/// How long a broker may take to answer at the start.
-pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-
 /// How long open batches may take to be confirmed once a group is told to stop.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -92,7 +89,7 @@ impl ConsumerLoop {
         // Connects now, so that the first record does not wait for it.
         queue
             .consumer()
-            .fetch_watermarks(subscription.topic.as_str(), 0, CONNECT_DEADLINE)
+            .fetch_watermarks(subscription.topic.as_str(), 0, settings::CONNECT_DEADLINE)
             .map_err(Error::kafka(format!("{group}: connect")))?;
         let clock = Arc::new(Monotonic(Instant::now()));
         let worker = Worker::new(subscription, step, clock, MAX_OPEN_BATCHES.min(slots.len()));

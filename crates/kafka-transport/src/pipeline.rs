@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use events::Topic;
 use messaging::{BatchStep, EVENT_ID, Outgoing, RUN, Subscription};
@@ -139,7 +138,7 @@ impl Pipeline {
             records.push((topic, partitions.iter().sum()));
             for (partition, confirmed) in (0..).zip(partitions) {
                 let (_, high_watermark) = reader
-                    .fetch_watermarks(topic.as_str(), partition, Duration::from_secs(10))
+                    .fetch_watermarks(topic.as_str(), partition, settings::CONNECT_DEADLINE)
                     .map_err(Error::kafka(format!("{topic}-{partition}: read the watermarks")))?;
                 if u64::try_from(high_watermark) != Ok(confirmed) {
                     return Err(Error::Watermark { topic, partition, confirmed, high_watermark });

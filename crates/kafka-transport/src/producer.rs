@@ -10,7 +10,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 
-use crate::consumer::CONNECT_DEADLINE;
 use crate::{Error, Pace, settings};
 
 /// How long a write waits for room in the local queue before it counts as failed.
@@ -49,7 +48,7 @@ impl Producer {
 
     /// Connects before the first write, so that it does not pay for it.
     pub(crate) fn connect(&self) -> Result<(), Error> {
-        let metadata = self.inner.client().fetch_metadata(None, CONNECT_DEADLINE);
+        let metadata = self.inner.client().fetch_metadata(None, settings::CONNECT_DEADLINE);
         metadata.map(drop).map_err(Error::kafka("producer: connect"))
     }
 

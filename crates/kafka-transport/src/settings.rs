@@ -1,4 +1,9 @@
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
+
+/// How long a broker may take to answer at the start.
+pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long clients wait to send and to fetch. A batch that waits longer is larger, and a cluster has less to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

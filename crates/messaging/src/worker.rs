@@ -159,6 +159,11 @@ impl<S: BatchStep> Worker<S> {
         self.open.len() < self.max_open_batches
     }
 
+    /// Whether no batch is open and no partition has a failure to get past. Records not fetched yet do not count.
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.partitions.values().all(|partition| partition.failing.is_none())
+    }
+
     /// Takes in a batch, and answers with its number and what to do. The records of a partition come in the order of
     /// their offsets; those of a partition that is paused are passed over, because they will be fetched again.
     pub fn receive(&mut self, batch: &[Record<'_>], effects: &mut Vec<Effect>) -> BatchId {

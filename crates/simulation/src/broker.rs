@@ -12,12 +12,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::group::Group;
 
+pub use crate::group::{Assignment, MemberId};
 pub use error::Error;
 
 mod error; // what it refuses
-
-/// A member of a group, by a number that its caller chooses.
-pub type MemberId = u32;
 
 /// A record as it stands in a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,15 +37,6 @@ pub struct Place {
     pub partition: i32,
     /// The position within the partition.
     pub offset: i64,
-}
-
-/// What a member is to read, from its group's rebalance until the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Assignment {
-    /// The number of the rebalance: a commit that names an earlier one is refused.
-    pub generation: u64,
-    /// The partitions of the group's topic.
-    pub partitions: Vec<i32>,
 }
 
 /// Topics with their records, and groups with their offsets.

@@ -4,7 +4,17 @@ use std::collections::BTreeSet;
 
 use events::Topic;
 
-use crate::broker::{Assignment, MemberId};
+/// A member of a group, by a number that its caller chooses.
+pub type MemberId = u32;
+
+/// What a member is to read, from its group's rebalance until the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The number of the rebalance: a commit that names an earlier one is refused.
+    pub generation: u64,
+    /// The partitions of the group's topic.
+    pub partitions: Vec<i32>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Group {

@@ -1,5 +1,9 @@
 //! The audit's words, each shown able to fail: given observations, then exactly this verdict.
 
+use std::sync::Arc;
+
+use events::{EventId, Topic};
+
 use super::*;
 
 #[test]

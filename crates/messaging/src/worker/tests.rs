@@ -278,6 +278,18 @@ fn a_clock_at_the_end_of_its_range_resumes_too() {
 }
 
 #[test]
+fn a_worker_is_idle_once_everything_is_stored() {
+    let mut host = given();
+    assert!(host.worker.is_idle());
+    host.receive(&[done(0, 1), retry(0, 2)]);
+    assert!(!host.worker.is_idle());
+    host.confirm(0).tick_at(WAIT_MS);
+    assert!(!host.worker.is_idle(), "resumed, but not handled yet");
+    host.receive_and_confirm(&[done(0, 2)]);
+    assert!(host.worker.is_idle());
+}
+
+#[test]
 fn a_revoked_partition_is_forgotten_and_what_was_open_of_it_is_not_stored() {
     let mut host = given();
     host.receive(&[writes(0, 1), writes(1, 1)]).receive(&[writes(0, 2)]);

@@ -1,0 +1,268 @@
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use super::DecodeError;
+use super::value::Value;
+use crate::identity::is_identifier;
+use crate::{Cents, OrderId, Timestamp};
+
+/// The largest value that is decoded, in bytes: what is larger is no event of ours, and reading it could exhaust a host.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+
+/// An object's fields, read by name.
+#[derive(Debug)]
+pub struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, Value<'a>)>);
+
+impl<'a> Fields<'a> {
+    /// Reads one JSON object of at most [`MAX_VALUE_BYTES`].
+    ///
+    /// # Errors
+    /// Where `value` is too large, no JSON, or no object.
+    pub fn parse(value: &'a [u8]) -> Result<Self, DecodeError> {
+        if value.len() > MAX_VALUE_BYTES {
+            let found = format_args!("{} bytes", value.len()).to_string();
+            return Err(DecodeError::new("value", found, format_args!("{MAX_VALUE_BYTES} bytes at most")));
+        }
+        match serde_json::from_slice(value) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(other) => Err(DecodeError::new("value", other, "a JSON object")),
+            Err(error) => {
+                Err(DecodeError::new("value", format_args!("invalid JSON ({error})"), "a JSON object in UTF-8"))
+            }
+        }
+    }
+
+    /// The field's value; a missing field and `null` are alike, a field that stands twice is refused.
+    fn find(&self, name: &str) -> Result<&Value<'a>, DecodeError> {
+        let mut found = self.0.iter().filter(|(key, _)| key == name);
+        let value = found.next().map_or(&Value::Null, |(_, value)| value);
+        if found.next().is_some() {
+            return Err(DecodeError::new(name, "the field twice", "the field once"));
+        }
+        Ok(value)
+    }
+
+    /// Takes a field by `convert`, which gives `None` for what is not `allowed`.
+    fn take<T>(
+        &self,
+        name: &str,
+        allowed: impl Display,
+        convert: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Result<T, DecodeError> {
+        let value = self.find(name)?;
+        convert(value).ok_or_else(|| DecodeError::new(name, value, allowed))
+    }
+
+    /// Checks that a field has the one value that it may have, such as the event's type.
+    ///
+    /// # Errors
+    /// Where it has another.
+    pub fn expect(&self, name: &str, expected: &str) -> Result<(), DecodeError> {
+        self.take(name, format_args!("{expected:?}"), |value| (value.as_text()? == expected).then_some(()))
+    }
+
+    /// The field `order_id`.
+    ///
+    /// # Errors
+    /// Where it is not [`OrderId::ALLOWED`].
+    pub fn order_id(&self) -> Result<OrderId, DecodeError> {
+        self.take("order_id", OrderId::ALLOWED, |value| OrderId::parse(value.as_text()?).ok())
+    }
+
+    /// An identifier: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`, as order ids are.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn identifier(&self, name: &str) -> Result<String, DecodeError> {
+        self.take(name, OrderId::ALLOWED, |value| {
+            value.as_text().filter(|text| is_identifier(text)).map(ToOwned::to_owned)
+        })
+    }
+
+    /// One of a few words, as the value that stands for it.
+    ///
+    /// # Errors
+    /// Where it is none of them.
+    pub fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<T, DecodeError> {
+        let value = self.find(name)?;
+        let meaning = value.as_text().and_then(|text| words.iter().find(|(word, _)| *word == text));
+        meaning.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let allowed: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+            DecodeError::new(name, value, allowed.join(" or "))
+        })
+    }
+
+    /// A whole number within a range.
+    ///
+    /// # Errors
+    /// Where it is none, or outside.
+    pub fn integer(&self, name: &str, range: RangeInclusive<u32>) -> Result<u32, DecodeError> {
+        self.take(name, format_args!("a whole number from {} to {}", range.start(), range.end()), |value| match value {
+            Value::Integer(number) => u32::try_from(*number).ok().filter(|number| range.contains(number)),
+            _ => None,
+        })
+    }
+
+    /// An amount of money within a range.
+    ///
+    /// # Errors
+    /// Where it is no number, outside, or finer than a cent.
+    pub fn cents(&self, name: &str, range: RangeInclusive<Cents>) -> Result<Cents, DecodeError> {
+        self.take(name, format_args!("{} to {}, with two decimals", range.start(), range.end()), |value| {
+            let amount = match value {
+                Value::Integer(number) => *number as f64,
+                Value::Float(number) => *number,
+                _ => return None,
+            };
+            Cents::from_decimal(amount).filter(|cents| range.contains(cents))
+        })
+    }
+
+    /// A moment.
+    ///
+    /// # Errors
+    /// Where it is not RFC 3339.
+    pub fn timestamp(&self, name: &str) -> Result<Timestamp, DecodeError> {
+        self.take(name, "RFC 3339, such as 2026-01-01T00:00:00.000Z", |value| Timestamp::parse(value.as_text()?))
+    }
+
+    /// A list of objects, each read by `read`.
+    ///
+    /// # Errors
+    /// Where it is no list, has another length, or `read` refuses an element (which the error then names).
+    pub fn list<T>(
+        &self,
+        name: &str,
+        lengths: RangeInclusive<usize>,
+        read: impl Fn(&Fields<'_>) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let allowed = || format!("a list of {} to {} objects", lengths.start(), lengths.end());
+        let Value::List(elements) = self.find(name)? else {
+            return Err(DecodeError::new(name, self.find(name)?, allowed()));
+        };
+        if !lengths.contains(&elements.len()) {
+            return Err(DecodeError::new(name, format_args!("{} elements", elements.len()), allowed()));
+        }
+        let mut list = Vec::with_capacity(elements.len());
+        for (index, element) in elements.iter().enumerate() {
+            let Value::Object(fields) = element else {
+                return Err(DecodeError::new(&format!("{name}[{index}]"), element, "an object"));
+            };
+            list.push(read(fields).map_err(|error| error.within(name, index))?);
+        }
+        Ok(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every rule of reading, as a field `f` and what the refusal says.
+    #[track_caller]
+    fn refuses<T>(json: &str, read: impl Fn(&Fields<'_>) -> Result<T, DecodeError>, message: &str) {
+        let error = Fields::parse(json.as_bytes()).and_then(|fields| read(&fields).map(drop)).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+
+    const PRICE: RangeInclusive<Cents> = Cents::new(1)..=Cents::new(10_000);
+
+    #[test]
+    fn a_refusal_names_the_field_what_was_found_and_what_is_allowed() {
+        let amount = |fields: &Fields<'_>| fields.cents("f", PRICE);
+        refuses(r#"{"f":-5}"#, amount, "f: found -5, allowed 0.01 to 100.00, with two decimals");
+        refuses(r#"{"f":0.005}"#, amount, "f: found 0.005, allowed 0.01 to 100.00, with two decimals");
+        refuses(r#"{"f":"1.00"}"#, amount, "f: found \"1.00\", allowed 0.01 to 100.00, with two decimals");
+        refuses(r#"{"g":1}"#, amount, "f: found nothing, allowed 0.01 to 100.00, with two decimals");
+        refuses(r#"{"f":null}"#, amount, "f: found nothing, allowed 0.01 to 100.00, with two decimals");
+        refuses(
+            r#"{"f":18446744073709551615}"#,
+            amount,
+            "f: found 18446744073709552000, allowed 0.01 to 100.00, with two decimals",
+        );
+
+        let quantity = |fields: &Fields<'_>| fields.integer("f", 1..=10);
+        refuses(r#"{"f":0}"#, quantity, "f: found 0, allowed a whole number from 1 to 10");
+        refuses(r#"{"f":1.0}"#, quantity, "f: found 1, allowed a whole number from 1 to 10");
+        refuses(r#"{"f":[1,2]}"#, quantity, "f: found a list of 2, allowed a whole number from 1 to 10");
+        refuses(r#"{"f":true}"#, quantity, "f: found true, allowed a whole number from 1 to 10");
+
+        let word = |fields: &Fields<'_>| fields.one_of("f", &[("yes", true), ("no", false)]);
+        refuses(r#"{"f":"maybe"}"#, word, r#"f: found "maybe", allowed "yes" or "no""#);
+        refuses(r#"{"f":{}}"#, word, r#"f: found an object, allowed "yes" or "no""#);
+
+        let kind = |fields: &Fields<'_>| fields.expect("f", "order_placed");
+        refuses(r#"{"f":"order_shipped"}"#, kind, r#"f: found "order_shipped", allowed "order_placed""#);
+
+        let moment = |fields: &Fields<'_>| fields.timestamp("f");
+        refuses(r#"{"f":"today"}"#, moment, r#"f: found "today", allowed RFC 3339, such as 2026-01-01T00:00:00.000Z"#);
+
+        let name = |fields: &Fields<'_>| fields.identifier("f");
+        refuses(r#"{"f":"a b"}"#, name, r#"f: found "a b", allowed 1 to 64 characters of A-Z a-z 0-9 . _ : -"#);
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_refused_because_readers_disagree_about_which_counts() {
+        refuses(
+            r#"{"f":1,"f":2}"#,
+            |fields| fields.integer("f", 1..=2),
+            "f: found the field twice, allowed the field once",
+        );
+    }
+
+    #[test]
+    fn a_refusal_inside_a_list_names_the_element() {
+        let list = |fields: &Fields<'_>| fields.list("f", 1..=2, |element| element.integer("n", 1..=9));
+        refuses(r#"{"f":[{"n":1},{"n":0}]}"#, list, "f[1].n: found 0, allowed a whole number from 1 to 9");
+        refuses(r#"{"f":[{"n":1},7]}"#, list, "f[1]: found 7, allowed an object");
+        refuses(r#"{"f":[]}"#, list, "f: found 0 elements, allowed a list of 1 to 2 objects");
+        refuses(r#"{"f":"x"}"#, list, r#"f: found "x", allowed a list of 1 to 2 objects"#);
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused_with_the_place() {
+        let nothing = |_: &Fields<'_>| Ok(());
+        refuses(
+            "",
+            nothing,
+            "value: found invalid JSON (EOF while parsing a value at line 1 column 0), allowed a JSON object in UTF-8",
+        );
+        refuses("[1]", nothing, "value: found a list of 1, allowed a JSON object");
+        refuses(
+            "{} {}",
+            nothing,
+            "value: found invalid JSON (trailing characters at line 1 column 4), allowed a JSON object in UTF-8",
+        );
+        let error = Fields::parse(b"{\"f\":\"\xff\"}").unwrap_err().to_string();
+        assert!(error.starts_with("value: found invalid JSON (invalid unicode code point"), "{error}");
+    }
+
+    #[test]
+    fn a_value_over_the_size_limit_is_refused_before_it_is_read() {
+        let large = vec![b' '; MAX_VALUE_BYTES + 1];
+        assert_eq!(
+            Fields::parse(&large).unwrap_err().to_string(),
+            "value: found 65537 bytes, allowed 65536 bytes at most"
+        );
+    }
+
+    #[test]
+    fn json_nested_without_end_is_refused_and_does_not_exhaust_the_stack() {
+        let deep = "[".repeat(MAX_VALUE_BYTES);
+        let error = Fields::parse(deep.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("recursion limit exceeded"), "{error}");
+    }
+
+    #[test]
+    fn what_was_found_is_shortened_to_fit_a_log_line() {
+        let error = DecodeError::new("f", "é".repeat(100), "less").to_string();
+        assert_eq!(error, format!("f: found {}…, allowed less", "é".repeat(60)));
+    }
+
+    #[test]
+    fn escaped_names_and_texts_are_understood_and_unknown_fields_passed_over() {
+        let fields = Fields::parse(br#"{"new":{"deep":[null,true,1.5]},"\u0066":"\u0061b"}"#).unwrap();
+        assert_eq!(fields.identifier("f").unwrap(), "ab");
+    }
+}

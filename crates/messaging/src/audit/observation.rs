@@ -1,0 +1,73 @@
+use events::{EventId, OrderId, Topic};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{Flow, Mark, OrderKey};
+use crate::{Origin, Outgoing};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Observation {
+    /// An order was taken in: from now on it must come to its end.
+    Accepted {
+        /// The order.
+        order_id: OrderId,
+        /// When, in microseconds of the host's clock: what its latency is counted from.
+        at_us: u64,
+    },
+    /// A record stands in a topic.
+    Written(Written),
+    /// A group that writes nothing has handled a record.
+    Handled {
+        /// The order.
+        order: OrderKey,
+        /// What [`Flow::handled`] says of it.
+        mark: Mark,
+    },
+    /// A group gave a record up: there must be a dead letter of it.
+    Rejected {
+        /// Which record, and whose.
+        origin: Origin,
+    },
+    /// A dead letter stands in its topic.
+    DeadLettered {
+        /// Which record it is of.
+        origin: Origin,
+        /// The order, where the record tells; nothing further is expected of it.
+        order: Option<OrderKey>,
+    },
+}
+
+/// A record that stands in a topic, reduced to what the audit needs of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    pub(super) order: OrderKey,
+    pub(super) mark: Mark,
+    pub(super) event_id: EventId,
+    pub(super) content: u128,
+}
+
+impl Written {
+    /// Reduces a record; `None` where its flow cannot decode it.
+    pub fn of(flow: &dyn Flow, topic: Topic, key: &[u8], value: &[u8], event_id: EventId) -> Option<Self> {
+        let (order, mark) = (flow.order_of(topic, Some(key))?, flow.written(topic, value)?);
+        Some(Self { order, mark, event_id, content: content(topic, key, value) })
+    }
+
+    /// Reduces a record that the caller has just encoded.
+    pub fn encoded(flow: &dyn Flow, outgoing: &Outgoing) -> Option<Self> {
+        let Outgoing { topic, key, value, event_id } = outgoing;
+        let (order, mark) = (flow.order_of(*topic, Some(key))?, flow.encoded(*topic, value)?);
+        Some(Self { order, mark, event_id: *event_id, content: content(*topic, key, value) })
+    }
+}
+
+/// The 128-bit xxh3 of topic 0x1F key 0x1F value.
+fn content(topic: Topic, key: &[u8], value: &[u8]) -> u128 {
+    let mut bytes = Vec::with_capacity(topic.as_str().len() + key.len() + value.len() + 2);
+    for part in [topic.as_str().as_bytes(), key] {
+        bytes.extend_from_slice(part);
+        bytes.push(0x1F);
+    }
+    bytes.extend_from_slice(value);
+    xxh3_128(&bytes)
+}
