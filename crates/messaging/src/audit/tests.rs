@@ -427,7 +427,8 @@ impl Flow for Parcels {
     }
 
     fn describe(&self, mark: Mark) -> &'static str {
-        ["placed", "shipped", "cancelled", "mailed"][usize::from(mark.0)]
+        let names = [(PLACED, "placed"), (SHIPPED, "shipped"), (CANCELLED, "cancelled"), (MAILED, "mailed")];
+        names.into_iter().find(|&(known, _)| known == mark).unwrap().1
     }
 }
 
