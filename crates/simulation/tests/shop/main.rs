@@ -7,7 +7,6 @@
 
 mod faults; // every order ends once, whatever goes wrong
 mod sabotage; // each planted bug is found
-mod speed; // milliseconds a seed; asked for by name
 
 use std::sync::Arc;
 
