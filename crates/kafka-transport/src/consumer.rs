@@ -1,6 +1,6 @@
 //! One consumer group on one topic: fetch, hand to the loop, carry out its effects.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) stop: Arc<AtomicBool>,
     /// Records answered so far.
     pub(crate) handled: Arc<AtomicU64>,
+    /// The offsets that all groups have stored, summed up: everything that is done with for good.
+    pub(crate) stored: Arc<AtomicU64>,
 }
 
 /// A consumer group on its topic.
@@ -47,6 +49,8 @@ pub(crate) struct ConsumerLoop {
     shared: Shared,
     free_slots: Vec<Slot>,
     open: VecDeque<OpenBatch>,
+    /// The offset that each partition stored last.
+    stored: BTreeMap<i32, i64>,
 }
 
 struct OpenBatch {
@@ -86,14 +90,17 @@ impl ConsumerLoop {
         }
         let queue = BatchQueue::assign(consumer, subscription.topic, &assignment)
             .map_err(Error::kafka(format!("{group}: assign partitions")))?;
-        // Connects now, so that the first record does not wait for it.
-        queue
-            .consumer()
-            .fetch_watermarks(subscription.topic.as_str(), 0, settings::CONNECT_DEADLINE)
+        // Connects now, so that the first record does not wait for it. Asked for watermarks alone, a client that knows no
+        // leader yet looks for one only every half a second.
+        let topic = subscription.topic.as_str();
+        let client = queue.consumer();
+        client
+            .fetch_metadata(Some(topic), settings::CONNECT_DEADLINE)
+            .and_then(|_| client.fetch_watermarks(topic, 0, settings::CONNECT_DEADLINE))
             .map_err(Error::kafka(format!("{group}: connect")))?;
         let clock = Arc::new(Monotonic(Instant::now()));
         let worker = Worker::new(subscription, step, clock, MAX_OPEN_BATCHES.min(slots.len()));
-        Ok(Self { worker, queue, shared, free_slots: slots.collect(), open: VecDeque::new() })
+        Ok(Self { worker, queue, shared, free_slots: slots.collect(), open: VecDeque::new(), stored: BTreeMap::new() })
     }
 
     /// Runs until it is told to stop; then confirms what is open and commits.
@@ -210,6 +217,8 @@ impl ConsumerLoop {
         for effect in effects.drain(..) {
             let (doing, result) = match effect {
                 Effect::Store { partition, offset } => ("store an offset", {
+                    let before = self.stored.insert(partition, offset).unwrap_or(0);
+                    self.shared.stored.fetch_add(u64::try_from(offset - before).unwrap_or(0), Ordering::Release);
                     let mut offsets = TopicPartitionList::new();
                     offsets
                         .add_partition_offset(topic.as_str(), partition, Offset::Offset(offset))

@@ -27,6 +27,8 @@ pub struct Group {
 /// The groups of a system, a thread each, and a producer that they share.
 pub struct Pipeline {
     shared: Shared,
+    /// The topic of each group.
+    read: Vec<Topic>,
     threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
 }
 
@@ -60,8 +62,10 @@ impl Pipeline {
             tap,
             stop: Arc::new(AtomicBool::new(false)),
             handled: Arc::new(AtomicU64::new(0)),
+            stored: Arc::new(AtomicU64::new(0)),
         };
-        let mut pipeline = Self { shared, threads: Vec::new() };
+        let read = groups.iter().map(|group| group.subscription.topic).collect();
+        let mut pipeline = Self { shared, read, threads: Vec::new() };
         let firsts = (1..).step_by(MAX_OPEN_BATCHES);
         for (group, first) in groups.into_iter().zip(firsts) {
             let topic = group.subscription.topic;
@@ -96,6 +100,19 @@ impl Pipeline {
     /// Records answered so far, by all groups: as long as it grows, something moves.
     pub fn handled(&self) -> u64 {
         self.shared.handled.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing moves any more, unless something is published: all that was published is confirmed, and every group has
+    /// stored the end of its topic. A group stores an offset after what follows from it is confirmed, so its stored offsets are
+    /// read before the logs' ends.
+    pub fn is_at_rest(&self) -> bool {
+        let is_published = self.shared.producer.is_confirmed(INTAKE);
+        let stored = self.shared.stored.load(Ordering::Acquire);
+        let confirmed: Vec<(Topic, Vec<u64>)> = self.shared.producer.confirmed().collect();
+        let end_of = |read: &Topic| -> u64 {
+            confirmed.iter().filter(|(topic, _)| topic == read).flat_map(|(_, partitions)| partitions).sum()
+        };
+        is_published && stored == self.read.iter().map(end_of).sum::<u64>()
     }
 
     /// Looks whether anything has failed for good.

@@ -106,6 +106,11 @@ impl Producer {
         self.reports.confirmed.iter().map(move |(topic, partitions)| (*topic, counts(partitions)))
     }
 
+    /// Whether every write of a slot that is still open has its report.
+    pub(crate) fn is_confirmed(&self, slot: Slot) -> bool {
+        self.reports.slots[slot].pending.load(Ordering::Acquire) <= 1
+    }
+
     /// Why a slot's batch failed, if a report says so already.
     pub(crate) fn failure(&self, slot: Slot) -> Option<String> {
         self.reports.slots[slot].result().err()

@@ -20,7 +20,12 @@ impl Pace {
 
     /// For a steady rate below the full one: the embedded cluster keeps small batches, and each fetch walks over all of
     /// them, so fewer and larger ones keep it calm at the price of some latency.
-    pub const STEADY: Self = Self { linger_ms: 5, fetch_wait_ms: 15 };
+    pub const STEADY: Self = Self { linger_ms: 5, fetch_wait_ms: 20 };
+
+    /// How long a producer collects records into a batch, in milliseconds: no partition gets more batches than that allows.
+    pub const fn linger_ms(self) -> u32 {
+        self.linger_ms
+    }
 }
 
 /// What every client of ours is told.

@@ -32,7 +32,7 @@ pub(crate) fn execute(args: &Args) -> Result<Status, Error> {
     let System::Shop = args.system;
     let seed = seed::or_random(args.seed);
     if args.seed.is_none() {
-        announce(seed);
+        seed::announce(seed);
     }
     match write(args.orders, seed) {
         // Whoever reads has enough, as in `orderflow generate | head`.
@@ -40,11 +40,6 @@ pub(crate) fn execute(args: &Args) -> Result<Status, Error> {
         Err(error) => Err(Error::Failed(format!("stdout: {error}"))),
         Ok(()) => Ok(Status::Holds),
     }
-}
-
-#[expect(clippy::print_stderr, reason = "the seed is no part of the data")]
-fn announce(seed: u64) {
-    eprintln!("seed {seed}");
 }
 
 fn write(orders: u64, seed: u64) -> io::Result<()> {

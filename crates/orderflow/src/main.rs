@@ -20,7 +20,6 @@ mod topology; // what topology.json says
 #[derive(Parser)]
 #[command(
     version,
-    about,
     after_help = "Without a command: `orderflow run`.\n\nExample: orderflow run --orders 20000 --seed 7"
 )]
 struct Cli {
@@ -36,7 +35,7 @@ enum Command {
     Run(run::Args),
     Generate(generate::Args),
     Simulate(simulate::Args),
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: orderflow topology show")]
     Topology(topology::Command),
 }
 

@@ -8,20 +8,21 @@ use std::time::Duration;
 use ::topology::Topology;
 use clap::Parser;
 use events::Topic;
-use kafka_transport::{EmbeddedCluster, Group, Pace, Pipeline, Tap};
-use messaging::BatchStep;
-use shop::{Services, ShopFlow};
+use kafka_transport::{Pace, Tap};
+use shop::{Rates, Services, ShopFlow};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
 use crate::{Error, Format, Status, System, logging, seed};
 use auditor::Auditor;
+use clusters::{Clusters, Wiring};
 use intake::{Intake, Limits};
 use orders::Orders;
 use progress::Progress;
 use summary::Summary;
 
 mod auditor; // the audit on a thread of its own
+mod clusters; // the embedded cluster, replaced before it grows slow
 mod dry_run; // the same events, logged instead of sent
 mod input; // orders as JSON lines, the bad ones set aside
 mod intake; // how many orders may be on their way, and when the next is due
@@ -64,14 +65,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Logs the events of each order and sends nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["rate", "duration", "format"])]
     dry_run: bool,
-}
-
-/// The system's parts as a run needs them.
-struct Wiring {
-    services: Services,
-    topics: Vec<(Topic, i32)>,
 }
 
 /// Runs, drains, audits, prints.
@@ -82,12 +77,16 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let System::Shop = args.system;
     logging::start(if args.dry_run { LevelFilter::INFO } else { LevelFilter::ERROR });
     let services = Services::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
+    let rates = Rates::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
     let seed = seed::or_random(args.seed);
     let mut orders = match &args.input {
         Some(path) => Orders::from_file(path, &args.rejects)?,
         None => Orders::generated(seed, args.orders.or(args.duration.is_none().then_some(10_000))),
     };
     if args.dry_run {
+        if args.input.is_none() && args.seed.is_none() {
+            seed::announce(seed);
+        }
         return dry_run::execute(&services, &mut orders);
     }
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
@@ -100,7 +99,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let progress = Progress::start(&run, orders.expected(), args.format);
     let summary = run.through(Wiring { services, topics }, &mut orders, &progress)?;
     progress.finish();
-    summary.print(args.format, topology)?;
+    summary.print(args.format, topology, rates)?;
     Ok(summary.status())
 }
 
@@ -125,32 +124,23 @@ struct Run {
 
 impl Run {
     fn through(&self, wiring: Wiring, orders: &mut Orders, progress: &Progress) -> Result<Summary, Error> {
-        let Wiring { services, topics } = wiring;
-        let cluster = EmbeddedCluster::start(topics.iter().copied()).map_err(Error::failed)?;
         let auditor = Auditor::start(ShopFlow);
         let pace = if self.limits.rate.is_some() { Pace::STEADY } else { Pace::FULL };
-        let groups = services
-            .iter()
-            .map(|(subscription, step)| Group {
-                subscription: subscription.clone(),
-                step: Box::new(step) as Box<dyn BatchStep>,
-            })
-            .collect();
         let tap = Tap::new(Arc::new(ShopFlow), auditor.sender());
-        let pipeline = Pipeline::start(&cluster.brokers(), pace, &topics, groups, Some(tap)).map_err(Error::failed)?;
+        let clusters = Clusters::start(wiring, pace, tap)?;
 
         let meter = resources::Meter::start();
-        let mut intake = Intake::new(&auditor, pipeline, &self.limits, progress);
+        let mut intake = Intake::new(&auditor, clusters, &self.limits, progress);
         intake.take(orders, &self.id, &self.stop)?;
-        let pipeline = intake.wait_for_ends()?;
+        let clusters = intake.wait_for_ends()?;
         let usage = meter.read();
-        let drained = pipeline.drain().map_err(Error::failed)?;
+        let records = clusters.drain()?;
         let audited = auditor.finish()?;
         Ok(Summary {
             seed: self.seed,
             run: self.id.clone(),
             rejected: orders.rejected(),
-            records: drained.records,
+            records,
             audited,
             usage,
             was_interrupted: self.stop.load(Ordering::Acquire),

@@ -3,3 +3,9 @@ pub(crate) fn or_random(seed: Option<u64>) -> u64 {
     // 32 bits are enough to differ and short enough to type.
     seed.unwrap_or_else(|| rand::random::<u32>().into())
 }
+
+/// Tells the seed where no other line does.
+#[expect(clippy::print_stderr, reason = "the seed is no part of the data")]
+pub(crate) fn announce(seed: u64) {
+    eprintln!("seed {seed}");
+}

@@ -118,16 +118,18 @@ struct Outcome {
 impl Campaign<'_> {
     /// Runs the schedules side by side, a thread a core.
     fn run(&self, system: &simulation::System, orders: &[Order]) -> Result<Outcome, simulation::broker::Error> {
-        let next = AtomicU64::new(self.schedules.start);
+        let next = AtomicU64::new(0);
         let outcome = Mutex::new(Outcome::default());
         let total = self.schedules.end - self.schedules.start;
         let bar = if std::io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
         let work = || {
             loop {
-                let schedule = next.fetch_add(1, Ordering::Relaxed);
-                if schedule >= self.schedules.end {
+                // Counted from 0: beyond the last of all seeds it would begin anew.
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= total {
                     return Ok(());
                 }
+                let schedule = self.schedules.start + index;
                 let report = Simulation::new(system, orders).schedule(schedule).faults(self.args.faults).run()?;
                 outcome.lock().unwrap_or_else(PoisonError::into_inner).add(&report, self.judge(&report));
                 bar.inc(1);

@@ -15,10 +15,8 @@ const MAX_OPEN_BATCHES: usize = 64;
 #[test]
 fn a_group_whose_writes_are_not_confirmed_takes_in_no_more_than_its_open_batches() {
     let (step, batches) = told();
-    let shop = Shop::with_partitions(1)
-        .only([GROUP])
-        .subscribed(GROUP, |group| group.batch_records = 1)
-        .stepping(GROUP, step);
+    let shop =
+        Shop::with_partitions(1).only([GROUP]).subscribed(GROUP, |group| group.batch_records = 1).stepping(GROUP, step);
     let cluster = cluster(&shop.topics);
     let topic = PaymentResult::TOPIC.as_str();
     cluster.partition_leader(topic, 0, None).unwrap(); // takes no writes, and refuses none

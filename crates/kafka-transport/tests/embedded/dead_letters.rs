@@ -50,8 +50,7 @@ fn check(order_id: &str, value: &[u8], reason: &str) {
 
 #[test]
 fn an_order_of_broken_json_is_dead_lettered_by_both_groups_and_all_others_end() {
-    let reason =
-        "value: found invalid JSON (key must be a string at line 1 column 2), allowed a JSON object in UTF-8";
+    let reason = "value: found invalid JSON (key must be a string at line 1 column 2), allowed a JSON object in UTF-8";
     check("broken", b"{nonsense\xff\x00", reason);
 }
 

@@ -64,9 +64,7 @@ pub(crate) fn read(brokers: &str, topic: Topic, partitions: i32) -> Vec<Stored> 
 /// Where each partition of a topic ends.
 pub(crate) fn ends(brokers: &str, topic: Topic, partitions: i32) -> Vec<i64> {
     let reader = reader(brokers, "reader");
-    (0..partitions)
-        .map(|partition| reader.fetch_watermarks(topic.as_str(), partition, DEADLINE).unwrap().1)
-        .collect()
+    (0..partitions).map(|partition| reader.fetch_watermarks(topic.as_str(), partition, DEADLINE).unwrap().1).collect()
 }
 
 /// What a group has committed of each partition; `None` for nothing.
@@ -100,7 +98,8 @@ impl Stranger {
         value: Option<&[u8]>,
         headers: &[(&str, Option<&[u8]>)],
     ) {
-        let headers = headers.iter().fold(OwnedHeaders::new(), |list, &(key, value)| list.insert(Header { key, value }));
+        let headers =
+            headers.iter().fold(OwnedHeaders::new(), |list, &(key, value)| list.insert(Header { key, value }));
         let mut record = BaseRecord::to(topic.as_str()).partition(partition).headers(headers);
         (record.key, record.payload) = (key, value);
         self.0.send(record).map_err(|(error, _): (_, BaseRecord<'_, [u8], [u8]>)| error).unwrap();

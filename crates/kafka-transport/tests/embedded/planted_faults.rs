@@ -89,9 +89,14 @@ fn a_silent_group_that_writes_a_second_end_doubles_the_order() {
 fn a_silent_group_that_never_answers_for_a_record_leaves_its_order_lost() {
     // Nothing behind that record is answered either.
     let mut run = Shop::with_partitions(1)
-        .stepping(SILENT, altered(|record: &Record<'_>, outcome| {
-            if record.offset >= ORDERS as i64 - 1 { Outcome::Retry("never".into()) } else { outcome }
-        }))
+        .stepping(
+            SILENT,
+            altered(
+                |record: &Record<'_>, outcome| {
+                    if record.offset >= ORDERS as i64 - 1 { Outcome::Retry("never".into()) } else { outcome }
+                },
+            ),
+        )
         .start();
     run.take(&orders(ORDERS));
     run.until("all but one", |run| run.audit.in_flight() == 1);

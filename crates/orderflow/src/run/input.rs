@@ -42,6 +42,9 @@ impl Input {
             if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
                 return Err(Error::Usage(format!("--input {name}: is a folder, allowed a file of JSON lines or -")));
             }
+            if rejects.canonicalize().is_ok_and(|rejects| path.canonicalize().is_ok_and(|input| input == rejects)) {
+                return Err(Error::Usage(format!("--rejects {name}: is the input, allowed another file")));
+            }
             Box::new(BufReader::with_capacity(1 << 16, file))
         };
         Ok(Self::new(name, lines, rejects))
@@ -122,7 +125,10 @@ impl Rejects {
         let reject = serde_json::json!({ "line": line, "reason": reason, "input": input });
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(BufWriter::new(File::create(&self.path).map_err(broken)?)),
+            None => {
+                let refused = |error| Error::Usage(format!("--rejects {}: {error}", self.path.display()));
+                self.file.insert(BufWriter::new(File::create(&self.path).map_err(refused)?))
+            }
         };
         writeln!(file, "{reject}").map_err(broken)
     }

@@ -3,11 +3,12 @@ use std::time::{Duration, Instant};
 
 use events::Event;
 use events::shop::OrderPlaced;
-use kafka_transport::{MAX_UNREAD_BYTES, Pipeline};
+use kafka_transport::MAX_UNREAD_BYTES;
 use messaging::Outgoing;
 use messaging::audit::Observation;
 
 use super::auditor::Auditor;
+use super::clusters::Clusters;
 use super::orders::Orders;
 use super::progress::Progress;
 use crate::Error;
@@ -32,10 +33,10 @@ pub(crate) struct Limits {
 /// How long nothing may move before what has no end counts as lost.
 const STALL: Duration = Duration::from_secs(10);
 
-/// Hands orders to the pipeline, never more at once than the embedded cluster can hold, and waits for their ends.
+/// Hands orders to a cluster, never more at once than the embedded cluster can hold, and waits for their ends.
 pub(crate) struct Intake<'a> {
     auditor: &'a Auditor,
-    pipeline: Pipeline,
+    clusters: Clusters,
     limits: &'a Limits,
     progress: &'a Progress,
     started_us: u64,
@@ -52,15 +53,15 @@ struct Moved {
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn new(auditor: &'a Auditor, pipeline: Pipeline, limits: &'a Limits, progress: &'a Progress) -> Self {
+    pub(crate) fn new(auditor: &'a Auditor, clusters: Clusters, limits: &'a Limits, progress: &'a Progress) -> Self {
         let moved = Moved { closed: 0, handled: 0, at: Instant::now() };
-        Self { auditor, pipeline, limits, progress, started_us: auditor.now_us(), taken: 0, largest_bytes: 1, moved }
+        Self { auditor, clusters, limits, progress, started_us: auditor.now_us(), taken: 0, largest_bytes: 1, moved }
     }
 
     /// Takes orders in until they end, the time is over, somebody stops it, or nothing moves any more.
     ///
     /// # Errors
-    /// Where the input or the pipeline breaks.
+    /// Where the input or the flow breaks.
     pub(crate) fn take(&mut self, orders: &mut Orders, run: &str, stop: &AtomicBool) -> Result<(), Error> {
         while !stop.load(Ordering::Acquire) && !self.is_over() {
             let room = self.room();
@@ -69,6 +70,9 @@ impl<'a> Intake<'a> {
                     break;
                 }
                 continue;
+            }
+            if self.limits.rate.is_some() {
+                self.clusters.replace_if_due()?;
             }
             let chunk = next_chunk(orders, room)?;
             if chunk.is_empty() {
@@ -82,19 +86,18 @@ impl<'a> Intake<'a> {
     /// Waits until every order that was taken in has its end, or nothing moves any more.
     ///
     /// # Errors
-    /// Where the pipeline breaks.
-    pub(crate) fn wait_for_ends(mut self) -> Result<Pipeline, Error> {
-        self.moved.at = Instant::now();
+    /// Where the flow breaks.
+    pub(crate) fn wait_for_ends(mut self) -> Result<Clusters, Error> {
         while self.auditor.in_flight() > 0 && self.wait()? {}
-        Ok(self.pipeline)
+        Ok(self.clusters)
     }
 
     /// Waits a little; `false` once nothing has moved for too long although orders are on their way.
     fn wait(&mut self) -> Result<bool, Error> {
-        self.pipeline.check().map_err(Error::failed)?;
+        self.clusters.check()?;
         self.auditor.check()?;
         std::thread::park_timeout(Duration::from_millis(1));
-        let (closed, handled) = (self.auditor.closed(), self.pipeline.handled());
+        let (closed, handled) = (self.auditor.closed(), self.clusters.handled());
         self.progress.update(closed);
         if (closed, handled) != (self.moved.closed, self.moved.handled) || self.auditor.in_flight() == 0 {
             self.moved = Moved { closed, handled, at: Instant::now() };
@@ -132,8 +135,9 @@ impl<'a> Intake<'a> {
         let records: Vec<Outgoing> = chunk.iter().map(Outgoing::of).collect();
         let largest = records.iter().map(|record| record.value.len() as u64 + OVERHEAD_BYTES).max();
         self.largest_bytes = self.largest_bytes.max(largest.unwrap_or(0));
-        self.pipeline.publish(&records, run);
+        self.clusters.publish(&records, run);
         self.taken += chunk.len() as u64;
+        self.moved.at = Instant::now(); // however long the input paused before
     }
 }
 

@@ -34,11 +34,12 @@ impl Progress {
 
     /// Shows how many orders came to their end.
     pub(crate) fn update(&self, ended: u64) {
+        let rate = ended as f64 / self.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
+            bar.set_message(format!("{rate:.0}/s"));
             bar.set_position(ended);
         } else if Instant::now() >= self.next_line.get() {
             self.next_line.set(Instant::now() + LINE_EVERY);
-            let rate = ended as f64 / self.started.elapsed().as_secs_f64();
             let of = self.expected.map_or(String::new(), |expected| format!(" of {expected}"));
             line(&format!("{ended}{of} orders ended, {rate:.0} a second"));
         }
@@ -54,10 +55,8 @@ impl Progress {
 
 fn bar(expected: Option<u64>) -> ProgressBar {
     let (bar, template) = match expected {
-        Some(expected) => {
-            (ProgressBar::new(expected), "{bar:40} {human_pos}/{human_len} orders, {per_sec}, {eta} left")
-        }
-        None => (ProgressBar::new_spinner(), "{spinner} {human_pos} orders, {per_sec}"),
+        Some(expected) => (ProgressBar::new(expected), "{bar:40} {human_pos}/{human_len} orders, {msg}, {eta} left"),
+        None => (ProgressBar::new_spinner(), "{spinner} {human_pos} orders, {msg}"),
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);

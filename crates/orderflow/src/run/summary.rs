@@ -37,10 +37,10 @@ impl Summary {
     }
 
     /// Prints the result to stdout.
-    pub(crate) fn print(&self, format: Format, topology: &Topology) -> Result<(), Error> {
+    pub(crate) fn print(&self, format: Format, topology: &Topology, rates: Rates) -> Result<(), Error> {
         let text = match format {
             Format::Json => self.json(),
-            Format::Text => self.text(topology).map_err(|error| Error::Failed(error.to_string()))?,
+            Format::Text => self.text(topology, rates),
         };
         let mut out = std::io::stdout().lock();
         writeln!(out, "{text}").map_err(|error| Error::Failed(format!("stdout: {error}")))
@@ -106,10 +106,9 @@ impl Summary {
         format!("{document:#}")
     }
 
-    fn text(&self, topology: &Topology) -> Result<String, Error> {
+    fn text(&self, topology: &Topology, rates: Rates) -> String {
         let verdict = &self.audited.verdict;
         let outcomes = self.outcomes();
-        let rates = Rates::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
         let (paid, available) = (rates.success.as_f64(), rates.available.as_f64());
         let accepted = verdict.accepted;
         let share = |count: u64| count as f64 / accepted.max(1) as f64;
@@ -141,7 +140,7 @@ impl Summary {
             row(&mut text, format_args!("  rejected     {} input lines, see --rejects", grouped(self.rejected)));
         }
         let _ = write!(text, "\n{verdict}");
-        Ok(text)
+        text
     }
 }
 

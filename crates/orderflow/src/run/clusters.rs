@@ -1,0 +1,145 @@
+use std::collections::BTreeMap;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use events::Topic;
+use kafka_transport::{Drained, EmbeddedCluster, Group, Pace, Pipeline, Tap};
+use messaging::{BatchStep, Outgoing};
+use shop::Services;
+
+use crate::Error;
+
+/// How many batches a partition may keep before its cluster is replaced. Each fetch walks over all of them: with ten thousand
+/// small ones, which a hundred orders a second write in five minutes, it takes a core.
+const MAX_BATCHES: u64 = 1_000;
+
+/// How long a replaced cluster may take to finish its orders.
+const RETIRE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What runs on a cluster.
+pub(crate) struct Wiring {
+    pub(crate) services: Services,
+    pub(crate) topics: Vec<(Topic, i32)>,
+}
+
+/// The embedded cluster that takes new orders, and those before it that still finish theirs.
+///
+/// At a steady rate a cluster is replaced from time to time ([`MAX_BATCHES`]): the next one is ready before the first order goes
+/// there, and the audit spans them all.
+pub(crate) struct Clusters {
+    wiring: Wiring,
+    pace: Pace,
+    tap: Tap,
+    current: Generation,
+    retiring: Vec<Retiring>,
+    /// Records of the clusters that are gone, by topic.
+    records: BTreeMap<Topic, u64>,
+}
+
+/// A cluster and the groups on it. The groups stop before their cluster does.
+struct Generation {
+    pipeline: Pipeline,
+    cluster: EmbeddedCluster,
+    started: Instant,
+    published: u64,
+}
+
+/// A cluster whose groups finish what they have, on a thread of their own.
+struct Retiring {
+    drain: JoinHandle<Result<Drained, Error>>,
+    _cluster: EmbeddedCluster,
+}
+
+impl Clusters {
+    pub(crate) fn start(wiring: Wiring, pace: Pace, tap: Tap) -> Result<Self, Error> {
+        let current = Generation::start(&wiring, pace, &tap)?;
+        Ok(Self { wiring, pace, tap, current, retiring: Vec::new(), records: BTreeMap::new() })
+    }
+
+    /// Hands records to the cluster that takes new orders.
+    pub(crate) fn publish(&mut self, records: &[Outgoing], run: &str) {
+        self.current.published += records.len() as u64;
+        self.current.pipeline.publish(records, run);
+    }
+
+    /// Records answered by the groups of the current cluster: as long as it changes, something moves.
+    pub(crate) fn handled(&self) -> u64 {
+        self.current.pipeline.handled()
+    }
+
+    /// Looks whether anything has failed for good.
+    pub(crate) fn check(&mut self) -> Result<(), Error> {
+        self.current.pipeline.check().map_err(Error::failed)?;
+        self.collect(|retiring| retiring.drain.is_finished())
+    }
+
+    /// Replaces the current cluster if its partitions may keep too many batches.
+    pub(crate) fn replace_if_due(&mut self) -> Result<(), Error> {
+        if self.current.batches(self.pace, &self.wiring.topics) < MAX_BATCHES {
+            return Ok(());
+        }
+        let next = Generation::start(&self.wiring, self.pace, &self.tap)?;
+        let Generation { pipeline, cluster, .. } = std::mem::replace(&mut self.current, next);
+        let drain = std::thread::spawn(move || finish(pipeline));
+        self.retiring.push(Retiring { drain, _cluster: cluster });
+        Ok(())
+    }
+
+    /// Stops everything, and answers with the records of each topic.
+    pub(crate) fn drain(mut self) -> Result<Vec<(Topic, u64)>, Error> {
+        self.collect(|_| true)?;
+        let Generation { pipeline, cluster, .. } = self.current;
+        let drained = finish(pipeline)?;
+        drop(cluster);
+        for (topic, count) in drained.records {
+            *self.records.entry(topic).or_default() += count;
+        }
+        Ok(self.records.into_iter().collect())
+    }
+
+    /// Takes in what retired clusters had written.
+    fn collect(&mut self, is_wanted: impl Fn(&Retiring) -> bool) -> Result<(), Error> {
+        let (wanted, rest) = std::mem::take(&mut self.retiring).into_iter().partition(is_wanted);
+        self.retiring = rest;
+        for Retiring { drain, .. } in wanted {
+            let drained =
+                drain.join().unwrap_or_else(|_| Err(Error::Failed("a retired cluster's thread panicked".into())))?;
+            for (topic, count) in drained.records {
+                *self.records.entry(topic).or_default() += count;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Generation {
+    fn start(wiring: &Wiring, pace: Pace, tap: &Tap) -> Result<Self, Error> {
+        let cluster = EmbeddedCluster::start(wiring.topics.iter().copied()).map_err(Error::failed)?;
+        let groups = wiring.services.iter().map(|(subscription, step)| Group {
+            subscription: subscription.clone(),
+            step: Box::new(step) as Box<dyn BatchStep>,
+        });
+        let tap = Some(tap.clone());
+        let pipeline = Pipeline::start(&cluster.brokers(), pace, &wiring.topics, groups.collect(), tap);
+        Ok(Self { pipeline: pipeline.map_err(Error::failed)?, cluster, started: Instant::now(), published: 0 })
+    }
+
+    /// The most batches that a partition can keep by now: one a record, and one a linger.
+    fn batches(&self, pace: Pace, topics: &[(Topic, i32)]) -> u64 {
+        let partitions = topics.iter().map(|&(_, partitions)| partitions).max().unwrap_or(1).max(1);
+        let records = self.published / u64::from(partitions.unsigned_abs());
+        let lingers =
+            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX) / u64::from(pace.linger_ms());
+        records.min(lingers)
+    }
+}
+
+/// Waits until nothing moves any more, then stops the groups.
+fn finish(mut pipeline: Pipeline) -> Result<Drained, Error> {
+    let deadline = Instant::now() + RETIRE_DEADLINE;
+    while !pipeline.is_at_rest() && Instant::now() < deadline {
+        pipeline.check().map_err(Error::failed)?;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    pipeline.drain().map_err(Error::failed)
+}
