@@ -112,6 +112,12 @@ impl Outgoing {
     pub fn of<E: Event>(event: &E) -> Self {
         Self { topic: E::TOPIC, key: event.key().to_vec(), value: event.encode(), event_id: event.event_id() }
     }
+
+    /// The record as it arrives where no broker is between: at the first place of its topic, without headers.
+    pub fn as_record(&self) -> Record<'_> {
+        let (key, value) = (Some(&self.key[..]), Some(&self.value[..]));
+        Record { topic: self.topic, partition: 0, offset: 0, key, value, headers: &NoHeaders, deliveries: None }
+    }
 }
 
 #[cfg(test)]

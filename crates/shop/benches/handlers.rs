@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use events::Timestamp;
-use messaging::{Context, Failure, Handler, NoHeaders, Outgoing, Rate, Record};
+use messaging::{Context, Failure, Handler, Outgoing, Rate};
 use shop::inventory_manager::{self, InventoryManager};
 use shop::notification_handler::{self, NotificationHandler};
 use shop::order_generator::{self, generate_order_event};
@@ -56,24 +56,11 @@ fn measure(
     let context = Context { service };
     let mut turn = records.iter().cycle();
     criterion.bench_function(&format!("handle/{service}"), |bencher| {
-        bencher.iter(|| turn.next().map(|outgoing| handler.handle(&black_box(arrived(outgoing)), &context)));
+        bencher.iter(|| turn.next().map(|outgoing| handler.handle(&black_box(outgoing.as_record()), &context)));
     });
     let mut answers = Vec::new();
     for outgoing in records {
-        answers.append(&mut handler.handle(&arrived(outgoing), &context)?);
+        answers.append(&mut handler.handle(&outgoing.as_record(), &context)?);
     }
     Ok(answers)
-}
-
-/// A written record as its reader gets it.
-fn arrived(outgoing: &Outgoing) -> Record<'_> {
-    Record {
-        topic: outgoing.topic,
-        partition: 0,
-        offset: 0,
-        key: Some(&outgoing.key),
-        value: Some(&outgoing.value),
-        headers: &NoHeaders,
-        deliveries: None,
-    }
 }

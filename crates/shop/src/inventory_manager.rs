@@ -42,7 +42,6 @@ pub fn check_inventory(order: &OrderPlaced, available_rate: Rate, draw: Draw) ->
 #[cfg(test)]
 mod tests {
     use events::{Event, Timestamp};
-    use messaging::NoHeaders;
 
     use super::*;
     use crate::order_generator::generate_order_event;
@@ -98,9 +97,7 @@ mod tests {
     fn a_redelivered_order_is_answered_with_the_same_bytes() {
         let placed = Outgoing::of(&generate_order_event(1, Timestamp::BASE, 3));
         let answer = |partition, offset, deliveries| {
-            let (key, value) = (Some(&placed.key[..]), Some(&placed.value[..]));
-            let topic = OrderPlaced::TOPIC;
-            let record = Record { topic, partition, offset, key, value, headers: &NoHeaders, deliveries };
+            let record = Record { partition, offset, deliveries, ..placed.as_record() };
             InventoryManager { available_rate: percent(80) }.handle(&record, &CONTEXT).unwrap()
         };
         let first = answer(0, 17, Some(1));

@@ -62,7 +62,6 @@ pub fn notify(news: &News) -> String {
 #[cfg(test)]
 mod tests {
     use events::{OrderId, Timestamp};
-    use messaging::NoHeaders;
 
     use super::*;
 
@@ -84,9 +83,7 @@ mod tests {
 
     /// Hands an event to the handler, and gives what it writes and what it says.
     fn handle(sent: &Outgoing) -> (Result<Vec<Outgoing>, Failure>, Option<String>) {
-        let (key, value) = (Some(&sent.key[..]), Some(&sent.value[..]));
-        let record =
-            Record { topic: sent.topic, partition: 0, offset: 0, key, value, headers: &NoHeaders, deliveries: None };
+        let record = sent.as_record();
         (NotificationHandler.handle(&record, &Context { service: NAME }), NotificationHandler.remark(&record))
     }
 

@@ -42,7 +42,6 @@ pub fn process_payment(order: &OrderPlaced, success_rate: Rate, draw: Draw) -> P
 #[cfg(test)]
 mod tests {
     use events::{Event, Timestamp};
-    use messaging::NoHeaders;
 
     use super::*;
     use crate::order_generator::generate_order_event;
@@ -91,9 +90,7 @@ mod tests {
     fn a_redelivered_order_is_answered_with_the_same_bytes() {
         let placed = Outgoing::of(&generate_order_event(1, Timestamp::BASE, 3));
         let answer = |partition, offset, deliveries| {
-            let (key, value) = (Some(&placed.key[..]), Some(&placed.value[..]));
-            let topic = OrderPlaced::TOPIC;
-            let record = Record { topic, partition, offset, key, value, headers: &NoHeaders, deliveries };
+            let record = Record { partition, offset, deliveries, ..placed.as_record() };
             PaymentProcessor { success_rate: percent(90) }.handle(&record, &CONTEXT).unwrap()
         };
         let first = answer(0, 17, Some(1));
@@ -104,15 +101,9 @@ mod tests {
 
     #[test]
     fn an_order_that_cannot_be_read_is_rejected_with_the_field() {
-        let record = Record {
-            topic: OrderPlaced::TOPIC,
-            partition: 0,
-            offset: 0,
-            key: Some(b"7f3a"),
-            value: Some(br#"{"event_type":"order_placed","order_id":"7f3a"}"#),
-            headers: &NoHeaders,
-            deliveries: None,
-        };
+        let placed = Outgoing::of(&generate_order_event(1, Timestamp::BASE, 3));
+        let value = br#"{"event_type":"order_placed","order_id":"7f3a"}"#;
+        let record = Record { value: Some(value), ..placed.as_record() };
         let failure = PaymentProcessor { success_rate: percent(90) }.handle(&record, &CONTEXT).unwrap_err();
         let reason = "timestamp: found nothing, allowed RFC 3339, such as 2026-01-01T00:00:00.000Z";
         assert_eq!(failure, Failure::Reject(reason.into()));

@@ -49,7 +49,6 @@ pub fn ship_order(payment: &PaymentResult) -> Shipping {
 #[cfg(test)]
 mod tests {
     use events::{Cents, Event, OrderId, Timestamp};
-    use messaging::NoHeaders;
 
     use super::*;
 
@@ -86,16 +85,7 @@ mod tests {
             [(PaymentStatus::Success, OrderShipped::TOPIC), (PaymentStatus::Failed, Notification::TOPIC)]
         {
             let paid = Outgoing::of(&payment(status));
-            let record = Record {
-                topic: PaymentResult::TOPIC,
-                partition: 0,
-                offset: 0,
-                key: Some(&paid.key),
-                value: Some(&paid.value),
-                headers: &NoHeaders,
-                deliveries: None,
-            };
-            let answer = ShippingHandler.handle(&record, &Context { service: NAME }).unwrap();
+            let answer = ShippingHandler.handle(&paid.as_record(), &Context { service: NAME }).unwrap();
             assert_eq!(answer.iter().map(|outgoing| outgoing.topic).collect::<Vec<_>>(), [topic]);
         }
     }

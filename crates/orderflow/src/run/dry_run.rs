@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use messaging::{BatchStep, NoHeaders, Outcome, Outgoing, Record};
+use messaging::{BatchStep, Outcome, Outgoing};
 use shop::{Services, order_generator};
 use tracing::{info, warn};
 
@@ -19,15 +19,7 @@ pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Result<Status
             log(&writer, &event);
             for (subscription, step) in groups.iter_mut().filter(|(subscription, _)| subscription.topic == event.topic)
             {
-                let record = Record {
-                    topic: event.topic,
-                    partition: 0,
-                    offset: 0,
-                    key: Some(&event.key),
-                    value: Some(&event.value),
-                    headers: &NoHeaders,
-                    deliveries: None,
-                };
+                let record = event.as_record();
                 for outcome in step.process(&[record]) {
                     match outcome {
                         Outcome::Done(outgoing) => {
