@@ -259,3 +259,45 @@ impl Outcome {
         self.dead_lettered += report.verdict.dead_lettered;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use simulation::Sabotage;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_planted_bug_is_told_with_its_schedule_in_words_and_the_command_that_replays_it() {
+        let Cli { args } =
+            Cli::parse_from(["simulate", "--seeds", "41..44", "--orders", "50", "--faults", "crash", "--seed", "7"]);
+        let system = shop(&Topology::built_in().unwrap()).unwrap();
+        let orders: Vec<Order> = (0..50).map(|n| order(7, n)).collect();
+        let simulation = Simulation::new(&system, &orders);
+        let clean_digest = simulation.run().unwrap().verdict.digest;
+        let campaign = Campaign { args: &args, seed: 7, schedules: 41..44, clean_digest };
+        let mut outcome = Outcome::default();
+        for schedule in campaign.schedules.clone() {
+            let report =
+                simulation.schedule(schedule).faults(args.faults).sabotage(Sabotage::DropRecord).run().unwrap();
+            outcome.add(&report, campaign.judge(&report));
+        }
+        assert_eq!((outcome.passed, outcome.failed), (0, 3));
+        let told = &outcome.failures[&42];
+        for part in [
+            "seed 42: audit FAILED: 50 accepted, 49 ended",
+            "\n  digest ",
+            " crashes ",
+            "\n  replay: orderflow simulate shop --seeds 42..43 --orders 50 --faults crash --seed 7",
+        ] {
+            assert!(told.contains(part), "{part} in\n{told}");
+        }
+        assert!(campaign.text(&outcome).contains("simulation FAILED: 0 schedules passed, 3 failed"));
+    }
+}

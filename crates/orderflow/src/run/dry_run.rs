@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use events::Envelope;
 use messaging::{BatchStep, Outcome, Outgoing};
 use shop::{Services, order_generator};
 use tracing::{info, warn};
@@ -16,7 +17,9 @@ pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Result<Status
     while let Some(order) = orders.next()? {
         let mut events = VecDeque::from([(order_generator::NAME.to_owned(), Outgoing::of(&order))]);
         while let Some((writer, event)) = events.pop_front() {
-            log(&writer, &event);
+            let Envelope { order_id, event_type } = Envelope::of(Some(&event.key), Some(&event.value));
+            let value = String::from_utf8_lossy(&event.value);
+            info!(order_id, event_type, service = writer, status = "not_sent", topic = %event.topic, %value, "event");
             for (subscription, step) in groups.iter_mut().filter(|(subscription, _)| subscription.topic == event.topic)
             {
                 let record = event.as_record();
@@ -26,24 +29,17 @@ pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Result<Status
                             events.extend(outgoing.into_iter().map(|event| (subscription.service.clone(), event)));
                         }
                         Outcome::Retry(reason) | Outcome::Reject(reason) => {
-                            warn!(order_id = %order.order_id, event_type = %event.topic, service = subscription.service,
-                                status = "rejected", reason, "record rejected");
+                            let service = subscription.service.as_str();
+                            warn!(order_id, event_type, service, status = "rejected", reason, "record rejected");
                         }
                     }
                 }
                 if let Some(remark) = step.remark(&record) {
-                    info!(order_id = %order.order_id, event_type = %event.topic, service = subscription.service,
-                        status = "handled", remark, "record handled");
+                    let service = subscription.service.as_str();
+                    info!(order_id, event_type, service, status = "handled", remark, "record handled");
                 }
             }
         }
     }
     Ok(if orders.rejected() > 0 { Status::Refused } else { Status::Holds })
-}
-
-fn log(service: &str, event: &Outgoing) {
-    let envelope = events::Envelope::of(Some(&event.key), Some(&event.value));
-    let value = String::from_utf8_lossy(&event.value);
-    info!(order_id = envelope.order_id, event_type = envelope.event_type, service, status = "not_sent",
-        topic = %event.topic, %value, "event");
 }

@@ -1,0 +1,15 @@
+//! The command as an operator meets it: arguments, files and signals in; stdout, stderr, files and the exit status out.
+#![cfg(test)]
+
+mod call; // one call of the command, in a folder of its own
+mod digest; // equal orders, equal digest: whatever carries them
+mod dry_run; // events logged, nothing sent
+mod generate; // orders as JSON lines
+mod help; // every command shows an example
+mod input; // bad lines set aside, good ones processed
+mod interruption; // Ctrl-C and SIGTERM
+mod logs; // JSON lines on stderr, when asked for
+mod run; // the result: its keys, its numbers, its words
+mod simulate; // schedules, verdicts, replays
+mod topology; // the file that ships, and broken ones
+mod usage; // what is refused before anything starts

@@ -1,0 +1,40 @@
+use crate::call::orderflow;
+
+/// The call is refused with status 2, and its first line says why.
+#[track_caller]
+fn check(arguments: &str, reason: &str) {
+    let ended = orderflow(arguments).end().with_status(2);
+    let first = ended.stderr.lines().next().unwrap_or_default();
+    assert!(first.starts_with("error: ") && first.contains(reason), "{arguments}: {}", ended.stderr);
+    assert_eq!(ended.stdout, "", "{arguments}");
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    check("run --orders -1", "-1");
+    check("run --orders 99999999999999999999", "too large");
+    check("run --orders many", "'many' for '--orders");
+    check("run --rate 0", "0 is not in 1..=1000000");
+    check("run --rate 1000001", "1000001 is not in 1..=1000000");
+    check("run --seed=-1", "'-1' for '--seed");
+    check("run --seed -1", "-1");
+    check("run --duration fast", "'fast' for '--duration");
+    check("generate --orders 1.5", "'1.5' for '--orders");
+    check("simulate --orders 0", "0 is not in 1..=1000000");
+}
+
+#[test]
+fn words_that_do_not_exist_are_refused() {
+    check("runn", "'runn'");
+    check("run shopp", "'shopp'");
+    check("run --format yaml", "'yaml' for '--format");
+    check("run --what", "'--what'");
+    check("topology show --format svg", "'svg' for '--format");
+}
+
+#[test]
+fn options_that_exclude_each_other_are_refused() {
+    check("run --input orders.jsonl --seed 1", "'--input <FILE>' cannot be used with '--seed");
+    check("run --input orders.jsonl --orders 1", "'--input <FILE>' cannot be used with '--orders");
+    check("run --rejects refused.jsonl", "required arguments were not provided");
+}
