@@ -2,7 +2,7 @@
 //!
 //! One implementation for every host. It is fed [`Observation`]s, as things happen or from topics read afterwards, and
 //! knows of a system only what its [`Flow`] says: which marks a record leaves on an order, and which marks end one. It
-//! streams: an open order costs a few hundred bytes, a closed one about fifty ([`Audit::MAX_ORDERS`] bounds them).
+//! streams: an open order costs a few hundred bytes, a closed one about sixty, up to a limit that its host sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,9 +70,6 @@ pub enum Error {
 }
 
 impl<F: Flow> Audit<F> {
-    /// How many orders are remembered unless a host says otherwise: about 1.2 GiB.
-    pub const MAX_ORDERS: usize = 20_000_000;
-
     /// An audit that has seen nothing, and will remember `max_orders` orders and as many given-up records.
     pub fn new(flow: F, max_orders: usize) -> Self {
         Self {

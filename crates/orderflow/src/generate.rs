@@ -17,10 +17,10 @@ pub(crate) struct Args {
     #[arg(value_enum, default_value_t)]
     system: System,
     /// How many orders.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
     orders: u64,
     /// The seed; random if absent, and printed to stderr. The same seed gives the same orders.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
 }
 

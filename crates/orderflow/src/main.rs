@@ -3,7 +3,8 @@
 //! Data goes to stdout, everything else to stderr. Exit status: 0 it holds, 1 it does not, 2 usage or configuration, 3 some
 //! input was refused, 130 interrupted.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ::topology::Topology;
@@ -109,22 +110,43 @@ fn report(error: &Error) {
     eprintln!("error: {error}");
 }
 
-fn execute(Cli { topology, command }: Cli) -> Result<Status, Error> {
-    let topology = read_topology(topology)?;
+fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
+    let topology = read_topology(path.as_deref())?;
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology),
         Some(Command::Run(args)) => run::execute(&args, &topology),
         Some(Command::Generate(args)) => generate::execute(&args),
-        Some(Command::Simulate(args)) => simulate::execute(&args, &topology),
+        Some(Command::Simulate(args)) => simulate::execute(&args, &topology, path.as_deref()),
         Some(Command::Topology(command)) => topology::execute(&command, &topology),
     }
 }
 
-fn read_topology(path: Option<PathBuf>) -> Result<Topology, Error> {
+/// Prints the result to stdout. A reader who has closed it has enough.
+fn print(text: &str) -> Result<(), Error> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Failed(format!("stdout: {error}"))),
+        _ => Ok(()),
+    }
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn read_topology(path: Option<&Path>) -> Result<Topology, Error> {
     let Some(path) = path else {
         return Topology::built_in().map_err(|error| Error::Usage(error.to_string()));
     };
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(&path).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
     Topology::parse(&name, &text).map_err(|error| Error::Usage(error.to_string()))
 }

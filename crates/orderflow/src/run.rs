@@ -41,8 +41,8 @@ pub(crate) struct Args {
     /// The system that runs.
     #[arg(value_enum, default_value_t)]
     system: System,
-    /// How many orders; 10,000 unless --duration is given.
-    #[arg(long, value_name = "N")]
+    /// How many orders, up to 20,000,000; 10,000 unless --duration is given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=auditor::MAX_ORDERS))]
     orders: Option<u64>,
     /// How long orders are taken in: 30s, 5m.
     #[arg(long, value_parser = humantime::parse_duration)]
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
     /// The seed of the orders; random if absent, and always printed.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Orders from a file, or from stdin with -. One JSON object a line, as `orderflow generate` writes them:
     /// {"order_id":"7f3a","event_type":"order_placed","timestamp":"2026-01-01T00:00:00.000Z","customer_id":"CUST-00042",
@@ -93,6 +93,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let run = Run {
         id: Uuid::now_v7().to_string(),
         seed: args.input.is_none().then_some(seed),
+        rejects: args.rejects.clone(),
         limits: Limits { rate: args.rate, duration: args.duration },
         stop: interrupted()?,
     };
@@ -118,6 +119,7 @@ struct Run {
     id: String,
     /// `None` where the orders come from a file.
     seed: Option<u64>,
+    rejects: PathBuf,
     limits: Limits,
     stop: Arc<AtomicBool>,
 }
@@ -140,6 +142,7 @@ impl Run {
             seed: self.seed,
             run: self.id.clone(),
             rejected: orders.rejected(),
+            rejects: self.rejects.clone(),
             records,
             audited,
             usage,

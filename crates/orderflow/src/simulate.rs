@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::ops::Range;
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -18,7 +19,7 @@ use shop::order_generator::generate_order_event;
 use shop::{Services, ShopFlow};
 use simulation::{Consumer, CrashPoint, Fault, Faults, Order, Report, Simulation};
 
-use crate::{Error, Format, Status, System};
+use crate::{Error, Format, Status, System, print};
 
 /// Failures that are told in full; the others are counted.
 const FAILURES_TOLD: usize = 3;
@@ -37,15 +38,19 @@ pub(crate) struct Args {
     /// Orders in each schedule.
     #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     orders: u64,
-    /// Which faults strike: all, none, or a comma list.
-    #[arg(long, default_value = "all", value_name = "LIST")]
+    #[arg(long, default_value = "all", value_name = "LIST", help = faults_help())]
     faults: Faults,
     /// The seed of the orders, apart from the schedules; 0 if absent.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+fn faults_help() -> String {
+    let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+    format!("Which faults strike: all, none, or a comma list of {}", names.join(", "))
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -59,7 +64,7 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 ///
 /// # Errors
 /// Where the topology does not serve, or stdout cannot be written to.
-pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
+pub(crate) fn execute(args: &Args, topology: &Topology, path: Option<&Path>) -> Result<Status, Error> {
     let System::Shop = args.system;
     let system = shop(topology)?;
     let seed = args.seed.unwrap_or(0);
@@ -67,13 +72,13 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let schedules = args.seeds.clone().unwrap_or(if args.seed.is_some() { 0..1 } else { 0..1_000 });
     let unfit = |error: simulation::broker::Error| Error::Usage(error.to_string());
     let clean = Simulation::new(&system, &orders).faults(Faults::NONE).run().map_err(unfit)?;
-    let campaign = Campaign { args, seed, schedules, clean_digest: clean.verdict.digest };
+    let campaign = Campaign { args, path, seed, schedules, clean_digest: clean.verdict.digest };
     let outcome = campaign.run(&system, &orders).map_err(unfit)?;
     let text = match args.format {
         Format::Text => campaign.text(&outcome),
         Format::Json => campaign.json(&outcome),
     };
-    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| Error::Failed(format!("stdout: {error}")))?;
+    print(&format!("{text}\n"))?;
     Ok(if outcome.failed == 0 { Status::Holds } else { Status::Fails })
 }
 
@@ -97,6 +102,8 @@ fn order(seed: u64, n: u64) -> Order {
 /// Many schedules over the same orders.
 struct Campaign<'a> {
     args: &'a Args,
+    /// The topology's file, unless it is the one built in.
+    path: Option<&'a Path>,
     seed: u64,
     schedules: Range<u64>,
     /// What every schedule must come to, as long as no record was corrupted.
@@ -168,6 +175,9 @@ impl Campaign<'_> {
             schedule + 1,
             self.seed
         );
+        if let Some(path) = self.path {
+            let _ = write!(text, " --topology {}", path.display());
+        }
         Some(text)
     }
 
@@ -179,7 +189,7 @@ impl Campaign<'_> {
     fn text(&self, outcome: &Outcome) -> String {
         let Range { start, end } = self.schedules;
         let mut text =
-            format!("shop: schedules {start}..{end}, each with {} orders of seed {}\n\n", self.args.orders, self.seed);
+            format!("shop: schedules {start}..{end}, orders in each: {}, of seed {}\n\n", self.args.orders, self.seed);
         if self.args.faults != Faults::NONE {
             text.push_str("  fault                                               struck\n");
             for fault in self.args.faults.iter() {
@@ -204,7 +214,7 @@ impl Campaign<'_> {
             outcome.failed,
             outcome.redelivered,
             outcome.dead_lettered,
-            self.digest().unwrap_or_else(|| "differs with what was corrupted".into())
+            self.digest().unwrap_or_else(|| "not one, because records were corrupted".into())
         );
         text
     }
@@ -281,7 +291,7 @@ mod tests {
         let orders: Vec<Order> = (0..50).map(|n| order(7, n)).collect();
         let simulation = Simulation::new(&system, &orders);
         let clean_digest = simulation.run().unwrap().verdict.digest;
-        let campaign = Campaign { args: &args, seed: 7, schedules: 41..44, clean_digest };
+        let campaign = Campaign { args: &args, path: None, seed: 7, schedules: 41..44, clean_digest };
         let mut outcome = Outcome::default();
         for schedule in campaign.schedules.clone() {
             let report =
@@ -291,7 +301,7 @@ mod tests {
         assert_eq!((outcome.passed, outcome.failed), (0, 3));
         let told = &outcome.failures[&42];
         for part in [
-            "seed 42: audit FAILED: 50 accepted, 49 ended",
+            "schedule 42: audit FAILED: 50 accepted, 49 ended",
             "\n  digest ",
             " crashes ",
             "\n  replay: orderflow simulate shop --seeds 42..43 --orders 50 --faults crash --seed 7",

@@ -1,11 +1,9 @@
 //! `orderflow topology`: what `topology.json` says.
 
-use std::io::{self, ErrorKind, Write};
-
 use clap::{Subcommand, ValueEnum};
 use topology::{Topology, show};
 
-use crate::{Error, Status};
+use crate::{Error, Status, print};
 
 /// Checks or shows who writes and reads what.
 #[derive(Subcommand)]
@@ -53,8 +51,5 @@ pub(crate) fn execute(command: &Command, topology: &Topology) -> Result<Status, 
         Command::Show { format: Format::Mermaid } => show::mermaid(topology),
         Command::Show { format: Format::Dot } => show::dot(topology),
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Failed(format!("stdout: {error}"))),
-        _ => Ok(Status::Holds),
-    }
+    print(&text).map(|()| Status::Holds)
 }

@@ -1,12 +1,25 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use events::shop::{InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult};
+use events::{Event, Topic};
 use messaging::{Handler, Lifted, Rate, Subscription};
 use topology::{System, Topology};
 
 use crate::inventory_manager::{self, InventoryManager};
 use crate::notification_handler::{self, NotificationHandler};
+use crate::order_generator;
 use crate::payment_processor::{self, PaymentProcessor};
 use crate::shipping_handler::{self, ShippingHandler};
+
+/// What the code of each service can read and does write, beside which `topology.json` is held.
+const EDGES: [(&str, &[Topic], &[Topic]); 5] = [
+    (order_generator::NAME, &[], &[OrderPlaced::TOPIC]),
+    (payment_processor::NAME, &[OrderPlaced::TOPIC], &[PaymentResult::TOPIC]),
+    (inventory_manager::NAME, &[OrderPlaced::TOPIC], &[InventoryResult::TOPIC]),
+    (shipping_handler::NAME, &[PaymentResult::TOPIC], &[OrderShipped::TOPIC, Notification::TOPIC]),
+    (notification_handler::NAME, &[InventoryResult::TOPIC, OrderShipped::TOPIC, Notification::TOPIC], &[]),
+];
 
 /// The shop's consuming services with their settings: what a host runs.
 pub struct Services(Vec<(Subscription, Arc<dyn Handler>)>);
@@ -15,10 +28,23 @@ pub struct Services(Vec<(Subscription, Arc<dyn Handler>)>);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A service that the shop has no code for.
-    #[error(
-        "services.{0}: the shop has no handler for it; it has payment_processor, inventory_manager, shipping_handler and notification_handler"
-    )]
+    #[error("services.{0}: the shop has no code for it; it has {services}", services = names())]
     NoHandler(String),
+    /// A service of the shop that is not declared.
+    #[error("services.{0}: missing; without it no order ends")]
+    NoService(&'static str),
+    /// A service is declared with other topics than its code has.
+    #[error("services.{service}.{direction}: found {found}, allowed {allowed}, as its code has it")]
+    Edges {
+        /// The service.
+        service: &'static str,
+        /// `consumes` or `produces`.
+        direction: &'static str,
+        /// The topics declared.
+        found: String,
+        /// The topics of the code.
+        allowed: String,
+    },
     /// A service lacks a setting.
     #[error("services.{service}.settings.{setting}: missing, allowed 0 to 100")]
     MissingSetting {
@@ -29,14 +55,29 @@ pub enum Error {
     },
 }
 
+fn names() -> String {
+    EDGES.map(|(name, ..)| name).join(", ")
+}
+
 impl Services {
     /// The shop as `topology` declares it.
     ///
     /// # Errors
-    /// Where it declares a service that the shop has no handler for, or leaves out a setting.
+    /// Where it declares other services, topics or settings than the code has.
     pub fn new(topology: &Topology) -> Result<Self, Error> {
+        for (name, reads, writes) in EDGES {
+            let service = topology.service(name).ok_or(Error::NoService(name))?;
+            let consumes = service.consumes.iter().map(|consumption| consumption.topic.as_str()).collect();
+            let produces = service.produces.iter().map(String::as_str).collect();
+            // A service may leave out a topic that it could read: the audit then tells whose orders never end.
+            check(name, "consumes", &consumes, reads, BTreeSet::is_subset)?;
+            check(name, "produces", &produces, writes, BTreeSet::eq)?;
+        }
         let mut services = Vec::new();
         for service in topology.services_of(System::Shop) {
+            if EDGES.iter().all(|(name, ..)| *name != service.name) {
+                return Err(Error::NoHandler(service.name.clone()));
+            }
             for subscription in Subscription::all_of(service) {
                 services.push((subscription, handler(topology, &service.name)?));
             }
@@ -50,6 +91,24 @@ impl Services {
             .iter()
             .map(|(subscription, handler)| (subscription, Lifted::new(&subscription.service, Arc::clone(handler))))
     }
+}
+
+/// Compares a service's declared topics with those of its code.
+fn check<'a>(
+    service: &'static str,
+    direction: &'static str,
+    declared: &BTreeSet<&'a str>,
+    code: &'a [Topic],
+    fits: fn(&BTreeSet<&'a str>, &BTreeSet<&'a str>) -> bool,
+) -> Result<(), Error> {
+    let code = code.iter().map(|topic| topic.as_str()).collect();
+    if fits(declared, &code) {
+        return Ok(());
+    }
+    let list = |topics: &BTreeSet<&str>| {
+        if topics.is_empty() { "nothing".to_owned() } else { topics.iter().copied().collect::<Vec<_>>().join(", ") }
+    };
+    Err(Error::Edges { service, direction, found: list(declared), allowed: list(&code) })
 }
 
 fn handler(topology: &Topology, service: &str) -> Result<Arc<dyn Handler>, Error> {
@@ -100,9 +159,6 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
-    use events::Event;
-    use events::shop::OrderPlaced;
-
     use super::*;
 
     #[test]
@@ -116,19 +172,31 @@ mod tests {
     }
 
     #[test]
-    fn the_generator_writes_the_topic_that_topology_says() {
-        let topology = Topology::built_in().unwrap();
-        let generator = topology.service(crate::order_generator::NAME).unwrap();
-        assert_eq!(generator.produces, [OrderPlaced::TOPIC.as_str()]);
-    }
-
-    #[test]
-    fn a_service_or_a_setting_that_the_code_does_not_know_is_refused() {
+    fn services_topics_and_settings_that_differ_from_the_code_are_refused() {
         let text = include_str!("../../../topology.json");
-        let broken = |from, to| Services::new(&Topology::parse("t.json", &text.replace(from, to)).unwrap()).err();
-        let missing = Error::MissingSetting { service: "payment_processor", setting: "success_percent" };
-        assert_eq!(broken("success_percent", "luck_percent"), Some(missing));
-        assert_eq!(broken("shipping_handler", "mailer"), Some(Error::NoHandler("mailer".into())));
+        let check = |from: &str, to: &str, message: &str| {
+            let topology = Topology::parse("t.json", &text.replace(from, to)).unwrap();
+            assert_eq!(Services::new(&topology).err().unwrap().to_string(), message);
+        };
+        check(
+            "success_percent",
+            "luck_percent",
+            "services.payment_processor.settings.success_percent: missing, allowed 0 to 100",
+        );
+        check("shipping_handler", "mailer", "services.shipping_handler: missing; without it no order ends");
+        check(
+            r#""produces": ["payment_result"]"#,
+            r#""produces": ["payment_result", "inventory_result"]"#,
+            "services.payment_processor.produces: found inventory_result, payment_result, allowed payment_result, as its code has it",
+        );
+        let mailer = r#""mailer": {"system": "shop", "host": "lambda", "consumes": [], "produces": ["order_placed"], "retry": null,
+            "memory_mib": 128, "timeout_s": 30, "settings": {}}, "order_generator": {"#;
+        check(
+            r#""order_generator": {"#,
+            mailer,
+            "services.mailer: the shop has no code for it; it has order_generator, payment_processor, inventory_manager, \
+             shipping_handler, notification_handler",
+        );
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Report {
 /// The verdict, and what it does not say.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {}: {}", self.seed, self.verdict)?;
+        write!(f, "schedule {}: {}", self.seed, self.verdict)?;
         if let Some(stuck) = self.stuck {
             write!(f, "\n  {stuck}")?;
         }

@@ -13,6 +13,9 @@ use crate::Error;
 /// Batches of observations that may wait; beyond that the flow waits for the audit.
 const CHANNEL_BATCHES: usize = 256;
 
+/// Orders that one run may have: the audit remembers each of them, 1.2 GiB in all.
+pub(crate) const MAX_ORDERS: u64 = 20_000_000;
+
 /// Latencies up to ten minutes, to two significant digits.
 const MAX_LATENCY_US: u64 = 600_000_000;
 
@@ -111,7 +114,7 @@ fn listen(
     shared: &Shared,
     intake: &Thread,
 ) -> Result<Audited, String> {
-    let mut audit = Audit::new(flow, Audit::<ShopFlow>::MAX_ORDERS);
+    let mut audit = Audit::new(flow, MAX_ORDERS as usize);
     let mut latency = Histogram::new_with_bounds(1, MAX_LATENCY_US, 2).map_err(|error| error.to_string())?;
     while let Ok(observations) = receiver.recv() {
         let now_us = shared.now_us();
@@ -136,5 +139,3 @@ fn listen(
     }
     Ok(Audited { verdict: audit.verdict(Drained::Yes), tally: audit.tally(), latency })
 }
-
-use shop::ShopFlow;

@@ -1,11 +1,12 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use events::Envelope;
 use messaging::{BatchStep, Outcome, Outgoing};
 use shop::{Services, order_generator};
 use tracing::{info, warn};
 
-use super::orders::Orders;
+use super::orders::{Next, Orders};
 use crate::{Error, Status};
 
 /// Lets the services decide about each order and logs every event; nothing is sent.
@@ -14,7 +15,12 @@ use crate::{Error, Status};
 /// Where the input breaks.
 pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Result<Status, Error> {
     let mut groups: Vec<_> = services.iter().collect();
-    while let Some(order) = orders.next()? {
+    loop {
+        let order = match orders.next(Duration::from_secs(1))? {
+            Next::Order(order) => order,
+            Next::Waiting => continue,
+            Next::End => break,
+        };
         let mut events = VecDeque::from([(order_generator::NAME.to_owned(), Outgoing::of(&order))]);
         while let Some((writer, event)) = events.pop_front() {
             let Envelope { order_id, event_type } = Envelope::of(Some(&event.key), Some(&event.value));

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use events::shop::OrderPlaced;
 use events::wire::MAX_VALUE_BYTES;
@@ -14,18 +16,18 @@ use crate::Error;
 /// A file of orders.
 pub(crate) struct Input {
     name: String,
-    lines: Box<dyn BufRead>,
+    lines: Box<dyn BufRead + Send>,
     line_number: u64,
     /// The line of each order id so far, by the id's hash: 24 bytes an order.
     seen: HashMap<u128, u64>,
     rejects: Rejects,
 }
 
-/// The file of refused lines, made when the first one comes.
+/// The file of refused lines. It is emptied at the start: what it holds is of this run.
 struct Rejects {
     path: PathBuf,
-    file: Option<BufWriter<File>>,
-    count: u64,
+    file: File,
+    count: Arc<AtomicU64>,
 }
 
 impl Input {
@@ -35,7 +37,7 @@ impl Input {
     /// Where it cannot be opened.
     pub(crate) fn open(path: &Path, rejects: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let lines: Box<dyn BufRead> = if path == Path::new("-") {
+        let lines: Box<dyn BufRead + Send> = if path == Path::new("-") {
             Box::new(BufReader::new(io::stdin()))
         } else {
             let file = File::open(path).map_err(|error| Error::Usage(format!("--input {name}: {error}")))?;
@@ -47,12 +49,10 @@ impl Input {
             }
             Box::new(BufReader::with_capacity(1 << 16, file))
         };
-        Ok(Self::new(name, lines, rejects))
-    }
-
-    fn new(name: String, lines: Box<dyn BufRead>, rejects: &Path) -> Self {
-        let rejects = Rejects { path: rejects.to_owned(), file: None, count: 0 };
-        Self { name, lines, line_number: 0, seen: HashMap::new(), rejects }
+        let refused = |error| Error::Usage(format!("--rejects {}: {error}", rejects.display()));
+        let file = File::create(rejects).map_err(refused)?;
+        let rejects = Rejects { path: rejects.to_owned(), file, count: Arc::default() };
+        Ok(Self { name, lines, line_number: 0, seen: HashMap::new(), rejects })
     }
 
     /// The next good order; `None` at the end.
@@ -67,11 +67,13 @@ impl Input {
                 Err(reason) => self.rejects.add(self.line_number, &reason, &line)?,
             }
         }
-        self.rejects.flush()?;
         Ok(None)
     }
 
     fn accept(&mut self, line: &[u8]) -> Result<OrderPlaced, String> {
+        if line.is_empty() {
+            return Err("found an empty line, allowed one order a line".into());
+        }
         let order = OrderPlaced::decode(line).map_err(|error| error.to_string())?;
         match self.seen.insert(hash_of(&[order.order_id.as_str()]), self.line_number) {
             None => Ok(order),
@@ -110,31 +112,23 @@ impl Input {
         Ok(true)
     }
 
-    /// Lines refused so far.
-    pub(crate) fn rejected(&self) -> u64 {
-        self.rejects.count
+    /// Lines refused so far, counted on.
+    pub(crate) fn rejected(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.rejects.count)
     }
 }
 
 impl Rejects {
     fn add(&mut self, line: u64, reason: &str, input: &[u8]) -> Result<(), Error> {
         const KEPT_BYTES: usize = 1_024;
-        let broken = |error| Error::Failed(format!("--rejects {}: {error}", self.path.display()));
-        self.count += 1;
-        let input = String::from_utf8_lossy(&input[..input.len().min(KEPT_BYTES)]);
-        let reject = serde_json::json!({ "line": line, "reason": reason, "input": input });
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let refused = |error| Error::Usage(format!("--rejects {}: {error}", self.path.display()));
-                self.file.insert(BufWriter::new(File::create(&self.path).map_err(refused)?))
-            }
-        };
-        writeln!(file, "{reject}").map_err(broken)
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        let broken = |error| Error::Failed(format!("--rejects {}: {error}", self.path.display()));
-        self.file.as_mut().map_or(Ok(()), |file| file.flush().map_err(broken))
+        self.count.fetch_add(1, Ordering::AcqRel);
+        let mut shown = String::from_utf8_lossy(&input[..input.len().min(KEPT_BYTES)]).into_owned();
+        if input.len() > KEPT_BYTES {
+            shown.push('…');
+        }
+        let reject = serde_json::json!({ "line": line, "reason": reason, "input": shown });
+        // Written at once: a run that is interrupted has told what it refused.
+        writeln!(self.file, "{reject}")
+            .map_err(|error| Error::Failed(format!("--rejects {}: {error}", self.path.display())))
     }
 }

@@ -7,9 +7,9 @@ use kafka_transport::MAX_UNREAD_BYTES;
 use messaging::Outgoing;
 use messaging::audit::Observation;
 
-use super::auditor::Auditor;
+use super::auditor::{Auditor, MAX_ORDERS};
 use super::clusters::Clusters;
-use super::orders::Orders;
+use super::orders::{Next, Orders};
 use super::progress::Progress;
 use crate::Error;
 
@@ -74,11 +74,12 @@ impl<'a> Intake<'a> {
             if self.limits.rate.is_some() {
                 self.clusters.replace_if_due()?;
             }
-            let chunk = next_chunk(orders, room)?;
-            if chunk.is_empty() {
+            let (chunk, is_end) = next_chunk(orders, room)?;
+            if !chunk.is_empty() {
+                self.hand_over(&chunk, run);
+            } else if is_end || !self.wait()? {
                 break;
             }
-            self.hand_over(&chunk, run);
         }
         Ok(())
     }
@@ -107,7 +108,7 @@ impl<'a> Intake<'a> {
 
     fn is_over(&self) -> bool {
         let elapsed = Duration::from_micros(self.auditor.now_us() - self.started_us);
-        self.limits.duration.is_some_and(|duration| elapsed >= duration)
+        self.taken >= MAX_ORDERS || self.limits.duration.is_some_and(|duration| elapsed >= duration)
     }
 
     /// How many orders may be handed over now: the window's room, and with a rate those that are due.
@@ -121,7 +122,7 @@ impl<'a> Intake<'a> {
                 (1 + elapsed_us.saturating_mul(rate.into()) / 1_000_000).saturating_sub(self.taken)
             }
         };
-        free.min(due).min(CHUNK as u64) as usize
+        free.min(due).min(MAX_ORDERS - self.taken).min(CHUNK as u64) as usize
     }
 
     /// The audit hears of an order before Kafka does, so that no record of it can come as a surprise.
@@ -141,11 +142,15 @@ impl<'a> Intake<'a> {
     }
 }
 
-fn next_chunk(orders: &mut Orders, room: usize) -> Result<Vec<OrderPlaced>, Error> {
+/// The orders that are there, up to `room` of them, and whether they were the last.
+fn next_chunk(orders: &mut Orders, room: usize) -> Result<(Vec<OrderPlaced>, bool), Error> {
     let mut chunk = Vec::with_capacity(room);
     while chunk.len() < room {
-        let Some(order) = orders.next()? else { break };
-        chunk.push(order);
+        match orders.next(Duration::ZERO)? {
+            Next::Order(order) => chunk.push(order),
+            Next::Waiting => return Ok((chunk, false)),
+            Next::End => return Ok((chunk, true)),
+        }
     }
-    Ok(chunk)
+    Ok((chunk, false))
 }

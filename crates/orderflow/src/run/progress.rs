@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Run;
-use crate::Format;
+use crate::{Format, grouped};
 
 /// How often a line is written where nobody looks at a bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -22,7 +22,11 @@ impl Progress {
     /// Says what is about to happen, at once.
     pub(crate) fn start(run: &Run, expected: Option<u64>, format: Format) -> Self {
         let now = Instant::now();
-        let orders = expected.map_or("orders".into(), |count| format!("{count} orders"));
+        let orders = match (expected, run.limits.duration) {
+            (Some(count), _) => format!("{} orders", grouped(count)),
+            (None, Some(duration)) => format!("orders for {}", humantime::format_duration(duration)),
+            (None, None) => "orders".into(),
+        };
         let origin = run.seed.map_or("from the input".into(), |seed| format!("of seed {seed}"));
         if format == Format::Text {
             line(&format!("shop: {orders} {origin} on an embedded Kafka, run {}", run.id));
@@ -36,12 +40,12 @@ impl Progress {
     pub(crate) fn update(&self, ended: u64) {
         let rate = ended as f64 / self.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("{rate:.0}/s"));
+            bar.set_message(format!("{}/s", grouped(rate as u64)));
             bar.set_position(ended);
         } else if Instant::now() >= self.next_line.get() {
             self.next_line.set(Instant::now() + LINE_EVERY);
-            let of = self.expected.map_or(String::new(), |expected| format!(" of {expected}"));
-            line(&format!("{ended}{of} orders ended, {rate:.0} a second"));
+            let of = self.expected.map_or(String::new(), |expected| format!(" of {}", grouped(expected)));
+            line(&format!("{}{of} orders ended, {} a second", grouped(ended), grouped(rate as u64)));
         }
     }
 

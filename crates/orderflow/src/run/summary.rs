@@ -1,5 +1,5 @@
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::path::PathBuf;
 
 use ::topology::Topology;
 use events::Topic;
@@ -9,13 +9,15 @@ use shop::{Outcomes, Rates};
 
 use super::auditor::Audited;
 use super::resources::Cost;
-use crate::{Error, Format, Status};
+use crate::{Error, Format, Status, grouped, print};
 
 /// The result of a run.
 pub(crate) struct Summary {
     pub(crate) seed: Option<u64>,
     pub(crate) run: String,
     pub(crate) rejected: u64,
+    /// Where the refused lines are.
+    pub(crate) rejects: PathBuf,
     pub(crate) records: Vec<(Topic, u64)>,
     pub(crate) audited: Audited,
     pub(crate) usage: Cost,
@@ -42,8 +44,7 @@ impl Summary {
             Format::Json => self.json(),
             Format::Text => self.text(topology, rates),
         };
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{text}").map_err(|error| Error::Failed(format!("stdout: {error}")))
+        print(&format!("{text}\n"))
     }
 
     fn outcomes(&self) -> Outcomes {
@@ -137,7 +138,15 @@ impl Summary {
         row(&mut text, format_args!("  cost         {cpu:.1} CPU-us an order, {memory} MiB at most"));
         row(&mut text, format_args!("  digest       {:032x}", verdict.digest));
         if self.rejected > 0 {
-            row(&mut text, format_args!("  rejected     {} input lines, see --rejects", grouped(self.rejected)));
+            row(
+                &mut text,
+                format_args!("  rejected     {} input lines, see {}", grouped(self.rejected), self.rejects.display()),
+            );
+        }
+        if self.was_interrupted {
+            text.push_str(
+                "\n  interrupted: no further orders were taken in; those on their way were brought to their end\n",
+            );
         }
         let _ = write!(text, "\n{verdict}");
         text
@@ -151,17 +160,4 @@ fn row(text: &mut String, row: std::fmt::Arguments<'_>) {
 
 fn is_dead_letter(topology: &Topology, topic: Topic) -> bool {
     topology.dead_letter_of(topic.as_str()).is_some()
-}
-
-/// A number with its thousands apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -1,4 +1,4 @@
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -37,6 +37,14 @@ impl Call {
     pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         fs::write(self.folder.path().join(name), content).unwrap();
         self
+    }
+
+    /// A named pipe in that folder, held open: who reads it meets no end.
+    pub(crate) fn pipe(self, name: &str) -> (Self, File) {
+        let path = self.folder.path().join(name);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let held = File::options().read(true).write(true).open(path).unwrap();
+        (self, held)
     }
 
     /// The topology that ships, changed, as `topology.json` in that folder.

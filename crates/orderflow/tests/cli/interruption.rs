@@ -1,10 +1,10 @@
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output};
 use std::thread;
 
 use tempfile::TempDir;
 
-use crate::call::{Call, Ended, orderflow, stock_is_checked_by_nobody};
+use crate::call::{Call, Ended, orderflow, orders, stock_is_checked_by_nobody};
 
 fn send(signal: &str, child: &Child) {
     let kill = format!("kill -{signal} {}", child.id());
@@ -37,11 +37,11 @@ fn ended((child, folder, rest): (Child, TempDir, thread::JoinHandle<Vec<u8>>)) -
 #[test]
 fn a_signal_stops_the_intake_and_what_was_accepted_is_audited() {
     for signal in ["INT", "TERM"] {
-        let run = flowing(orderflow("run --orders 100000000 --seed 7 --format json"));
+        let run = flowing(orderflow("run --orders 20000000 --seed 7 --format json"));
         send(signal, &run.0);
         let document = ended(run).with_status(130).document();
         let accepted = document["orders"]["accepted"].as_u64().unwrap();
-        assert!((1..100_000_000).contains(&accepted), "{document}");
+        assert!((1..20_000_000).contains(&accepted), "{document}");
         assert_eq!(document["audit"]["passed"], true);
         assert_eq!(document["records"]["order_placed"], accepted);
         let shipped = document["outcomes"]["shipped"].as_u64().unwrap();
@@ -56,4 +56,15 @@ fn a_second_signal_ends_it_at_once() {
     send("INT", &run.0);
     send("INT", &run.0);
     assert_eq!(ended(run).with_status(130).stdout, "");
+}
+
+#[test]
+fn a_signal_stops_a_run_whose_input_has_gone_silent() {
+    let (call, mut input) = orderflow("run --input pipe --format json").pipe("pipe");
+    input.write_all(orders(1, 7).as_bytes()).unwrap();
+    let run = flowing(call);
+    send("INT", &run.0);
+    let document = ended(run).with_status(130).document();
+    assert_eq!((&document["orders"]["accepted"], &document["audit"]["passed"]), (&1.into(), &true.into()));
+    drop(input);
 }

@@ -19,7 +19,7 @@ fn every_kind_of_fault_strikes_and_every_schedule_passes() {
 fn the_text_tells_the_schedules_what_struck_and_the_verdict() {
     let ended = orderflow("simulate --seeds 0..20 --orders 20 --faults crash,slow").end().with_status(0);
     assert_eq!(ended.stderr, "");
-    assert!(ended.stdout.starts_with("shop: schedules 0..20, each with 20 orders of seed 0\n"), "{}", ended.stdout);
+    assert!(ended.stdout.starts_with("shop: schedules 0..20, orders in each: 20, of seed 0\n"), "{}", ended.stdout);
     let struck: Vec<&str> = ended.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(struck.contains(&"crash") && struck.contains(&"slow"), "{}", ended.stdout);
     assert!(!struck.contains(&"duplicate"), "{}", ended.stdout);
@@ -32,19 +32,19 @@ fn a_failure_tells_its_schedule_in_words_and_the_command_that_replays_it() {
     let simulate = |arguments: &str| orderflow(arguments).topology(stock_is_checked_by_nobody).end().with_status(1);
     let campaign = simulate("simulate --seeds 3..5 --orders 20 --seed 7 --faults slow,crash");
     assert!(campaign.stdout.contains("simulation FAILED: 0 schedules passed, 2 failed"), "{}", campaign.stdout);
-    assert!(campaign.stdout.contains("seed 3: audit FAILED: 20 accepted"), "{}", campaign.stdout);
+    assert!(campaign.stdout.contains("schedule 3: audit FAILED: 20 accepted"), "{}", campaign.stdout);
     assert!(campaign.stdout.contains(" ms: payment_processor.order_placed/"), "{}", campaign.stdout);
     let replays: Vec<&str> =
         campaign.stdout.lines().filter_map(|line| line.trim().strip_prefix("replay: orderflow ")).collect();
     assert_eq!(
         replays,
         [
-            "simulate shop --seeds 3..4 --orders 20 --faults crash,slow --seed 7",
-            "simulate shop --seeds 4..5 --orders 20 --faults crash,slow --seed 7",
+            "simulate shop --seeds 3..4 --orders 20 --faults crash,slow --seed 7 --topology topology.json",
+            "simulate shop --seeds 4..5 --orders 20 --faults crash,slow --seed 7 --topology topology.json",
         ]
     );
-    let told = |stdout: &str| stdout.split("\n\n").find(|part| part.contains("seed 4: ")).map(ToOwned::to_owned);
-    let replayed = simulate(replays[1]);
+    let told = |stdout: &str| stdout.split("\n\n").find(|part| part.contains("schedule 4: ")).map(ToOwned::to_owned);
+    let replayed = simulate(replays[1].trim_end_matches(" --topology topology.json"));
     assert!(
         told(&replayed.stdout).is_some_and(|failure| told(&campaign.stdout) == Some(failure)),
         "{}",

@@ -40,12 +40,16 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_service_that_the_shop_has_no_code_for_is_named() {
+fn a_service_that_the_shop_cannot_do_without_is_named() {
     for command in ["run --orders 1", "simulate --seeds 0..1"] {
         let content = TOPOLOGY.replace("payment_processor", "pay_processor");
         let call = orderflow(&format!("{command} --topology other.json")).file("other.json", content);
         let ended = call.end().with_status(2);
-        assert!(ended.stderr.starts_with("error: services.pay_processor: the shop has no handler"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.starts_with("error: services.payment_processor: missing; without it no order ends"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 
