@@ -33,8 +33,8 @@ unsafe impl Send for BatchQueue {}
 /// What one fetch brought.
 pub(crate) struct Batch<'q> {
     pub(crate) messages: Vec<Message<'q>>,
-    /// An error that came among them; they were fetched before it.
-    pub(crate) error: Option<KafkaError>,
+    /// Errors that came among them, in their order; none of the messages is missing for it.
+    pub(crate) errors: Vec<KafkaError>,
 }
 
 impl BatchQueue {
@@ -73,14 +73,18 @@ impl BatchQueue {
     /// Waits up to `wait` for a first message, then takes what is there, up to `limit` messages.
     pub(crate) fn fetch(&self, wait: Duration, limit: usize) -> Batch<'_> {
         // Serves the client's own events; messages never come this way.
-        let mut error = self.consumer.poll(Duration::ZERO).and_then(Result::err);
+        let mut errors: Vec<KafkaError> =
+            self.consumer.poll(Duration::ZERO).and_then(Result::err).into_iter().collect();
+        if limit == 0 {
+            return Batch { messages: Vec::new(), errors };
+        }
         let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
         let mut pointers: Vec<*mut rdsys::rd_kafka_message_t> = vec![ptr::null_mut(); limit];
         // SAFETY: the queue is valid; the array has room for `limit` pointers. A batch call would wait out its whole time, so
         // only the first message is waited for.
         let count = unsafe {
             let first = rdsys::rd_kafka_consume_queue(self.queue.as_ptr(), wait_ms);
-            if first.is_null() || limit == 0 {
+            if first.is_null() {
                 0
             } else {
                 pointers[0] = first;
@@ -94,10 +98,10 @@ impl BatchQueue {
             let message = Message { message, queue: PhantomData };
             match message.error() {
                 None => messages.push(message),
-                Some(code) => error = Some(KafkaError::MessageConsumption(code)),
+                Some(code) => errors.push(KafkaError::MessageConsumption(code)),
             }
         }
-        Batch { messages, error }
+        Batch { messages, errors }
     }
 }
 
@@ -185,4 +189,252 @@ impl Drop for Message<'_> {
 unsafe fn bytes<'a>(start: *const u8, len: usize) -> Option<&'a [u8]> {
     // SAFETY: the caller's promise.
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start, len) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use messaging::Header;
+    use rdkafka::Offset;
+    use rdkafka::message::{Header as RawHeader, OwnedHeaders};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+
+    use super::*;
+    use crate::{Pace, settings};
+
+    const TOPIC: Topic = Topic::new("order_placed");
+    const DEADLINE: Duration = Duration::from_secs(8);
+    const WAIT: Duration = Duration::from_millis(5);
+
+    /// What a writer states and a reader must see.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    struct Content {
+        key: Option<Vec<u8>>,
+        value: Option<Vec<u8>>,
+        headers: Vec<Header>,
+    }
+
+    impl Content {
+        fn of(message: &Message<'_>) -> Self {
+            let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+            Self { key: bytes(message.key()), value: bytes(message.value()), headers: message.to_list() }
+        }
+
+        fn numbered(n: i64) -> Self {
+            Self { value: Some(n.to_string().into_bytes()), ..Self::default() }
+        }
+    }
+
+    /// One topic, and a producer that writes to it.
+    struct Broker {
+        producer: BaseProducer,
+        cluster: MockCluster<'static, DefaultProducerContext>,
+    }
+
+    impl Broker {
+        fn with_partitions(partitions: i32) -> Self {
+            let cluster = MockCluster::new(1).unwrap();
+            cluster.create_topic(TOPIC.as_str(), partitions, 1).unwrap();
+            let producer = settings::producer(&cluster.bootstrap_servers(), Pace::FULL).create().unwrap();
+            Self { producer, cluster }
+        }
+
+        fn write(&self, partition: i32, contents: impl IntoIterator<Item = Content>) {
+            for Content { key, value, headers } in contents {
+                let add = |list: OwnedHeaders, (name, value): &Header| {
+                    list.insert(RawHeader { key: name, value: value.as_deref() })
+                };
+                let headers = headers.iter().fold(OwnedHeaders::new(), add);
+                let mut record = BaseRecord::to(TOPIC.as_str()).partition(partition).headers(headers);
+                (record.key, record.payload) = (key.as_deref(), value.as_deref());
+                self.producer.send(record).map_err(|(error, _): (_, BaseRecord<'_, [u8], [u8]>)| error).unwrap();
+            }
+            self.producer.flush(DEADLINE).unwrap();
+        }
+
+        /// A queue of these partitions, each from its offset.
+        fn read(&self, from: &[(i32, i64)]) -> BatchQueue {
+            let config = settings::consumer(&self.cluster.bootstrap_servers(), "group", Pace::FULL);
+            let mut partitions = TopicPartitionList::new();
+            for &(partition, offset) in from {
+                partitions.add_partition_offset(TOPIC.as_str(), partition, Offset::Offset(offset)).unwrap();
+            }
+            BatchQueue::assign(config.create().unwrap(), TOPIC, &partitions).unwrap()
+        }
+    }
+
+    /// Waits until so much stands in the queue itself.
+    #[track_caller]
+    fn wait_for(queue: &BatchQueue, count: usize) {
+        let deadline = Instant::now() + DEADLINE;
+        // SAFETY: the queue is valid.
+        while unsafe { rdsys::rd_kafka_queue_length(queue.queue.as_ptr()) } < count {
+            assert!(Instant::now() < deadline, "{count} are not there");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Fetches until there are so many messages; `each` sees them.
+    #[track_caller]
+    fn fetch(queue: &BatchQueue, count: usize, limit: usize, mut each: impl FnMut(&Message<'_>)) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = 0;
+        while seen < count {
+            let Batch { messages, errors } = queue.fetch(WAIT, limit);
+            assert!(errors.is_empty(), "{errors:?}");
+            assert!(messages.len() <= limit, "{} messages, {limit} allowed", messages.len());
+            seen += messages.len();
+            messages.iter().for_each(&mut each);
+            assert!(Instant::now() < deadline, "{seen} of {count}");
+        }
+        assert_eq!(seen, count);
+    }
+
+    #[test]
+    fn null_empty_and_any_other_bytes_are_seen_as_they_were_written() {
+        let header = |name: &str, value: Option<&[u8]>| (name.to_owned(), value.map(<[u8]>::to_vec));
+        let some = |bytes: &[u8]| Some(bytes.to_vec());
+        let contents = vec![
+            Content::default(),
+            Content { key: some(b""), value: some(b""), headers: Vec::new() },
+            Content { key: None, value: some(b"\xff\x00\xfe"), headers: Vec::new() },
+            Content { key: some(b"\x00"), value: None, headers: vec![header("only", None)] },
+            Content {
+                key: some(b"\xff"),
+                value: some(b"{}"),
+                headers: vec![
+                    header("repeated", Some(b"1")),
+                    header("null", None),
+                    header("repeated", Some(b"\xff\x00\xfe")),
+                    header("empty", Some(b"")),
+                    header("", Some(b"no name")),
+                    header("größe", Some("größe".as_bytes())),
+                    header("repeated", None),
+                ],
+            },
+            Content { value: Some(vec![7; 900_000]), ..Content::default() },
+        ];
+        let broker = Broker::with_partitions(1);
+        broker.write(0, contents.clone());
+        let mut seen = Vec::new();
+        fetch(&broker.read(&[(0, 0)]), contents.len(), 100, |message| seen.push(Content::of(message)));
+        assert_eq!(seen, contents);
+    }
+
+    #[test]
+    fn partitions_are_read_in_order_without_a_gap_from_where_each_was_assigned() {
+        const COUNT: i64 = 3_000;
+        let broker = Broker::with_partitions(3);
+        (0..3).for_each(|partition| broker.write(partition, (0..COUNT).map(Content::numbered)));
+        for limit in [1, 2, 97, 100_000] {
+            let from = [(0, 0), (1, 2_900), (2, 1)];
+            let mut next = from.map(|(_, offset)| offset);
+            let count = (3 * COUNT - 2_901) as usize;
+            fetch(&broker.read(&from), count, limit, |message| {
+                let expected = &mut next[message.partition() as usize];
+                assert_eq!(message.offset(), *expected, "partition {}", message.partition());
+                assert_eq!(Content::of(message), Content::numbered(*expected));
+                *expected += 1;
+            });
+            assert_eq!(next, [COUNT; 3], "limit {limit}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_none_takes_none_and_loses_none() {
+        let broker = Broker::with_partitions(1);
+        broker.write(0, (0..10).map(Content::numbered));
+        let queue = broker.read(&[(0, 0)]);
+        wait_for(&queue, 10);
+        for _ in 0..3 {
+            assert_eq!(queue.fetch(WAIT, 0).messages.len(), 0);
+        }
+        let mut offsets = Vec::new();
+        fetch(&queue, 10, 100, |message| offsets.push(message.offset()));
+        assert_eq!(offsets, (0..10).collect::<Vec<i64>>());
+    }
+
+    #[test]
+    fn errors_among_messages_cost_none_of_them_and_hide_none_of_each_other() {
+        let broker = Broker::with_partitions(5);
+        for partition in [0, 2, 4] {
+            broker.write(partition, (0..10).map(Content::numbered));
+        }
+        let queue = broker.read(&[(0, 0), (1, 1_000), (2, 0), (3, 1_000), (4, 0)]); // two have no such offset
+        // An assignment puts an entry for each partition into the queue that is no message.
+        wait_for(&queue, 5 + 3 * 10 + 2);
+        let Batch { messages, errors } = queue.fetch(WAIT, 100);
+        for partition in [0, 2, 4] {
+            let of_it = messages.iter().filter(|message| message.partition() == partition);
+            assert_eq!(of_it.map(Message::offset).collect::<Vec<i64>>(), (0..10).collect::<Vec<i64>>());
+        }
+        assert_eq!(messages.len(), 30);
+        assert_eq!(errors, vec![KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset); 2]);
+    }
+
+    #[test]
+    fn nothing_to_fetch_is_an_empty_batch() {
+        let broker = Broker::with_partitions(1);
+        let queue = broker.read(&[(0, 0)]);
+        let Batch { messages, errors } = queue.fetch(WAIT, 10);
+        assert_eq!((messages.len(), errors.len()), (0, 0));
+    }
+
+    #[test]
+    fn messages_may_go_in_any_order_while_others_are_fetched() {
+        let broker = Broker::with_partitions(1);
+        broker.write(0, (0..90).map(Content::numbered));
+        let queue = broker.read(&[(0, 0)]);
+        wait_for(&queue, 90);
+        let mut kept = queue.fetch(WAIT, 30).messages;
+        let mut later = queue.fetch(WAIT, 30).messages;
+        kept.truncate(10);
+        kept.reverse();
+        later.drain(5..25);
+        drop(queue.fetch(WAIT, 30));
+        let offsets = |messages: &[Message<'_>]| messages.iter().map(Message::offset).collect::<Vec<i64>>();
+        assert_eq!(offsets(&kept), (0..10).rev().collect::<Vec<i64>>());
+        assert_eq!(offsets(&later), (30..35).chain(55..60).collect::<Vec<i64>>());
+        assert!(kept.iter().all(|message| Content::of(message) == Content::numbered(message.offset())));
+        drop(kept);
+        assert!(later.iter().all(|message| Content::of(message) == Content::numbered(message.offset())));
+    }
+
+    #[test]
+    fn consumers_end_whether_their_messages_were_fetched_or_not() {
+        let broker = Broker::with_partitions(3);
+        (0..3).for_each(|partition| broker.write(partition, (0..100).map(Content::numbered)));
+        for round in 0..50 {
+            let queue = broker.read(&[(0, 0), (1, 50), (2, 100)]);
+            match round % 3 {
+                0 => {} // at once
+                1 => wait_for(&queue, 150),
+                _ => fetch(&queue, 150, 40, |_| {}),
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_fetched_and_dropped_takes_no_memory() {
+        const MESSAGE: usize = 100_000;
+        let broker = Broker::with_partitions(1);
+        let queue = broker.read(&[(0, 0)]);
+        let round = || {
+            let content = Content { value: Some(vec![7; MESSAGE]), ..Content::default() };
+            broker.write(0, vec![content; 40]); // less than the cluster keeps
+            fetch(&queue, 40, 10, |_| {});
+        };
+        (0..5).for_each(|_| round()); // until the buffers have their sizes
+        let before = resident_bytes();
+        (0..25).for_each(|_| round());
+        let grown = resident_bytes().saturating_sub(before);
+        assert!(grown < 250 * MESSAGE, "{grown} bytes more after 1,000 messages of {MESSAGE}");
+    }
+
+    fn resident_bytes() -> usize {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4_096
+    }
 }

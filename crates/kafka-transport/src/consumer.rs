@@ -24,8 +24,8 @@ pub(crate) const MAX_OPEN_BATCHES: usize = 64;
 const IDLE_WAIT: Duration = Duration::from_millis(5);
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 
-/// How long open batches may take to be confirmed once a group is told to stop.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long writes may take to be confirmed once the groups are told to stop.
+pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What all groups of a pipeline share.
 #[derive(Clone)]
@@ -123,10 +123,8 @@ impl ConsumerLoop {
         };
         let Subscription { topic, batch_records, .. } = *self.worker.subscription();
         let wait = if self.open.is_empty() { IDLE_WAIT } else { BUSY_WAIT };
-        let Batch { messages, error } = self.queue.fetch(wait, batch_records);
-        if let Some(error) = error {
-            self.check(error)?;
-        }
+        let Batch { messages, errors } = self.queue.fetch(wait, batch_records);
+        errors.into_iter().try_for_each(|error| self.check(error))?;
         if messages.is_empty() {
             return Ok(());
         }

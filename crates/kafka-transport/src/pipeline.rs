@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::{BatchStep, EVENT_ID, Outgoing, RUN, Subscription};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 
-use crate::consumer::{ConsumerLoop, MAX_OPEN_BATCHES, Shared};
+use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Shared};
 use crate::producer::{Producer, Slot, Write};
 use crate::{Error, Pace, Tap, settings};
 
@@ -137,13 +138,26 @@ impl Pipeline {
     pub fn drain(mut self) -> Result<Drained, Error> {
         self.shared.producer.close(INTAKE);
         self.shared.stop.store(true, Ordering::Release);
-        for (group, thread) in self.threads.drain(..) {
-            join(group, thread)?;
-        }
-        if let Some(reason) = self.shared.producer.failure(INTAKE) {
-            return Err(Error::NotWritten { reason });
-        }
+        // All of them come to rest before any failure is told: none outlives the pipeline.
+        let ended: Vec<_> = self.threads.drain(..).map(|(group, thread)| join(group, thread)).collect();
+        ended.into_iter().collect::<Result<(), Error>>()?;
+        self.confirm_intake()?;
         self.compare_watermarks()
+    }
+
+    /// Waits for the last reports of the intake's own writes.
+    fn confirm_intake(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + DRAIN_DEADLINE;
+        loop {
+            if let Some(result) = self.shared.producer.result(INTAKE) {
+                return result.map_err(|reason| Error::NotWritten { reason });
+            }
+            if Instant::now() >= deadline {
+                let (open, deadline_s) = (self.shared.producer.pending(INTAKE), DRAIN_DEADLINE.as_secs());
+                return Err(Error::NotDrained { group: "the intake".into(), open, deadline_s });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn compare_watermarks(&self) -> Result<Drained, Error> {

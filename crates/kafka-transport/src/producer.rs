@@ -100,6 +100,11 @@ impl Producer {
         (state.pending.load(Ordering::Acquire) == 0).then(|| state.result())
     }
 
+    /// How many reports of a closed slot are missing.
+    pub(crate) fn pending(&self, slot: Slot) -> usize {
+        self.reports.slots[slot].pending.load(Ordering::Acquire) as usize
+    }
+
     /// How many writes the broker confirmed, for each topic and partition.
     pub(crate) fn confirmed(&self) -> impl Iterator<Item = (Topic, Vec<u64>)> {
         let counts = |counts: &Vec<AtomicU64>| counts.iter().map(|count| count.load(Ordering::Acquire)).collect();

@@ -50,6 +50,8 @@ pub(crate) fn producer(brokers: &str, pace: Pace) -> ClientConfig {
         .set("linger.ms", pace.linger_ms.to_string())
         .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KBYTES)
         .set("message.timeout.ms", "30000")
+        // A dead letter is larger than its record by its headers: librdkafka's default of 1 MB would refuse it for ever.
+        .set("message.max.bytes", "2097152")
         // Where Java's clients would put the same key.
         .set("partitioner", "murmur2_random");
     config

@@ -17,9 +17,7 @@ fn unread(gate: &Gate, count: u64, value_bytes: usize) -> Run {
         Shop::with_partitions(1).only([GROUP]).stepping(GROUP, takes_all).stepping(GROUP, gated(gate)).start();
     run.publish(&[record(value_bytes)]);
     gate.wait_for_arrival();
-    for _ in 1..count {
-        run.publish(&[record(value_bytes)]);
-    }
+    run.publish(&vec![record(value_bytes); count as usize - 1]);
     run.until("all records to stand", |run| ends(&run.brokers, OrderPlaced::TOPIC, 1) == [count as i64]);
     run
 }

@@ -71,10 +71,6 @@ impl Shop {
         self.groups.iter_mut().find(|known| known.subscription.group == group).unwrap()
     }
 
-    pub(crate) fn partitions(&self, topic: Topic) -> i32 {
-        partitions(&self.topics, topic)
-    }
-
     /// Starts on an embedded cluster of its own.
     pub(crate) fn start(self) -> Run {
         let cluster = EmbeddedCluster::start(self.topics.iter().copied()).unwrap();
@@ -87,7 +83,7 @@ impl Shop {
         let (sender, observations) = sync_channel(OBSERVATIONS);
         let tap = Tap::new(Arc::new(ShopFlow), sender);
         let pipeline = Pipeline::start(brokers, Pace::FULL, &self.topics, self.groups, Some(tap)).unwrap();
-        let audit = Audit::new(ShopFlow, Audit::<ShopFlow>::MAX_ORDERS);
+        let audit = Audit::new(ShopFlow, 1_000_000);
         Run { pipeline, brokers: brokers.to_owned(), topics: self.topics, audit, observations, cluster: None }
     }
 }

@@ -7,7 +7,10 @@ use events::Event;
 use events::shop::OrderPlaced;
 use kafka_transport::Error;
 use messaging::{BatchStep, Outcome, Record};
+use rdkafka::types::RDKafkaApiKey;
+use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS as TOO_FEW;
 
+use crate::broker_faults::{cluster, told};
 use crate::from_outside::ends;
 use crate::run::{Shop, orders};
 use crate::steps::{Gate, altered, gated};
@@ -22,7 +25,7 @@ fn a_pipeline_dropped_in_the_middle_of_work_ends_soon_and_leaves_no_thread() {
         group.batch_records = 1;
     });
     let mut run = shop.start();
-    assert!(threads().contains(&"to-be-dropped".to_owned()));
+    run.until("its thread", |_| threads().contains(&"to-be-dropped".to_owned()));
     run.take(&orders(1_000));
     run.until("work", |run| run.pipeline.handled() > 0);
     assert!(run.pipeline.handled() < 1_000);
@@ -56,6 +59,18 @@ fn a_drain_right_behind_the_intake_confirms_every_order_that_was_taken_in() {
 }
 
 #[test]
+fn a_drain_waits_for_orders_that_the_broker_has_not_confirmed_yet() {
+    let shop = Shop::with_partitions(3);
+    let cluster = cluster(&shop.topics);
+    let mut run = shop.start_on(&cluster.bootstrap_servers());
+    // Each refusal delays the orders by a tenth of a second.
+    told(&cluster, |cluster| cluster.request_errors(RDKafkaApiKey::Produce, &[TOO_FEW; 9]));
+    run.take(&orders(30));
+    let ended = run.drain();
+    assert_eq!(ended.records(OrderPlaced::TOPIC), 30);
+}
+
+#[test]
 fn a_drain_confirms_the_batch_that_a_group_is_at() {
     let gate = Gate::closed();
     let mut run = Shop::with_partitions(1).only([PAYMENT]).stepping(PAYMENT, gated(&gate)).start();
@@ -79,7 +94,7 @@ fn a_step_that_panics_ends_the_pipeline_with_its_groups_name() {
     assert_eq!(error.to_string(), "payment_processor.order_placed: its thread panicked");
 }
 
-/// Says when it is gone: with its group's thread.
+/// Takes its time to end, and says when it is gone: with its group's thread.
 struct LastWords {
     inner: Box<dyn BatchStep>,
     is_gone: Arc<AtomicBool>,
@@ -93,24 +108,29 @@ impl BatchStep for LastWords {
 
 impl Drop for LastWords {
     fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(300));
         self.is_gone.store(true, Ordering::Release);
     }
 }
 
 #[test]
 fn a_drain_that_finds_one_group_failed_ends_the_other_groups_all_the_same() {
-    let is_gone = Arc::new(AtomicBool::new(false));
-    let panics = altered(|_: &Record<'_>, _| panic!("planted"));
+    let (has_panicked, is_gone) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let seen = Arc::clone(&has_panicked);
+    let panics = altered(move |_: &Record<'_>, _| {
+        seen.store(true, Ordering::Release);
+        panic!("planted")
+    });
     let mut run = Shop::with_partitions(1)
         .only([PAYMENT, STOCK])
-        .stepping(PAYMENT, panics)
-        .stepping(STOCK, |inner| LastWords { inner, is_gone: Arc::clone(&is_gone) })
+        .stepping(STOCK, panics) // the first to be joined
+        .stepping(PAYMENT, |inner| LastWords { inner, is_gone: Arc::clone(&is_gone) })
         .start();
     run.publish(&[messaging::Outgoing::of(&orders(1)[0])]);
-    while run.pipeline.handled() == 0 {
-        std::thread::yield_now(); // the other group's answer
+    while !has_panicked.load(Ordering::Acquire) {
+        std::thread::yield_now();
     }
     let error = run.drain().drained.unwrap_err();
-    assert!(matches!(&error, Error::Panicked(group) if group == PAYMENT), "{error}");
+    assert!(matches!(&error, Error::Panicked(group) if group == STOCK), "{error}");
     assert!(is_gone.load(Ordering::Acquire), "a group outlives its pipeline");
 }
