@@ -38,8 +38,6 @@ pub(crate) struct Shared {
     pub(crate) stop: Arc<AtomicBool>,
     /// Records answered so far.
     pub(crate) handled: Arc<AtomicU64>,
-    /// The offsets that all groups have stored, summed up: everything that is done with for good.
-    pub(crate) stored: Arc<AtomicU64>,
 }
 
 /// A consumer group on its topic.
@@ -51,6 +49,8 @@ pub(crate) struct ConsumerLoop {
     open: VecDeque<OpenBatch>,
     /// The offset that each partition stored last.
     stored: BTreeMap<i32, i64>,
+    /// Their sum: the records that are done with for good.
+    done: Arc<AtomicU64>,
 }
 
 struct OpenBatch {
@@ -100,7 +100,20 @@ impl ConsumerLoop {
             .map_err(Error::kafka(format!("{group}: connect")))?;
         let clock = Arc::new(Monotonic(Instant::now()));
         let worker = Worker::new(subscription, step, clock, MAX_OPEN_BATCHES.min(slots.len()));
-        Ok(Self { worker, queue, shared, free_slots: slots.collect(), open: VecDeque::new(), stored: BTreeMap::new() })
+        Ok(Self {
+            worker,
+            queue,
+            shared,
+            free_slots: slots.collect(),
+            open: VecDeque::new(),
+            stored: BTreeMap::new(),
+            done: Arc::default(),
+        })
+    }
+
+    /// The records of the topic that are done with for good, counted on.
+    pub(crate) fn done(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.done)
     }
 
     /// Runs until it is told to stop; then confirms what is open and commits.
@@ -216,7 +229,7 @@ impl ConsumerLoop {
             let (doing, result) = match effect {
                 Effect::Store { partition, offset } => ("store an offset", {
                     let before = self.stored.insert(partition, offset).unwrap_or(0);
-                    self.shared.stored.fetch_add(u64::try_from(offset - before).unwrap_or(0), Ordering::Release);
+                    self.done.fetch_add(u64::try_from(offset - before).unwrap_or(0), Ordering::Release);
                     let mut offsets = TopicPartitionList::new();
                     offsets
                         .add_partition_offset(topic.as_str(), partition, Offset::Offset(offset))
@@ -263,7 +276,7 @@ impl ConsumerLoop {
             }
             if Instant::now() >= deadline {
                 let group = self.worker.subscription().group.clone();
-                let (open, deadline_s) = (self.open.len(), DRAIN_DEADLINE.as_secs());
+                let (open, deadline_s) = (format!("{} batches", self.open.len()), DRAIN_DEADLINE.as_secs());
                 return Err(Error::NotDrained { group, open, deadline_s });
             }
             std::thread::sleep(Duration::from_millis(1));

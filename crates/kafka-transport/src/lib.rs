@@ -70,12 +70,12 @@ pub enum Error {
         high_watermark: i64,
     },
     /// Open batches were not confirmed in time when the groups were stopped.
-    #[error("{group}: {open} writes were not confirmed within {deadline_s} s of the stop")]
+    #[error("{group}: {open} were not confirmed within {deadline_s} s of the stop")]
     NotDrained {
         /// The group.
         group: String,
-        /// Batches still open.
-        open: usize,
+        /// What is still open: batches of a group, writes of the intake.
+        open: String,
         /// The deadline.
         deadline_s: u64,
     },

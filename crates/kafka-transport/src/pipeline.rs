@@ -28,8 +28,8 @@ pub struct Group {
 /// The groups of a system, a thread each, and a producer that they share.
 pub struct Pipeline {
     shared: Shared,
-    /// The topic of each group.
-    read: Vec<Topic>,
+    /// For each group its topic, and how many of its records are done with.
+    done: Vec<(Topic, Arc<AtomicU64>)>,
     threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
 }
 
@@ -63,10 +63,8 @@ impl Pipeline {
             tap,
             stop: Arc::new(AtomicBool::new(false)),
             handled: Arc::new(AtomicU64::new(0)),
-            stored: Arc::new(AtomicU64::new(0)),
         };
-        let read = groups.iter().map(|group| group.subscription.topic).collect();
-        let mut pipeline = Self { shared, read, threads: Vec::new() };
+        let mut pipeline = Self { shared, done: Vec::new(), threads: Vec::new() };
         let firsts = (1..).step_by(MAX_OPEN_BATCHES);
         for (group, first) in groups.into_iter().zip(firsts) {
             let topic = group.subscription.topic;
@@ -74,6 +72,7 @@ impl Pipeline {
             let name = group.subscription.group.clone();
             let slots = first..first + MAX_OPEN_BATCHES;
             let consumer = ConsumerLoop::assigned(group, partitions, slots, pipeline.shared.clone())?;
+            pipeline.done.push((topic, consumer.done()));
             let thread = std::thread::Builder::new().name(name.clone()).spawn(move || consumer.run());
             let thread = thread.map_err(|source| Error::Thread { group: name.clone(), source })?;
             pipeline.threads.push((name, thread));
@@ -104,16 +103,14 @@ impl Pipeline {
     }
 
     /// Whether nothing moves any more, unless something is published: all that was published is confirmed, and every group has
-    /// stored the end of its topic. A group stores an offset after what follows from it is confirmed, so its stored offsets are
-    /// read before the logs' ends.
+    /// stored the end of its topic. A group stores an offset after what follows from it is confirmed, so what is stored is read
+    /// before the logs' ends.
     pub fn is_at_rest(&self) -> bool {
         let is_published = self.shared.producer.is_confirmed(INTAKE);
-        let stored = self.shared.stored.load(Ordering::Acquire);
-        let confirmed: Vec<(Topic, Vec<u64>)> = self.shared.producer.confirmed().collect();
-        let end_of = |read: &Topic| -> u64 {
-            confirmed.iter().filter(|(topic, _)| topic == read).flat_map(|(_, partitions)| partitions).sum()
-        };
-        is_published && stored == self.read.iter().map(end_of).sum::<u64>()
+        let done: Vec<u64> = self.done.iter().map(|(_, done)| done.load(Ordering::Acquire)).collect();
+        let ends: Vec<(Topic, u64)> =
+            self.shared.producer.confirmed().map(|(topic, partitions)| (topic, partitions.iter().sum())).collect();
+        is_published && self.done.iter().zip(done).all(|(&(topic, _), done)| ends.contains(&(topic, done)))
     }
 
     /// Looks whether anything has failed for good.
@@ -153,7 +150,8 @@ impl Pipeline {
                 return result.map_err(|reason| Error::NotWritten { reason });
             }
             if Instant::now() >= deadline {
-                let (open, deadline_s) = (self.shared.producer.pending(INTAKE), DRAIN_DEADLINE.as_secs());
+                let open = format!("{} writes", self.shared.producer.pending(INTAKE));
+                let deadline_s = DRAIN_DEADLINE.as_secs();
                 return Err(Error::NotDrained { group: "the intake".into(), open, deadline_s });
             }
             std::thread::sleep(Duration::from_millis(1));
