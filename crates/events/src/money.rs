@@ -19,10 +19,9 @@ impl Cents {
 
     /// The amount of a JSON number; `None` where it is negative, too large, or finer than a cent.
     pub fn from_decimal(amount: f64) -> Option<Self> {
-        let cents = amount * 100.0;
-        let whole = cents.round();
-        // The nearest double of a two-decimal number is off by far less than this, a third decimal by far more.
-        let is_exact = (cents - whole).abs() < 0.01;
+        let whole = (amount * 100.0).round();
+        // A division is rounded to the nearest double, and so was the number that was read: for two decimals they are equal.
+        let is_exact = whole / 100.0 == amount;
         ((0.0..=Self::MAX.0 as f64).contains(&whole) && is_exact && amount >= 0.0).then_some(Self(whole as u64))
     }
 }
@@ -75,7 +74,7 @@ mod tests {
 
     #[test]
     fn an_amount_finer_than_a_cent_negative_or_too_large_is_refused() {
-        for bad in [0.001, 19.999, -0.01, -1.0, 1e10 + 1.0, f64::NAN, f64::INFINITY] {
+        for bad in [0.001, 19.999, 19.99009, -0.01, -1.0, 1e10 + 1.0, f64::NAN, f64::INFINITY] {
             assert_eq!(Cents::from_decimal(bad), None, "{bad}");
         }
         assert_eq!(Cents::from_decimal(-0.0), Some(Cents(0)));

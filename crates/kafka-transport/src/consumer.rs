@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use messaging::audit::Observation;
-use messaging::{Answer, BatchId, BatchStep, Clock, EVENT_ID, Effect, Origin, RUN, Record, Subscription, Worker};
+use messaging::{Answer, BatchId, BatchStep, Clock, Effect, Origin, RUN, Record, Subscription, Worker};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -23,6 +23,9 @@ pub(crate) const MAX_OPEN_BATCHES: usize = 64;
 /// How long a fetch waits for a first record: while batches are open no longer than their reports may.
 const IDLE_WAIT: Duration = Duration::from_millis(5);
 const BUSY_WAIT: Duration = Duration::from_millis(1);
+
+/// How long a consumer may take to go back.
+const SEEK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long writes may take to be confirmed once the groups are told to stop.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -169,14 +172,7 @@ impl ConsumerLoop {
                     if let Some(tap) = &self.shared.tap {
                         observations.extend(tap.written(&record));
                     }
-                    let event_id = record.event_id.encode();
-                    let mut headers = OwnedHeaders::new_with_capacity(2);
-                    headers = headers.insert(Header { key: EVENT_ID, value: Some(&event_id) });
-                    if let Some(run) = records[index].headers.last(RUN) {
-                        headers = headers.insert(Header { key: RUN, value: Some(run) });
-                    }
-                    let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
-                    self.shared.producer.write(slot, Write { topic: record.topic, key, value, headers });
+                    self.shared.producer.publish(slot, &record, records[index].headers.last(RUN));
                 }
                 Effect::DeadLetter { dead_letter, .. } => {
                     let mut headers = OwnedHeaders::new_with_capacity(dead_letter.headers.len());
@@ -202,9 +198,9 @@ impl ConsumerLoop {
     }
 
     fn observe(&self, record: &Record<'_>, answer: Answer) -> Option<Observation> {
-        let group = self.worker.subscription().group.as_str();
+        let Subscription { service, group, .. } = self.worker.subscription();
         match answer {
-            Answer::Handled => self.shared.tap.as_ref()?.handled(group, record),
+            Answer::Handled => self.shared.tap.as_ref()?.handled(service, record),
             Answer::Rejected(_) => Some(Observation::Rejected { origin: Origin::of(group, record) }),
             Answer::Retried(_) => None,
         }
@@ -238,7 +234,7 @@ impl ConsumerLoop {
                 Effect::Pause { partition } => ("pause", self.queue.consumer().pause(&only(topic.as_str(), partition))),
                 Effect::Resume { partition, from } => ("resume", {
                     let seek =
-                        self.queue.consumer().seek(topic.as_str(), partition, Offset::Offset(from), DRAIN_DEADLINE);
+                        self.queue.consumer().seek(topic.as_str(), partition, Offset::Offset(from), SEEK_DEADLINE);
                     seek.and_then(|()| self.queue.consumer().resume(&only(topic.as_str(), partition)))
                 }),
                 Effect::Stuck { partition, offset, attempts, reason } => {
@@ -254,13 +250,13 @@ impl ConsumerLoop {
 
     /// Errors that a consumer survives are librdkafka's to mend; those that mean loss are ours to shout.
     fn check(&self, error: KafkaError) -> Result<(), Error> {
-        let Subscription { group, topic, .. } = self.worker.subscription();
+        let Subscription { service, group, topic, .. } = self.worker.subscription();
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset) => {
                 Err(Error::Dropped { group: group.clone(), topic: *topic, source: error })
             }
             _ => {
-                tracing::warn!(order_id = "", event_type = "", service = group, status = "poll_failed", %error, "poll failed");
+                tracing::warn!(order_id = "", event_type = "", service, status = "poll_failed", %error, "poll failed");
                 Ok(())
             }
         }
@@ -276,8 +272,8 @@ impl ConsumerLoop {
             }
             if Instant::now() >= deadline {
                 let group = self.worker.subscription().group.clone();
-                let (open, deadline_s) = (format!("{} batches", self.open.len()), DRAIN_DEADLINE.as_secs());
-                return Err(Error::NotDrained { group, open, deadline_s });
+                let (open, deadline_s) = (self.open.len(), DRAIN_DEADLINE.as_secs());
+                return Err(Error::NotDrained { group, open, what: "batches", deadline_s });
             }
             std::thread::sleep(Duration::from_millis(1));
         }

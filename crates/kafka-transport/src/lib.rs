@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// The broker dropped records before a group had read them.
     #[error(
-        "{group}: the broker dropped records of {topic} before they were read ({source}); lower the number of orders in flight"
+        "{group}: the broker dropped records of {topic} before they were read ({source}): the group is too slow for what is written"
     )]
     Dropped {
         /// The group that misses them.
@@ -70,12 +70,14 @@ pub enum Error {
         high_watermark: i64,
     },
     /// Open batches were not confirmed in time when the groups were stopped.
-    #[error("{group}: {open} were not confirmed within {deadline_s} s of the stop")]
+    #[error("{group}: {open} {what} were not confirmed within {deadline_s} s of the stop")]
     NotDrained {
         /// The group.
         group: String,
-        /// What is still open: batches of a group, writes of the intake.
-        open: String,
+        /// How many are still open.
+        open: usize,
+        /// What they are: batches of a group, writes of the intake.
+        what: &'static str,
         /// The deadline.
         deadline_s: u64,
     },

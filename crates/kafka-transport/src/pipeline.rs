@@ -6,12 +6,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use messaging::{BatchStep, EVENT_ID, Outgoing, RUN, Subscription};
+use messaging::{BatchStep, Outgoing, Subscription};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Shared};
-use crate::producer::{Producer, Slot, Write};
+use crate::producer::{Producer, Slot};
 use crate::{Error, Pace, Tap, settings};
 
 /// The slot of the intake's own writes; the groups' slots follow.
@@ -88,12 +87,7 @@ impl Pipeline {
             tap.tell(records.iter().filter_map(|record| tap.written(record)).collect());
         }
         for record in records {
-            let event_id = record.event_id.encode();
-            let headers = OwnedHeaders::new_with_capacity(2)
-                .insert(Header { key: EVENT_ID, value: Some(&event_id) })
-                .insert(Header { key: RUN, value: Some(run) });
-            let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
-            self.shared.producer.write(INTAKE, Write { topic: record.topic, key, value, headers });
+            self.shared.producer.publish(INTAKE, record, Some(run.as_bytes()));
         }
     }
 
@@ -150,9 +144,8 @@ impl Pipeline {
                 return result.map_err(|reason| Error::NotWritten { reason });
             }
             if Instant::now() >= deadline {
-                let open = format!("{} writes", self.shared.producer.pending(INTAKE));
-                let deadline_s = DRAIN_DEADLINE.as_secs();
-                return Err(Error::NotDrained { group: "the intake".into(), open, deadline_s });
+                let (open, deadline_s) = (self.shared.producer.pending(INTAKE), DRAIN_DEADLINE.as_secs());
+                return Err(Error::NotDrained { group: "the intake".into(), open, what: "writes", deadline_s });
             }
             std::thread::sleep(Duration::from_millis(1));
         }

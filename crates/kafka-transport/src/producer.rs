@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use events::Topic;
+use messaging::Outgoing;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Message, OwnedHeaders};
+use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 
 use crate::{Error, Pace, settings};
@@ -57,6 +58,15 @@ impl Producer {
         let state = &self.reports.slots[slot];
         state.failed.store(false, Ordering::Relaxed);
         state.pending.store(1, Ordering::Release);
+    }
+
+    /// Writes a record of ours, with the headers that each of them has.
+    pub(crate) fn publish(&self, slot: Slot, record: &Outgoing, run: Option<&[u8]>) {
+        let event_id = record.event_id.encode();
+        let add = |headers: OwnedHeaders, (key, value)| headers.insert(Header { key, value: Some(value) });
+        let headers = Outgoing::headers(&event_id, run).fold(OwnedHeaders::new_with_capacity(2), add);
+        let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
+        self.write(slot, Write { topic: record.topic, key, value, headers });
     }
 
     /// Hands a record to librdkafka, waiting while its queue is full. What becomes of it shows in the slot.

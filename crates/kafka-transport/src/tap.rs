@@ -24,8 +24,8 @@ impl Tap {
     }
 
     /// What to tell of a record that a group has handled; nothing where its writing proves it.
-    pub(crate) fn handled(&self, group: &str, record: &Record<'_>) -> Option<Observation> {
-        let mark = self.flow.handled(group, record.topic)?;
+    pub(crate) fn handled(&self, service: &str, record: &Record<'_>) -> Option<Observation> {
+        let mark = self.flow.handled(service, record.topic)?;
         Some(Observation::Handled { order: self.order_of(record.topic, record.key)?, mark })
     }
 

@@ -62,7 +62,7 @@ pub struct OrderClosed {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// More orders than its memory is meant for.
-    #[error("the audit remembers {0} orders at most, about 60 bytes each: split the run, or raise the limit")]
+    #[error("the audit remembers {0} orders at most, about 60 bytes each: split the run")]
     TooManyOrders(usize),
     /// More records given up than its memory is meant for.
     #[error("more than {0} records were given up: look at the dead-letter topics, and at what writes the records")]

@@ -113,6 +113,14 @@ impl Outgoing {
         Self { topic: E::TOPIC, key: event.key().to_vec(), value: event.encode(), event_id: event.event_id() }
     }
 
+    /// The headers that every record of ours carries: its event id, and the run it belongs to where that is known.
+    pub fn headers<'a>(
+        event_id: &'a [u8; 36],
+        run: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = (&'static str, &'a [u8])> {
+        [(EVENT_ID, &event_id[..])].into_iter().chain(run.map(|run| (RUN, run)))
+    }
+
     /// The record as it arrives where no broker is between: at the first place of its topic, without headers.
     pub fn as_record(&self) -> Record<'_> {
         let (key, value) = (Some(&self.key[..]), Some(&self.value[..]));
@@ -154,7 +162,7 @@ mod tests {
         assert_eq!(decode(None, Some(&written.value)), reject(r#"key: found nothing, allowed "7f3a""#));
         assert_eq!(
             decode(Some(&written.key), Some(b"\xff")),
-            reject("value: found invalid JSON (expected value at line 1 column 1), allowed a JSON object in UTF-8")
+            reject("value: found invalid JSON (expected value at column 1), allowed a JSON object in UTF-8")
         );
     }
 

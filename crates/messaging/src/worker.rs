@@ -79,7 +79,8 @@ pub enum Answer {
 
 /// The at-least-once loop of one consumer group on one topic.
 ///
-/// A host hands in batches ([`Worker::receive`]), carries out the effects in their order, and reports each batch once all
+/// A host hands in batches ([`Worker::receive`]), carries out the effects in their order (those about records may go before those
+/// about offsets and partitions), and reports each batch once all
 /// its writes are confirmed or one has failed ([`Worker::settle`]). An offset is stored only when every batch up to it
 /// is settled: a crash at any point costs a redelivery, never a record.
 ///

@@ -12,6 +12,7 @@ pub(crate) fn start(default: LevelFilter) {
         .with_current_span(false)
         .with_target(false)
         .with_env_filter(filter)
+        .log_internal_errors(false) // it would panic where stderr cannot be written to
         .with_writer(std::io::stderr)
         .try_init();
 }

@@ -42,10 +42,11 @@ pub(crate) struct Args {
     #[arg(value_enum, default_value_t)]
     system: System,
     /// How many orders, up to 20,000,000; 10,000 unless --duration is given.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=auditor::MAX_ORDERS))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u64).range(..=auditor::MAX_ORDERS))]
     orders: Option<u64>,
     /// How long orders are taken in: 30s, 5m.
-    #[arg(long, value_parser = humantime::parse_duration)]
+    #[arg(long, allow_negative_numbers = true, value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
     /// Orders a second, 1 to 1,000,000; as fast as they go if absent.
     #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -73,21 +74,22 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// Where the input or the topology does not serve, or the flow breaks off.
-pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
+pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> Result<Status, Error> {
     let System::Shop = args.system;
     logging::start(if args.dry_run { LevelFilter::INFO } else { LevelFilter::ERROR });
-    let services = Services::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
     let rates = Rates::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
     let seed = seed::or_random(args.seed);
     let mut orders = match &args.input {
         Some(path) => Orders::from_file(path, &args.rejects)?,
         None => Orders::generated(seed, args.orders.or(args.duration.is_none().then_some(10_000))),
     };
+    // A text names the seed in its first line; what else is printed may break off before it does.
+    if args.input.is_none() && args.seed.is_none() && (args.dry_run || args.format == Format::Json) {
+        seed::announce(seed);
+    }
     if args.dry_run {
-        if args.input.is_none() && args.seed.is_none() {
-            seed::announce(seed);
-        }
-        return dry_run::execute(&services, &mut orders);
+        let status = dry_run::execute(&services, &mut orders);
+        return orders.broken().map_or(Ok(status), Err);
     }
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
     let run = Run {
@@ -101,7 +103,8 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let summary = run.through(Wiring { services, topics }, &mut orders, &progress)?;
     progress.finish();
     summary.print(args.format, topology, rates)?;
-    Ok(summary.status())
+    // An input that broke ends the run like any other: what was accepted is audited first.
+    orders.broken().map_or(Ok(summary.status()), Err)
 }
 
 /// A flag that Ctrl-C and SIGTERM set; a second signal ends the process at once.

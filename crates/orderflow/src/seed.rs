@@ -1,3 +1,5 @@
+use crate::tell;
+
 /// The seed that was given, or a random one. Whoever calls it prints it: a run can be repeated only by its seed.
 pub(crate) fn or_random(seed: Option<u64>) -> u64 {
     // 32 bits are enough to differ and short enough to type.
@@ -5,7 +7,6 @@ pub(crate) fn or_random(seed: Option<u64>) -> u64 {
 }
 
 /// Tells the seed where no other line does.
-#[expect(clippy::print_stderr, reason = "the seed is no part of the data")]
 pub(crate) fn announce(seed: u64) {
-    eprintln!("seed {seed}");
+    tell(&format!("seed {seed}"));
 }

@@ -64,9 +64,14 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 ///
 /// # Errors
 /// Where the topology does not serve, or stdout cannot be written to.
-pub(crate) fn execute(args: &Args, topology: &Topology, path: Option<&Path>) -> Result<Status, Error> {
+pub(crate) fn execute(
+    args: &Args,
+    topology: &Topology,
+    services: &Services,
+    path: Option<&Path>,
+) -> Result<Status, Error> {
     let System::Shop = args.system;
-    let system = shop(topology)?;
+    let system = shop(topology, services);
     let seed = args.seed.unwrap_or(0);
     let orders: Vec<Order> = (0..args.orders).map(|n| order(seed, n)).collect();
     let schedules = args.seeds.clone().unwrap_or(if args.seed.is_some() { 0..1 } else { 0..1_000 });
@@ -82,16 +87,15 @@ pub(crate) fn execute(args: &Args, topology: &Topology, path: Option<&Path>) -> 
     Ok(if outcome.failed == 0 { Status::Holds } else { Status::Fails })
 }
 
-fn shop(topology: &Topology) -> Result<simulation::System, Error> {
-    let services = Services::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
+fn shop(topology: &Topology, services: &Services) -> simulation::System {
     let consumer = |(subscription, step): (&messaging::Subscription, messaging::Lifted<_>)| {
         Consumer::new(subscription.clone(), move || step.clone())
     };
-    Ok(simulation::System {
+    simulation::System {
         topics: topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect(),
         consumers: services.iter().map(consumer).collect(),
         flow: Arc::new(ShopFlow),
-    })
+    }
 }
 
 fn order(seed: u64, n: u64) -> Order {
@@ -214,7 +218,7 @@ impl Campaign<'_> {
             outcome.failed,
             outcome.redelivered,
             outcome.dead_lettered,
-            self.digest().unwrap_or_else(|| "not one, because records were corrupted".into())
+            self.digest().unwrap_or_else(|| "none, because records were corrupted".into())
         );
         text
     }
@@ -287,7 +291,8 @@ mod tests {
     fn a_planted_bug_is_told_with_its_schedule_in_words_and_the_command_that_replays_it() {
         let Cli { args } =
             Cli::parse_from(["simulate", "--seeds", "41..44", "--orders", "50", "--faults", "crash", "--seed", "7"]);
-        let system = shop(&Topology::built_in().unwrap()).unwrap();
+        let topology = Topology::built_in().unwrap();
+        let system = shop(&topology, &Services::new(&topology).unwrap());
         let orders: Vec<Order> = (0..50).map(|n| order(7, n)).collect();
         let simulation = Simulation::new(&system, &orders);
         let clean_digest = simulation.run().unwrap().verdict.digest;

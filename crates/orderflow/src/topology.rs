@@ -34,22 +34,27 @@ pub(crate) enum Format {
     Dot,
 }
 
-/// Prints what was asked for; the file was checked when it was read.
+/// Says that every rule holds: the file was checked when it was read, and beside the code of its services.
 ///
 /// # Errors
 /// Where stdout cannot be written to.
-pub(crate) fn execute(command: &Command, topology: &Topology) -> Result<Status, Error> {
-    let text = match command {
-        Command::Check => format!(
-            "{} topics, {} services, {} consumer groups: every rule holds\n",
-            topology.topics().count(),
-            topology.services().count(),
-            topology.groups().count()
-        ),
-        Command::Show { format: Format::Text } => show::table(topology),
-        Command::Show { format: Format::Json } => show::json(topology),
-        Command::Show { format: Format::Mermaid } => show::mermaid(topology),
-        Command::Show { format: Format::Dot } => show::dot(topology),
-    };
-    print(&text).map(|()| Status::Holds)
+pub(crate) fn check(topology: &Topology) -> Result<Status, Error> {
+    let (topics, services) = (topology.topics().count(), topology.services().count());
+    let groups = topology.groups().count();
+    print(&format!("{topics} topics, {services} services, {groups} consumer groups: every rule holds\n"))?;
+    Ok(Status::Holds)
+}
+
+/// Prints the topology.
+///
+/// # Errors
+/// Where stdout cannot be written to.
+pub(crate) fn show(format: Format, topology: &Topology) -> Result<Status, Error> {
+    print(&match format {
+        Format::Text => show::table(topology),
+        Format::Json => show::json(topology),
+        Format::Mermaid => show::mermaid(topology),
+        Format::Dot => show::dot(topology),
+    })?;
+    Ok(Status::Holds)
 }

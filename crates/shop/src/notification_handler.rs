@@ -37,8 +37,10 @@ impl News {
             record.decode().map(Self::Stock)
         } else if record.topic == OrderShipped::TOPIC {
             record.decode().map(Self::Shipped)
-        } else {
+        } else if record.topic == Notification::TOPIC {
             record.decode().map(Self::Other)
+        } else {
+            Err(Failure::Reject(format!("topic: found {}, which holds no news", record.topic)))
         }
     }
 }

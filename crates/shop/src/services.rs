@@ -12,13 +12,43 @@ use crate::order_generator;
 use crate::payment_processor::{self, PaymentProcessor};
 use crate::shipping_handler::{self, ShippingHandler};
 
-/// What the code of each service can read and does write, beside which `topology.json` is held.
-const EDGES: [(&str, &[Topic], &[Topic]); 5] = [
-    (order_generator::NAME, &[], &[OrderPlaced::TOPIC]),
-    (payment_processor::NAME, &[OrderPlaced::TOPIC], &[PaymentResult::TOPIC]),
-    (inventory_manager::NAME, &[OrderPlaced::TOPIC], &[InventoryResult::TOPIC]),
-    (shipping_handler::NAME, &[PaymentResult::TOPIC], &[OrderShipped::TOPIC, Notification::TOPIC]),
-    (notification_handler::NAME, &[InventoryResult::TOPIC, OrderShipped::TOPIC, Notification::TOPIC], &[]),
+/// A service as its code has it, beside which `topology.json` is held.
+struct Code {
+    name: &'static str,
+    /// What it can read.
+    reads: &'static [Topic],
+    /// What it does write.
+    writes: &'static [Topic],
+    /// The settings that it needs, all in percent.
+    settings: &'static [&'static str],
+}
+
+const SHOP: [Code; 5] = [
+    Code { name: order_generator::NAME, reads: &[], writes: &[OrderPlaced::TOPIC], settings: &[] },
+    Code {
+        name: payment_processor::NAME,
+        reads: &[OrderPlaced::TOPIC],
+        writes: &[PaymentResult::TOPIC],
+        settings: &[payment_processor::SUCCESS_PERCENT],
+    },
+    Code {
+        name: inventory_manager::NAME,
+        reads: &[OrderPlaced::TOPIC],
+        writes: &[InventoryResult::TOPIC],
+        settings: &[inventory_manager::AVAILABLE_PERCENT],
+    },
+    Code {
+        name: shipping_handler::NAME,
+        reads: &[PaymentResult::TOPIC],
+        writes: &[OrderShipped::TOPIC, Notification::TOPIC],
+        settings: &[],
+    },
+    Code {
+        name: notification_handler::NAME,
+        reads: &[InventoryResult::TOPIC, OrderShipped::TOPIC, Notification::TOPIC],
+        writes: &[],
+        settings: &[],
+    },
 ];
 
 /// The shop's consuming services with their settings: what a host runs.
@@ -31,7 +61,7 @@ pub enum Error {
     #[error("services.{0}: the shop has no code for it; it has {services}", services = names())]
     NoHandler(String),
     /// A service of the shop that is not declared.
-    #[error("services.{0}: missing; without it no order ends")]
+    #[error("services.{0}: missing in the system `shop`; without it no order ends")]
     NoService(&'static str),
     /// A service is declared with other topics than its code has.
     #[error("services.{service}.{direction}: found {found}, allowed {allowed}, as its code has it")]
@@ -45,6 +75,14 @@ pub enum Error {
         /// The topics of the code.
         allowed: String,
     },
+    /// A service has a setting that its code does not know.
+    #[error("services.{service}.settings.{setting}: unknown to the service; leave it out")]
+    UnknownSetting {
+        /// The service.
+        service: &'static str,
+        /// The setting.
+        setting: String,
+    },
     /// A service lacks a setting.
     #[error("services.{service}.settings.{setting}: missing, allowed 0 to 100")]
     MissingSetting {
@@ -56,7 +94,7 @@ pub enum Error {
 }
 
 fn names() -> String {
-    EDGES.map(|(name, ..)| name).join(", ")
+    SHOP.map(|code| code.name).join(", ")
 }
 
 impl Services {
@@ -65,8 +103,12 @@ impl Services {
     /// # Errors
     /// Where it declares other services, topics or settings than the code has.
     pub fn new(topology: &Topology) -> Result<Self, Error> {
-        for (name, reads, writes) in EDGES {
-            let service = topology.service(name).ok_or(Error::NoService(name))?;
+        for Code { name, reads, writes, settings } in SHOP {
+            let of_shop = |service: &&topology::Service| service.system == System::Shop;
+            let service = topology.service(name).filter(of_shop).ok_or(Error::NoService(name))?;
+            if let Some(setting) = service.settings.keys().find(|setting| !settings.contains(&setting.as_str())) {
+                return Err(Error::UnknownSetting { service: name, setting: setting.clone() });
+            }
             let consumes = service.consumes.iter().map(|consumption| consumption.topic.as_str()).collect();
             let produces = service.produces.iter().map(String::as_str).collect();
             // A service may leave out a topic that it could read: the audit then tells whose orders never end.
@@ -75,7 +117,7 @@ impl Services {
         }
         let mut services = Vec::new();
         for service in topology.services_of(System::Shop) {
-            if EDGES.iter().all(|(name, ..)| *name != service.name) {
+            if SHOP.iter().all(|code| code.name != service.name) {
                 return Err(Error::NoHandler(service.name.clone()));
             }
             for subscription in Subscription::all_of(service) {
@@ -179,11 +221,20 @@ mod tests {
             assert_eq!(Services::new(&topology).err().unwrap().to_string(), message);
         };
         check(
-            "success_percent",
-            "luck_percent",
+            r#"{"success_percent": 90}"#,
+            "{}",
             "services.payment_processor.settings.success_percent: missing, allowed 0 to 100",
         );
-        check("shipping_handler", "mailer", "services.shipping_handler: missing; without it no order ends");
+        check(
+            "success_percent",
+            "luck_percent",
+            "services.payment_processor.settings.luck_percent: unknown to the service; leave it out",
+        );
+        check(
+            "shipping_handler",
+            "mailer",
+            "services.shipping_handler: missing in the system `shop`; without it no order ends",
+        );
         check(
             r#""produces": ["payment_result"]"#,
             r#""produces": ["payment_result", "inventory_result"]"#,

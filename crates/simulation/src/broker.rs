@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use events::Topic;
-use messaging::Header;
+use messaging::{Header, Outgoing};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::group::Group;
@@ -26,6 +26,16 @@ pub struct Stored {
     pub value: Option<Vec<u8>>,
     /// Its headers.
     pub headers: Vec<Header>,
+}
+
+impl Stored {
+    /// A record as a host writes it.
+    pub fn of(record: &Outgoing, run: Option<&[u8]>) -> Self {
+        let event_id = record.event_id.encode();
+        let headers = Outgoing::headers(&event_id, run).map(|(name, value)| (name.to_owned(), Some(value.to_vec())));
+        let headers = headers.collect();
+        Self { key: Some(record.key.clone()), value: Some(record.value.clone()), headers }
+    }
 }
 
 /// A place in a topic.

@@ -1,7 +1,7 @@
 //! What a member does with a batch: hands it to its worker, and puts on its way what follows from it.
 
 use events::Topic;
-use messaging::{Answer, BatchId, EVENT_ID, Effect, RUN, Record};
+use messaging::{Answer, BatchId, Effect, RUN, Record};
 
 use crate::broker::Stored;
 use crate::faults::{CrashPoint, Fault};
@@ -42,7 +42,7 @@ impl Run<'_> {
         let process = process.as_mut()?;
         let flow = &self.system.flow;
         let subscription = &self.system.consumers[*consumer].subscription;
-        let (group, topic) = (&subscription.group, subscription.topic);
+        let (service, topic) = (&subscription.service, subscription.topic);
         clock.set(self.now_ms);
         let fetched = std::mem::take(&mut process.fetched);
         let record_at = |&Fetched { partition, offset, deliveries }: &Fetched| {
@@ -58,16 +58,13 @@ impl Run<'_> {
         for effect in effects {
             match effect {
                 Effect::Answered { index, answer: Answer::Handled } => {
-                    let mark = flow.handled(group, topic);
+                    let mark = flow.handled(service, topic);
                     let order = mark.and_then(|_| flow.order_of(topic, records[index].key));
                     self.findings.handled.extend(order.zip(mark));
                 }
                 Effect::Produce { index, record, .. } => {
-                    let headers = vec![
-                        (EVENT_ID.to_owned(), Some(record.event_id.encode().to_vec())),
-                        (RUN.to_owned(), records[index].headers.last(RUN).map(<[u8]>::to_vec)),
-                    ];
-                    writes.push((record.topic, Stored { key: Some(record.key), value: Some(record.value), headers }));
+                    let stored = Stored::of(&record, records[index].headers.last(RUN));
+                    writes.push((record.topic, stored));
                 }
                 Effect::DeadLetter { dead_letter, .. } => {
                     let (topic, key, value) = (dead_letter.topic, dead_letter.key, dead_letter.value);

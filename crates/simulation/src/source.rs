@@ -1,7 +1,5 @@
 //! What publishes the orders: it sends each one again until the broker has confirmed it.
 
-use messaging::{EVENT_ID, RUN};
-
 use crate::broker::Stored;
 use crate::queue::{Event, Request, Sender};
 use crate::random::Random;
@@ -40,11 +38,7 @@ impl Run<'_> {
 
     pub(crate) fn send_order(&mut self, order: usize) {
         let record = &self.orders[order].record;
-        let headers = vec![
-            (EVENT_ID.to_owned(), Some(record.event_id.encode().to_vec())),
-            (RUN.to_owned(), Some(self.run_id.clone())),
-        ];
-        let stored = Stored { key: Some(record.key.clone()), value: Some(record.value.clone()), headers };
+        let stored = Stored::of(record, Some(&self.run_id));
         let Ok(partition) = self.broker.partition_of(record.topic, Some(&record.key)) else { return };
         let sender = Sender::Source { order };
         let request = Request { sender, topic: record.topic, partition, records: vec![stored] };

@@ -27,9 +27,7 @@ impl<'a> Fields<'a> {
         match serde_json::from_slice(value) {
             Ok(Value::Object(fields)) => Ok(fields),
             Ok(other) => Err(DecodeError::new("value", other, "a JSON object")),
-            Err(error) => {
-                Err(DecodeError::new("value", format_args!("invalid JSON ({error})"), "a JSON object in UTF-8"))
-            }
+            Err(error) => Err(DecodeError::new("value", invalid_json(&error), "a JSON object in UTF-8")),
         }
     }
 
@@ -155,6 +153,13 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What is wrong with the JSON. A value is one line, so the line that the parser counts would only mislead.
+fn invalid_json(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or_default();
+    format!("invalid JSON ({what} at column {})", error.column())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,12 +184,12 @@ mod tests {
         refuses(
             r#"{"f":18446744073709551615}"#,
             amount,
-            "f: found 18446744073709552000, allowed 0.01 to 100.00, with two decimals",
+            "f: found 18446744073709551615, allowed 0.01 to 100.00, with two decimals",
         );
 
         let quantity = |fields: &Fields<'_>| fields.integer("f", 1..=10);
         refuses(r#"{"f":0}"#, quantity, "f: found 0, allowed a whole number from 1 to 10");
-        refuses(r#"{"f":1.0}"#, quantity, "f: found 1, allowed a whole number from 1 to 10");
+        refuses(r#"{"f":1.0}"#, quantity, "f: found 1.0, allowed a whole number from 1 to 10");
         refuses(r#"{"f":[1,2]}"#, quantity, "f: found a list of 2, allowed a whole number from 1 to 10");
         refuses(r#"{"f":true}"#, quantity, "f: found true, allowed a whole number from 1 to 10");
 
@@ -226,13 +231,13 @@ mod tests {
         refuses(
             "",
             nothing,
-            "value: found invalid JSON (EOF while parsing a value at line 1 column 0), allowed a JSON object in UTF-8",
+            "value: found invalid JSON (EOF while parsing a value at column 0), allowed a JSON object in UTF-8",
         );
         refuses("[1]", nothing, "value: found a list of 1, allowed a JSON object");
         refuses(
             "{} {}",
             nothing,
-            "value: found invalid JSON (trailing characters at line 1 column 4), allowed a JSON object in UTF-8",
+            "value: found invalid JSON (trailing characters at column 4), allowed a JSON object in UTF-8",
         );
         let error = Fields::parse(b"{\"f\":\"\xff\"}").unwrap_err().to_string();
         assert!(error.starts_with("value: found invalid JSON (invalid unicode code point"), "{error}");

@@ -10,7 +10,7 @@ use super::Fields;
 pub(super) enum Value<'a> {
     Null,
     Bool(bool),
-    Integer(i64),
+    Integer(i128),
     Float(f64),
     Text(Cow<'a, str>),
     List(Vec<Value<'a>>),
@@ -33,7 +33,7 @@ impl Display for Value<'_> {
             Self::Null => f.write_str("nothing"),
             Self::Bool(value) => write!(f, "{value}"),
             Self::Integer(number) => write!(f, "{number}"),
-            Self::Float(number) => write!(f, "{number}"),
+            Self::Float(number) => write!(f, "{number:?}"), // 1.0 is no 1
             Self::Text(text) => write!(f, "{text:?}"),
             Self::List(elements) => write!(f, "a list of {}", elements.len()),
             Self::Object(_) => f.write_str("an object"),
@@ -65,11 +65,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Value::Integer(number))
+        Ok(Value::Integer(number.into()))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(number).map_or(Value::Float(number as f64), Value::Integer))
+        Ok(Value::Integer(number.into()))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {

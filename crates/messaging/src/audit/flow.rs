@@ -16,9 +16,9 @@ pub trait Flow: Send + Sync {
         self.written(topic, value)
     }
 
-    /// The mark that a group which writes nothing leaves when it has handled a record of `topic`; `None` for groups whose
+    /// The mark that a service which writes nothing leaves when it has handled a record of `topic`; `None` for services whose
     /// writing proves it.
-    fn handled(&self, group: &str, topic: Topic) -> Option<Mark>;
+    fn handled(&self, service: &str, topic: Topic) -> Option<Mark>;
 
     /// How far an order with these marks is.
     fn stage(&self, marks: Marks) -> Stage;
@@ -40,8 +40,8 @@ impl<F: Flow + ?Sized> Flow for Arc<F> {
         (**self).encoded(topic, value)
     }
 
-    fn handled(&self, group: &str, topic: Topic) -> Option<Mark> {
-        (**self).handled(group, topic)
+    fn handled(&self, service: &str, topic: Topic) -> Option<Mark> {
+        (**self).handled(service, topic)
     }
 
     fn stage(&self, marks: Marks) -> Stage {

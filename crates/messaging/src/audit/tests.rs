@@ -253,10 +253,7 @@ fn a_shared_flow_says_the_same() {
     let flow = Arc::new(Parcels);
     let event_id = EventId::of(&id("a"), ORDERS.as_str(), "", 1);
     assert!(Written::of(&flow, ORDERS, b"a", b"placed", event_id).is_some());
-    assert_eq!(
-        flow.as_ref().handled("mailer.shipments", SHIPMENTS),
-        Flow::handled(&flow, "mailer.shipments", SHIPMENTS)
-    );
+    assert_eq!(flow.as_ref().handled("mailer", SHIPMENTS), Flow::handled(&flow, "mailer", SHIPMENTS));
 }
 
 #[test]
@@ -299,7 +296,7 @@ fn beyond_its_limit_the_audit_refuses_and_says_what_to_do() {
     }
     let error = audit.observe(accepted("c")).unwrap_err();
     assert_eq!(error, Error::TooManyOrders(2));
-    let text = "the audit remembers 2 orders at most, about 60 bytes each: split the run, or raise the limit";
+    let text = "the audit remembers 2 orders at most, about 60 bytes each: split the run";
     assert_eq!(error.to_string(), text);
     assert_eq!(audit.observe(accepted("a")), Ok(None), "an order that it remembers already takes no more room");
     assert_eq!(audit.observe(placed("b")), Ok(None), "the orders it has go on");
@@ -412,8 +409,8 @@ impl Flow for Parcels {
         (!value.is_empty()).then_some(mark)
     }
 
-    fn handled(&self, group: &str, _: Topic) -> Option<Mark> {
-        (group == "mailer.shipments").then_some(MAILED)
+    fn handled(&self, service: &str, _: Topic) -> Option<Mark> {
+        (service == "mailer").then_some(MAILED)
     }
 
     fn stage(&self, marks: Marks) -> Stage {
@@ -461,7 +458,7 @@ fn cancelled(order: &str) -> Observation {
 }
 
 fn mailed(order: &str) -> Observation {
-    let mark = Parcels.handled("mailer.shipments", SHIPMENTS).unwrap();
+    let mark = Parcels.handled("mailer", SHIPMENTS).unwrap();
     Observation::Handled { order: OrderKey::of(order.as_bytes()), mark }
 }
 

@@ -124,9 +124,9 @@ impl Generation {
         Ok(Self { pipeline: pipeline.map_err(Error::failed)?, cluster, started: Instant::now(), published: 0 })
     }
 
-    /// The most batches that a partition can keep by now: one a record, and one a linger.
+    /// About how many batches a partition keeps by now: at most one a record, and one a linger.
     fn batches(&self, pace: Pace, topics: &[(Topic, i32)]) -> u64 {
-        let partitions = topics.iter().map(|&(_, partitions)| partitions).max().unwrap_or(1).max(1);
+        let partitions = topics.iter().map(|&(_, partitions)| partitions).min().unwrap_or(1).max(1);
         let records = self.published / u64::from(partitions.unsigned_abs());
         let lingers =
             u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX) / u64::from(pace.linger_ms());

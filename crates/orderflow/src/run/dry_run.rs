@@ -7,16 +7,13 @@ use shop::{Services, order_generator};
 use tracing::{info, warn};
 
 use super::orders::{Next, Orders};
-use crate::{Error, Status};
+use crate::Status;
 
 /// Lets the services decide about each order and logs every event; nothing is sent.
-///
-/// # Errors
-/// Where the input breaks.
-pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Result<Status, Error> {
+pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Status {
     let mut groups: Vec<_> = services.iter().collect();
     loop {
-        let order = match orders.next(Duration::from_secs(1))? {
+        let order = match orders.next(Duration::from_secs(1)) {
             Next::Order(order) => order,
             Next::Waiting => continue,
             Next::End => break,
@@ -34,9 +31,13 @@ pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Result<Status
                         Outcome::Done(outgoing) => {
                             events.extend(outgoing.into_iter().map(|event| (subscription.service.clone(), event)));
                         }
-                        Outcome::Retry(reason) | Outcome::Reject(reason) => {
+                        Outcome::Retry(reason) => {
                             let service = subscription.service.as_str();
-                            warn!(order_id, event_type, service, status = "rejected", reason, "record rejected");
+                            warn!(order_id, event_type, service, status = "retried", reason, "record failed");
+                        }
+                        Outcome::Reject(reason) => {
+                            let service = subscription.service.as_str();
+                            warn!(order_id, event_type, service, status = "dead_lettered", reason, "record rejected");
                         }
                     }
                 }
@@ -47,5 +48,5 @@ pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Result<Status
             }
         }
     }
-    Ok(if orders.rejected() > 0 { Status::Refused } else { Status::Holds })
+    if orders.rejected() > 0 { Status::Refused } else { Status::Holds }
 }

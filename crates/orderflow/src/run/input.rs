@@ -1,11 +1,11 @@
 //! Orders as JSON lines. A bad line is set aside with its number and reason; the good ones go on.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::collections::hash_map::Entry;
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use events::shop::OrderPlaced;
 use events::wire::MAX_VALUE_BYTES;
@@ -13,77 +13,93 @@ use events::{Event, hash_of};
 
 use crate::Error;
 
+/// How much of a refused line is kept.
+const KEPT_BYTES: usize = 1_024;
+
 /// A file of orders.
 pub(crate) struct Input {
     name: String,
     lines: Box<dyn BufRead + Send>,
+    /// What it is, to tell it from the file of rejects.
+    metadata: Option<Metadata>,
     line_number: u64,
-    /// The line of each order id so far, by the id's hash: 24 bytes an order.
+    /// The line of each order id so far, by the id's hash: about 50 bytes an order.
     seen: HashMap<u128, u64>,
-    rejects: Rejects,
 }
 
-/// The file of refused lines. It is emptied at the start: what it holds is of this run.
-struct Rejects {
-    path: PathBuf,
-    file: File,
-    count: Arc<AtomicU64>,
+/// A line of the input.
+pub(crate) enum Line {
+    /// A good one.
+    Order(OrderPlaced),
+    /// A bad one.
+    Refused(Refused),
+}
+
+/// A line that is no order, or an order that came before.
+pub(crate) struct Refused {
+    line: u64,
+    reason: String,
+    input: String,
 }
 
 impl Input {
     /// Opens a file, or stdin for `-`.
     ///
     /// # Errors
-    /// Where it cannot be opened.
-    pub(crate) fn open(path: &Path, rejects: &Path) -> Result<Self, Error> {
+    /// Where it cannot be opened, or is a folder.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let lines: Box<dyn BufRead + Send> = if path == Path::new("-") {
+        let refused = |error: io::Error| Error::Usage(format!("--input {name}: {error}"));
+        let is_stdin = path == Path::new("-");
+        let metadata = fs::metadata(if is_stdin { Path::new("/dev/stdin") } else { path });
+        if metadata.as_ref().is_ok_and(Metadata::is_dir) {
+            return Err(Error::Usage(format!("--input {name}: is a folder, allowed a file of JSON lines or -")));
+        }
+        let lines: Box<dyn BufRead + Send> = if is_stdin {
             Box::new(BufReader::new(io::stdin()))
         } else {
-            let file = File::open(path).map_err(|error| Error::Usage(format!("--input {name}: {error}")))?;
-            if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-                return Err(Error::Usage(format!("--input {name}: is a folder, allowed a file of JSON lines or -")));
-            }
-            if rejects.canonicalize().is_ok_and(|rejects| path.canonicalize().is_ok_and(|input| input == rejects)) {
-                return Err(Error::Usage(format!("--rejects {name}: is the input, allowed another file")));
-            }
-            Box::new(BufReader::with_capacity(1 << 16, file))
+            Box::new(BufReader::with_capacity(1 << 16, File::open(path).map_err(refused)?))
         };
-        let refused = |error| Error::Usage(format!("--rejects {}: {error}", rejects.display()));
-        let file = File::create(rejects).map_err(refused)?;
-        let rejects = Rejects { path: rejects.to_owned(), file, count: Arc::default() };
-        Ok(Self { name, lines, line_number: 0, seen: HashMap::new(), rejects })
+        Ok(Self { name, lines, metadata: metadata.ok(), line_number: 0, seen: HashMap::new() })
     }
 
-    /// The next good order; `None` at the end.
+    /// The next line; `None` at the end.
     ///
     /// # Errors
-    /// Where the input cannot be read on, or a refused line cannot be set aside.
-    pub(crate) fn next(&mut self) -> Result<Option<OrderPlaced>, Error> {
+    /// Where the input cannot be read on.
+    pub(crate) fn next(&mut self) -> Result<Option<Line>, Error> {
         let mut line = Vec::new();
-        while self.read_line(&mut line)? {
-            match self.accept(&line) {
-                Ok(order) => return Ok(Some(order)),
-                Err(reason) => self.rejects.add(self.line_number, &reason, &line)?,
-            }
+        if !self.read_line(&mut line)? {
+            return Ok(None);
         }
-        Ok(None)
+        Ok(Some(match self.accept(&line) {
+            Ok(order) => Line::Order(order),
+            Err(reason) => {
+                let mut input = String::from_utf8_lossy(&line[..line.len().min(KEPT_BYTES)]).into_owned();
+                if line.len() > KEPT_BYTES {
+                    input.push('…');
+                }
+                Line::Refused(Refused { line: self.line_number, reason, input })
+            }
+        }))
     }
 
     fn accept(&mut self, line: &[u8]) -> Result<OrderPlaced, String> {
         if line.is_empty() {
             return Err("found an empty line, allowed one order a line".into());
         }
+        if line.len() > MAX_VALUE_BYTES {
+            return Err(format!("found more than {MAX_VALUE_BYTES} bytes, allowed {MAX_VALUE_BYTES} bytes at most"));
+        }
         let order = OrderPlaced::decode(line).map_err(|error| error.to_string())?;
-        match self.seen.insert(hash_of(&[order.order_id.as_str()]), self.line_number) {
-            None => Ok(order),
-            Some(first) => {
-                self.seen.insert(hash_of(&[order.order_id.as_str()]), first);
-                let line = self.line_number;
-                Err(format!(
-                    "order_id: found {:?} on line {first} and on line {line}, allowed once",
-                    order.order_id.as_str()
-                ))
+        let (id, line) = (order.order_id.as_str(), self.line_number);
+        match self.seen.entry(hash_of(&[id])) {
+            Entry::Occupied(first) => {
+                Err(format!("order_id: found {id:?} on line {} and on line {line}, allowed once", first.get()))
+            }
+            Entry::Vacant(place) => {
+                place.insert(line);
+                Ok(order)
             }
         }
     }
@@ -111,24 +127,49 @@ impl Input {
         self.line_number += 1;
         Ok(true)
     }
+}
 
-    /// Lines refused so far, counted on.
-    pub(crate) fn rejected(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.rejects.count)
-    }
+/// The file of refused lines. It is emptied at the start: what it holds is of this run.
+pub(crate) struct Rejects {
+    path: PathBuf,
+    file: File,
+    count: u64,
 }
 
 impl Rejects {
-    fn add(&mut self, line: u64, reason: &str, input: &[u8]) -> Result<(), Error> {
-        const KEPT_BYTES: usize = 1_024;
-        self.count.fetch_add(1, Ordering::AcqRel);
-        let mut shown = String::from_utf8_lossy(&input[..input.len().min(KEPT_BYTES)]).into_owned();
-        if input.len() > KEPT_BYTES {
-            shown.push('…');
+    /// Opens the file and empties it, unless it is the input itself, under whatever name.
+    ///
+    /// # Errors
+    /// Where it is the input, or cannot be written to.
+    pub(crate) fn open(path: &Path, input: &Input) -> Result<Self, Error> {
+        let refused = |error: io::Error| Error::Usage(format!("--rejects {}: {error}", path.display()));
+        let file = File::options().write(true).create(true).truncate(false).open(path).map_err(refused)?;
+        let metadata = file.metadata().map_err(refused)?;
+        let is_input = |input: &Metadata| (input.dev(), input.ino()) == (metadata.dev(), metadata.ino());
+        if metadata.is_file() {
+            if input.metadata.as_ref().is_some_and(is_input) {
+                let text = format!("--rejects {}: is the input, allowed another file", path.display());
+                return Err(Error::Usage(text));
+            }
+            file.set_len(0).map_err(refused)?;
         }
-        let reject = serde_json::json!({ "line": line, "reason": reason, "input": shown });
-        // Written at once: a run that is interrupted has told what it refused.
-        writeln!(self.file, "{reject}")
-            .map_err(|error| Error::Failed(format!("--rejects {}: {error}", self.path.display())))
+        Ok(Self { path: path.to_owned(), file, count: 0 })
+    }
+
+    /// Sets a line aside, at once and in one piece: a run that is interrupted has told what it refused.
+    ///
+    /// # Errors
+    /// Where the file cannot be written to.
+    pub(crate) fn add(&mut self, Refused { line, reason, input }: &Refused) -> Result<(), Error> {
+        self.count += 1;
+        let mut reject = serde_json::json!({ "line": line, "reason": reason, "input": input }).to_string();
+        reject.push('\n');
+        let broken = |error| Error::Failed(format!("--rejects {}: {error}", self.path.display()));
+        self.file.write_all(reject.as_bytes()).map_err(broken)
+    }
+
+    /// Lines refused so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 }

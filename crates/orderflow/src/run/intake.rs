@@ -11,7 +11,7 @@ use super::auditor::{Auditor, MAX_ORDERS};
 use super::clusters::Clusters;
 use super::orders::{Next, Orders};
 use super::progress::Progress;
-use crate::Error;
+use crate::{Error, tell};
 
 /// Orders that may be on their way at once. More raise the rate a little and the latency a lot.
 const WINDOW_ORDERS: u64 = 5_000;
@@ -40,6 +40,8 @@ pub(crate) struct Intake<'a> {
     limits: &'a Limits,
     progress: &'a Progress,
     started_us: u64,
+    /// When the first order was due; later where the input kept us waiting.
+    schedule_us: u64,
     taken: u64,
     largest_bytes: u64,
     moved: Moved,
@@ -55,7 +57,17 @@ struct Moved {
 impl<'a> Intake<'a> {
     pub(crate) fn new(auditor: &'a Auditor, clusters: Clusters, limits: &'a Limits, progress: &'a Progress) -> Self {
         let moved = Moved { closed: 0, handled: 0, at: Instant::now() };
-        Self { auditor, clusters, limits, progress, started_us: auditor.now_us(), taken: 0, largest_bytes: 1, moved }
+        Self {
+            auditor,
+            clusters,
+            limits,
+            progress,
+            started_us: auditor.now_us(),
+            schedule_us: auditor.now_us(),
+            taken: 0,
+            largest_bytes: 1,
+            moved,
+        }
     }
 
     /// Takes orders in until they end, the time is over, somebody stops it, or nothing moves any more.
@@ -74,12 +86,17 @@ impl<'a> Intake<'a> {
             if self.limits.rate.is_some() {
                 self.clusters.replace_if_due()?;
             }
-            let (chunk, is_end) = next_chunk(orders, room)?;
+            let (chunk, is_end) = next_chunk(orders, room);
             if !chunk.is_empty() {
                 self.hand_over(&chunk, run);
             } else if is_end || !self.wait()? {
                 break;
+            } else {
+                self.postpone();
             }
+        }
+        if self.taken >= MAX_ORDERS {
+            tell("no more orders are taken in: the audit remembers 20,000,000");
         }
         Ok(())
     }
@@ -118,18 +135,26 @@ impl<'a> Intake<'a> {
         let due = match self.limits.rate {
             None => u64::MAX,
             Some(rate) => {
-                let elapsed_us = self.auditor.now_us() - self.started_us;
+                let elapsed_us = self.auditor.now_us() - self.schedule_us;
                 (1 + elapsed_us.saturating_mul(rate.into()) / 1_000_000).saturating_sub(self.taken)
             }
         };
         free.min(due).min(MAX_ORDERS - self.taken).min(CHUNK as u64) as usize
     }
 
+    /// Moves the schedule on while the input is silent: no order is due before it is there.
+    fn postpone(&mut self) {
+        if let Some(rate) = self.limits.rate {
+            let due_us = self.schedule_us + self.taken * 1_000_000 / u64::from(rate);
+            self.schedule_us += self.auditor.now_us().saturating_sub(due_us);
+        }
+    }
+
     /// The audit hears of an order before Kafka does, so that no record of it can come as a surprise.
     fn hand_over(&mut self, chunk: &[OrderPlaced], run: &str) {
         let now_us = self.auditor.now_us();
         let accepted = (self.taken..).zip(chunk).map(|(n, order)| {
-            let at_us = self.limits.rate.map_or(now_us, |rate| self.started_us + n * 1_000_000 / u64::from(rate));
+            let at_us = self.limits.rate.map_or(now_us, |rate| self.schedule_us + n * 1_000_000 / u64::from(rate));
             Observation::Accepted { order_id: order.order_id().clone(), at_us }
         });
         self.auditor.accept(accepted.collect());
@@ -143,14 +168,14 @@ impl<'a> Intake<'a> {
 }
 
 /// The orders that are there, up to `room` of them, and whether they were the last.
-fn next_chunk(orders: &mut Orders, room: usize) -> Result<(Vec<OrderPlaced>, bool), Error> {
+fn next_chunk(orders: &mut Orders, room: usize) -> (Vec<OrderPlaced>, bool) {
     let mut chunk = Vec::with_capacity(room);
     while chunk.len() < room {
-        match orders.next(Duration::ZERO)? {
+        match orders.next(Duration::ZERO) {
             Next::Order(order) => chunk.push(order),
-            Next::Waiting => return Ok((chunk, false)),
-            Next::End => return Ok((chunk, true)),
+            Next::Waiting => return (chunk, false),
+            Next::End => return (chunk, true),
         }
     }
-    Ok((chunk, false))
+    (chunk, false)
 }

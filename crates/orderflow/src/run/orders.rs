@@ -1,6 +1,4 @@
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -8,10 +6,10 @@ use events::Timestamp;
 use events::shop::OrderPlaced;
 use shop::order_generator::generate_order_event;
 
-use super::input::Input;
+use super::input::{Input, Line, Rejects};
 use crate::Error;
 
-/// Orders that are read ahead.
+/// Lines that are read ahead.
 const READ_AHEAD: usize = 1_024;
 
 /// Where the orders come from.
@@ -19,7 +17,7 @@ pub(crate) enum Orders {
     /// From a seed.
     Generated { seed: u64, next: u64, count: Option<u64> },
     /// From JSON lines, read on a thread of its own: a line that is slow to come holds nothing up.
-    Input { orders: Receiver<Result<OrderPlaced, Error>>, rejected: Arc<AtomicU64> },
+    Input { lines: Receiver<Result<Line, Error>>, rejects: Rejects, broken: Option<Error> },
 }
 
 /// What comes next.
@@ -40,27 +38,42 @@ impl Orders {
 
     /// The orders of a file, or of stdin for `-`.
     pub(crate) fn from_file(path: &Path, rejects: &Path) -> Result<Self, Error> {
-        let input = Input::open(path, rejects)?;
-        let rejected = input.rejected();
-        let (sender, orders) = sync_channel(READ_AHEAD);
+        let input = Input::open(path)?;
+        let rejects = Rejects::open(rejects, &input)?;
+        let (sender, lines) = sync_channel(READ_AHEAD);
         std::thread::spawn(move || read(input, &sender));
-        Ok(Self::Input { orders, rejected })
+        Ok(Self::Input { lines, rejects, broken: None })
     }
 
-    /// The next order; waits for it for `wait` at most.
-    pub(crate) fn next(&mut self, wait: Duration) -> Result<Next, Error> {
-        match self {
-            Self::Generated { next, count, .. } if count.is_some_and(|count| *next >= count) => Ok(Next::End),
+    /// The next order; waits for it for `wait` at most. A refused line counts when its turn comes, so that accepted and rejected
+    /// are together the lines that were taken. An input that breaks is at its end.
+    pub(crate) fn next(&mut self, wait: Duration) -> Next {
+        let (lines, rejects, broken) = match self {
+            Self::Generated { next, count, .. } if count.is_some_and(|count| *next >= count) => return Next::End,
             Self::Generated { seed, next, .. } => {
                 let order = generate_order_event(*seed, Timestamp::BASE, *next);
                 *next += 1;
-                Ok(Next::Order(order))
+                return Next::Order(order);
             }
-            Self::Input { orders, .. } => match orders.recv_timeout(wait) {
-                Ok(order) => order.map(Next::Order),
-                Err(RecvTimeoutError::Timeout) => Ok(Next::Waiting),
-                Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
-            },
+            Self::Input { lines, rejects, broken } => (lines, rejects, broken),
+        };
+        while broken.is_none() {
+            match lines.recv_timeout(wait) {
+                Ok(Ok(Line::Order(order))) => return Next::Order(order),
+                Ok(Ok(Line::Refused(refused))) => *broken = rejects.add(&refused).err(),
+                Ok(Err(error)) => *broken = Some(error),
+                Err(RecvTimeoutError::Timeout) => return Next::Waiting,
+                Err(RecvTimeoutError::Disconnected) => return Next::End,
+            }
+        }
+        Next::End
+    }
+
+    /// Why the input ended before its end.
+    pub(crate) fn broken(self) -> Option<Error> {
+        match self {
+            Self::Generated { .. } => None,
+            Self::Input { broken, .. } => broken,
         }
     }
 
@@ -76,16 +89,16 @@ impl Orders {
     pub(crate) fn rejected(&self) -> u64 {
         match self {
             Self::Generated { .. } => 0,
-            Self::Input { rejected, .. } => rejected.load(Ordering::Acquire),
+            Self::Input { rejects, .. } => rejects.count(),
         }
     }
 }
 
 /// Reads until the end, until an error, or until nobody wants more.
-fn read(mut input: Input, orders: &SyncSender<Result<OrderPlaced, Error>>) {
-    while let Some(order) = input.next().transpose() {
-        let is_broken = order.is_err();
-        if orders.send(order).is_err() || is_broken {
+fn read(mut input: Input, lines: &SyncSender<Result<Line, Error>>) {
+    while let Some(line) = input.next().transpose() {
+        let is_broken = line.is_err();
+        if lines.send(line).is_err() || is_broken {
             return;
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Run;
-use crate::{Format, grouped};
+use crate::{Format, grouped, tell};
 
 /// How often a line is written where nobody looks at a bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ impl Progress {
         };
         let origin = run.seed.map_or("from the input".into(), |seed| format!("of seed {seed}"));
         if format == Format::Text {
-            line(&format!("shop: {orders} {origin} on an embedded Kafka, run {}", run.id));
+            tell(&format!("shop: {orders} {origin} on an embedded Kafka, run {}", run.id));
         }
         let is_watched = std::io::stderr().is_terminal() && format == Format::Text;
         let bar = is_watched.then(|| bar(expected));
@@ -45,7 +45,7 @@ impl Progress {
         } else if Instant::now() >= self.next_line.get() {
             self.next_line.set(Instant::now() + LINE_EVERY);
             let of = self.expected.map_or(String::new(), |expected| format!(" of {}", grouped(expected)));
-            line(&format!("{}{of} orders ended, {} a second", grouped(ended), grouped(rate as u64)));
+            tell(&format!("{}{of} orders ended, {} a second", grouped(ended), grouped(rate as u64)));
         }
     }
 
@@ -66,9 +66,4 @@ fn bar(expected: Option<u64>) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-#[expect(clippy::print_stderr, reason = "progress is for a person, beside the data on stdout")]
-fn line(text: &str) {
-    eprintln!("{text}");
 }

@@ -15,6 +15,7 @@ pub(crate) struct Call {
     command: Command,
     folder: TempDir,
     stdin: Vec<u8>,
+    is_mute: bool,
 }
 
 /// A call of `orderflow` with arguments that are apart by blanks.
@@ -24,7 +25,7 @@ pub(crate) fn orderflow(arguments: &str) -> Call {
     command.args(arguments.split_whitespace()).current_dir(&folder);
     // With a backtrace on every panic, so that none goes unseen.
     command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "1");
-    Call { command, folder, stdin: Vec::new() }
+    Call { command, folder, stdin: Vec::new(), is_mute: false }
 }
 
 impl Call {
@@ -36,6 +37,12 @@ impl Call {
     /// A file in the folder in which the command runs.
     pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         fs::write(self.folder.path().join(name), content).unwrap();
+        self
+    }
+
+    /// A second name of a file in that folder.
+    pub(crate) fn hard_link(self, name: &str, link: &str) -> Self {
+        fs::hard_link(self.folder.path().join(name), self.folder.path().join(link)).unwrap();
         self
     }
 
@@ -61,9 +68,19 @@ impl Call {
         self
     }
 
+    /// Nobody can be told anything.
+    pub(crate) fn without_stderr(mut self) -> Self {
+        self.is_mute = true;
+        self
+    }
+
     /// Starts it; both outputs are pipes.
     pub(crate) fn start(mut self) -> (Child, TempDir) {
-        let pipes = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stderr = match self.is_mute {
+            true => File::options().write(true).open("/dev/full").unwrap().into(),
+            false => Stdio::piped(),
+        };
+        let pipes = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = pipes.spawn().unwrap();
         let (mut pipe, bytes) = (child.stdin.take().unwrap(), self.stdin);
         // On a thread: a command that writes before it has read everything would block both. One that does not read is no error.

@@ -135,5 +135,37 @@ fn rejects_never_overwrite_the_input() {
     let lines = format!("no order\n{}", orders(1, 7));
     let ended = orderflow("run --input ./rejects.jsonl").file("rejects.jsonl", &lines).end().with_status(2);
     assert_eq!(std::fs::read_to_string(ended.path("rejects.jsonl")).unwrap(), lines);
-    assert_eq!(ended.stderr, "error: --rejects ./rejects.jsonl: is the input, allowed another file\n");
+    assert_eq!(ended.stderr, "error: --rejects rejects.jsonl: is the input, allowed another file\n");
+}
+
+#[test]
+fn rejects_never_overwrite_the_input_under_another_name() {
+    let call = orderflow("run --input orders.jsonl --rejects link.jsonl").file("orders.jsonl", orders(3, 7));
+    let ended = call.hard_link("orders.jsonl", "link.jsonl").end().with_status(2);
+    assert_eq!(ended.stderr, "error: --rejects link.jsonl: is the input, allowed another file\n");
+    assert_eq!(std::fs::read_to_string(ended.path("orders.jsonl")).unwrap(), orders(3, 7));
+}
+
+#[test]
+fn where_the_rejects_cannot_be_written_the_run_ends_and_what_was_accepted_is_audited() {
+    let lines = [orders(3, 7), "no order\n".into(), orders(3, 8)].concat();
+    let ended = orderflow("run --input - --rejects /dev/full").stdin(lines).end().with_status(1);
+    assert!(ended.stdout.contains("audit passed: 3 accepted, 3 ended"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("error: --rejects /dev/full: "), "{}", ended.stderr);
+}
+
+#[test]
+fn accepted_and_rejected_are_the_lines_taken_also_where_the_time_is_over_before_the_input_is() {
+    let lines: String = (0..300).map(|seed| format!("{}no order\n", orders_of(seed))).collect();
+    let ended = orderflow("run --input - --rate 100 --duration 1s --format json").stdin(lines).end().with_status(3);
+    let count = |name: &str| ended.document()["orders"][name].as_u64().unwrap();
+    let last = ended.file("rejects.jsonl").last().unwrap()["line"].as_u64().unwrap();
+    assert!((last..=last + 1).contains(&(count("accepted") + count("rejected"))), "last reject on line {last}");
+}
+
+/// One order of a seed, without a process for each.
+fn orders_of(seed: u64) -> String {
+    use events::Event;
+    let order = shop::order_generator::generate_order_event(seed, events::Timestamp::BASE, 0);
+    format!("{}\n", String::from_utf8(order.encode()).unwrap())
 }

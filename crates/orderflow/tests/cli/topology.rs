@@ -46,7 +46,7 @@ fn a_service_that_the_shop_cannot_do_without_is_named() {
         let call = orderflow(&format!("{command} --topology other.json")).file("other.json", content);
         let ended = call.end().with_status(2);
         assert!(
-            ended.stderr.starts_with("error: services.payment_processor: missing; without it no order ends"),
+            ended.stderr.starts_with("error: other.json: services.payment_processor: missing in the system `shop`"),
             "{}",
             ended.stderr
         );

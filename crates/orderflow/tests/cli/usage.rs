@@ -38,3 +38,12 @@ fn options_that_exclude_each_other_are_refused() {
     check("run --input orders.jsonl --orders 1", "'--input <FILE>' cannot be used with '--orders");
     check("run --rejects refused.jsonl", "required arguments were not provided");
 }
+
+#[test]
+fn a_stderr_that_cannot_be_written_to_is_no_reason_to_stop() {
+    for (arguments, status) in
+        [("run --orders 10", 0), ("run --dry-run --orders 10", 0), ("generate --orders 2", 0), ("run --input nope", 2)]
+    {
+        orderflow(arguments).without_stderr().end().with_status(status);
+    }
+}
