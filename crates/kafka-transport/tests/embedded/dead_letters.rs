@@ -56,8 +56,7 @@ fn an_order_of_broken_json_is_dead_lettered_by_both_groups_and_all_others_end() 
 
 #[test]
 fn an_order_without_bytes_is_dead_lettered_by_both_groups_and_all_others_end() {
-    let reason =
-        "value: found invalid JSON (EOF while parsing a value at column 0), allowed a JSON object in UTF-8";
+    let reason = "value: found invalid JSON (EOF while parsing a value at column 0), allowed a JSON object in UTF-8";
     check("empty", b"", reason);
 }
 
