@@ -110,7 +110,7 @@ impl Producer {
         (state.pending.load(Ordering::Acquire) == 0).then(|| state.result())
     }
 
-    /// How many reports of a closed slot are missing.
+    /// How many reports of a slot are missing; an open slot counts itself.
     pub(crate) fn pending(&self, slot: Slot) -> usize {
         self.reports.slots[slot].pending.load(Ordering::Acquire) as usize
     }
@@ -123,7 +123,7 @@ impl Producer {
 
     /// Whether every write of a slot that is still open has its report.
     pub(crate) fn is_confirmed(&self, slot: Slot) -> bool {
-        self.reports.slots[slot].pending.load(Ordering::Acquire) <= 1
+        self.pending(slot) <= 1
     }
 
     /// Why a slot's batch failed, if a report says so already.

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use events::Topic;
-use messaging::audit::{Flow, Observation, OrderKey, Written};
+use messaging::audit::{Flow, Observation, Written};
 use messaging::{Origin, Outgoing, Record};
 
 /// What the audit hears while records flow. Its channel is bounded: an audit that falls behind slows the flow down.
@@ -26,17 +25,13 @@ impl Tap {
     /// What to tell of a record that a group has handled; nothing where its writing proves it.
     pub(crate) fn handled(&self, service: &str, record: &Record<'_>) -> Option<Observation> {
         let mark = self.flow.handled(service, record.topic)?;
-        Some(Observation::Handled { order: self.order_of(record.topic, record.key)?, mark })
+        Some(Observation::Handled { order: self.flow.order_of(record.topic, record.key)?, mark })
     }
 
     /// What to tell of a dead letter: the order is the one that the original record was about.
     pub(crate) fn dead_lettered(&self, origin: Origin, key: Option<&[u8]>) -> Observation {
-        let order = self.order_of(origin.topic, key);
+        let order = self.flow.order_of(origin.topic, key);
         Observation::DeadLettered { origin, order }
-    }
-
-    fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
-        self.flow.order_of(topic, key)
     }
 
     /// Tells the audit, and waits while its channel is full. An audit that is gone needs no telling.

@@ -89,11 +89,8 @@ impl Clusters {
     pub(crate) fn drain(mut self) -> Result<Vec<(Topic, u64)>, Error> {
         self.collect(|_| true)?;
         let Generation { pipeline, cluster, .. } = self.current;
-        let drained = finish(pipeline)?;
+        add(&mut self.records, finish(pipeline)?);
         drop(cluster);
-        for (topic, count) in drained.records {
-            *self.records.entry(topic).or_default() += count;
-        }
         Ok(self.records.into_iter().collect())
     }
 
@@ -104,9 +101,7 @@ impl Clusters {
         for Retiring { drain, .. } in wanted {
             let drained =
                 drain.join().unwrap_or_else(|_| Err(Error::Failed("a retired cluster's thread panicked".into())))?;
-            for (topic, count) in drained.records {
-                *self.records.entry(topic).or_default() += count;
-            }
+            add(&mut self.records, drained);
         }
         Ok(())
     }
@@ -131,6 +126,13 @@ impl Generation {
         let lingers =
             u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX) / u64::from(pace.linger_ms());
         records.min(lingers)
+    }
+}
+
+/// Adds what a cluster held to the records of those before it.
+fn add(records: &mut BTreeMap<Topic, u64>, drained: Drained) {
+    for (topic, count) in drained.records {
+        *records.entry(topic).or_default() += count;
     }
 }
 
