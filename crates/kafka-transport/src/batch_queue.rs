@@ -202,7 +202,7 @@ mod tests {
     use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 
     use super::*;
-    use crate::{Pace, settings};
+    use crate::{Connection, Pace, settings};
 
     const TOPIC: Topic = Topic::new("order_placed");
     const DEADLINE: Duration = Duration::from_secs(8);
@@ -237,7 +237,8 @@ mod tests {
         fn with_partitions(partitions: i32) -> Self {
             let cluster = MockCluster::new(1).unwrap();
             cluster.create_topic(TOPIC.as_str(), partitions, 1).unwrap();
-            let producer = settings::producer(&cluster.bootstrap_servers(), Pace::FULL).create().unwrap();
+            let producer =
+                settings::producer(&Connection::plaintext(&cluster.bootstrap_servers()), Pace::FULL).create().unwrap();
             Self { producer, cluster }
         }
 
@@ -256,7 +257,8 @@ mod tests {
 
         /// A queue of these partitions, each from its offset.
         fn read(&self, from: &[(i32, i64)]) -> BatchQueue {
-            let config = settings::consumer(&self.cluster.bootstrap_servers(), "group", Pace::FULL);
+            let config =
+                settings::consumer(&Connection::plaintext(&self.cluster.bootstrap_servers()), "group", Pace::FULL);
             let mut partitions = TopicPartitionList::new();
             for &(partition, offset) in from {
                 partitions.add_partition_offset(TOPIC.as_str(), partition, Offset::Offset(offset)).unwrap();

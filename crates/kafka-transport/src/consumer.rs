@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batch_queue::{Batch, BatchQueue};
 use crate::producer::{Producer, Slot, Write};
-use crate::{Error, Group, Pace, Tap, log, settings};
+use crate::{Connection, Error, Group, Pace, Tap, log, settings};
 
 /// Batches that a group may have unconfirmed; beyond that it stops fetching.
 pub(crate) const MAX_OPEN_BATCHES: usize = 64;
@@ -33,7 +33,7 @@ pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// What all groups of a pipeline share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) brokers: String,
+    pub(crate) connection: Connection,
     pub(crate) pace: Pace,
     pub(crate) producer: Arc<Producer>,
     pub(crate) tap: Option<Tap>,
@@ -82,7 +82,7 @@ impl ConsumerLoop {
         shared: Shared,
     ) -> Result<Self, Error> {
         let group = subscription.group.as_str();
-        let consumer: BaseConsumer = settings::consumer(&shared.brokers, group, shared.pace)
+        let consumer: BaseConsumer = settings::consumer(&shared.connection, group, shared.pace)
             .create()
             .map_err(Error::kafka(format!("{group}: create the consumer")))?;
         let mut assignment = TopicPartitionList::new();

@@ -5,14 +5,17 @@
 //! what was written and handled, once the broker has confirmed it.
 
 mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
+mod connection; // where the brokers are, and as whom we speak to them
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
 mod embedded; // the in-process cluster, and its limits
+mod heard; // what librdkafka says beside its answers
 mod log; // one log event a record
 mod pipeline; // all groups of a system, the intake, the drain
 mod producer; // one shared producer; delivery reports by batch
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
 
+pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
 pub use pipeline::{Drained, Group, Pipeline};
 pub use settings::Pace;
@@ -21,6 +24,43 @@ pub use tap::Tap;
 /// What went wrong between us and Kafka.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Variables of the environment that do not serve.
+    #[error("{}", list(.0))]
+    Settings(Vec<WrongSetting>),
+    /// The brokers do not know the user, or not with this password.
+    #[error(
+        "{address}: user {user} was refused ({reason}): check KAFKA_USERNAME, KAFKA_PASSWORD and that the cluster has this SCRAM-SHA-512 user"
+    )]
+    Login {
+        /// The broker that said so.
+        address: String,
+        /// The user.
+        user: String,
+        /// What librdkafka says.
+        reason: String,
+    },
+    /// A broker's certificate does not hold.
+    #[error(
+        "{address}: its certificate was refused ({reason}): check that KAFKA_CA_FILE or KAFKA_CA_PEM is the CA that signed it, and that it names this host"
+    )]
+    Certificate {
+        /// The broker that showed it.
+        address: String,
+        /// What librdkafka says.
+        reason: String,
+    },
+    /// No broker answered.
+    #[error(
+        "{address}: no answer within {deadline_s} s ({reason}): check KAFKA_BROKERS, that the brokers run, and whether this listener asks for TLS and a user"
+    )]
+    Unreachable {
+        /// Who was asked.
+        address: String,
+        /// How long, in seconds.
+        deadline_s: u64,
+        /// The last that librdkafka said.
+        reason: String,
+    },
     /// A call to librdkafka failed.
     #[error("{doing}: {source}")]
     Kafka {
@@ -91,4 +131,10 @@ impl Error {
         let doing = doing.into();
         |source| Self::Kafka { doing, source }
     }
+}
+
+fn list(wrong: &[WrongSetting]) -> String {
+    let head =
+        if wrong.len() == 1 { "1 setting is wrong".to_owned() } else { format!("{} settings are wrong", wrong.len()) };
+    wrong.iter().fold(head, |text, setting| format!("{text}\n  {setting}"))
 }

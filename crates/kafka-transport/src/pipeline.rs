@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Shared};
 use crate::producer::{Producer, Slot};
-use crate::{Error, Pace, Tap, settings};
+use crate::{Connection, Error, Pace, Tap, settings};
 
 /// The slot of the intake's own writes; the groups' slots follow.
 const INTAKE: Slot = 0;
@@ -45,18 +45,18 @@ impl Pipeline {
     /// # Errors
     /// Where a client cannot be made or the brokers do not answer.
     pub fn start(
-        brokers: &str,
+        connection: &Connection,
         pace: Pace,
         topics: &[(Topic, i32)],
         groups: Vec<Group>,
         tap: Option<Tap>,
     ) -> Result<Self, Error> {
         let slots = 1 + groups.len() * MAX_OPEN_BATCHES;
-        let producer = Arc::new(Producer::new(brokers, pace, topics, slots)?);
+        let producer = Arc::new(Producer::new(connection, pace, topics, slots)?);
         producer.connect()?;
         producer.open(INTAKE);
         let shared = Shared {
-            brokers: brokers.to_owned(),
+            connection: connection.clone(),
             pace,
             producer,
             tap,
@@ -152,7 +152,7 @@ impl Pipeline {
     }
 
     fn compare_watermarks(&self) -> Result<Drained, Error> {
-        let reader: BaseConsumer = settings::consumer(&self.shared.brokers, "orderflow.watermarks", Pace::FULL)
+        let reader: BaseConsumer = settings::consumer(&self.shared.connection, "orderflow.watermarks", Pace::FULL)
             .create()
             .map_err(Error::kafka("watermarks: create the consumer"))?;
         let mut records = Vec::new();

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use events::Topic;
 use messaging::Outgoing;
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 
-use crate::{Error, Pace, settings};
+use crate::heard::Heard;
+use crate::{Connection, Error, Pace, settings};
 
 /// How long a write waits for room in the local queue before it counts as failed.
 const ROOM_DEADLINE: Duration = Duration::from_secs(30);
@@ -31,26 +33,34 @@ pub(crate) struct Write<'a> {
 pub(crate) struct Producer {
     inner: ThreadedProducer<Reports>,
     reports: Arc<Counters>,
+    connection: Connection,
+    heard: Heard,
 }
 
 impl Producer {
     /// A producer for these topics (with their partitions), with this many slots.
-    pub(crate) fn new(brokers: &str, pace: Pace, topics: &[(Topic, i32)], slots: usize) -> Result<Self, Error> {
+    pub(crate) fn new(
+        connection: &Connection,
+        pace: Pace,
+        topics: &[(Topic, i32)],
+        slots: usize,
+    ) -> Result<Self, Error> {
         let partitions = |count: i32| (0..count).map(|_| AtomicU64::new(0)).collect();
         let reports = Arc::new(Counters {
             slots: (0..slots).map(|_| SlotState::default()).collect(),
             confirmed: topics.iter().map(|&(topic, count)| (topic, partitions(count))).collect(),
         });
-        let inner = settings::producer(brokers, pace)
-            .create_with_context(Reports(Arc::clone(&reports)))
+        let heard = Heard::default();
+        let inner = settings::producer(connection, pace)
+            .create_with_context(Reports { counters: Arc::clone(&reports), heard: heard.clone() })
             .map_err(Error::kafka("producer: create"))?;
-        Ok(Self { inner, reports })
+        Ok(Self { inner, reports, connection: connection.clone(), heard })
     }
 
     /// Connects before the first write, so that it does not pay for it.
     pub(crate) fn connect(&self) -> Result<(), Error> {
-        let metadata = self.inner.client().fetch_metadata(None, settings::CONNECT_DEADLINE);
-        metadata.map(drop).map_err(Error::kafka("producer: connect"))
+        let metadata = |wait| self.inner.client().fetch_metadata(None, wait);
+        self.heard.ask(&self.connection, metadata, || {}).map(drop) // its own thread serves it
     }
 
     /// Opens a slot for a batch. It cannot seem complete before [`Producer::close`].
@@ -165,18 +175,29 @@ impl SlotState {
 }
 
 /// Where librdkafka reports deliveries.
-struct Reports(Arc<Counters>);
+struct Reports {
+    counters: Arc<Counters>,
+    heard: Heard,
+}
 
-impl ClientContext for Reports {}
+impl ClientContext for Reports {
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.heard.error(error, reason);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.heard.log(level, facility, message);
+    }
+}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let state = &self.0.slots[opaque & u32::MAX as usize];
+        let state = &self.counters.slots[opaque & u32::MAX as usize];
         match result {
             Ok(message) => {
-                let (_, partitions) = &self.0.confirmed[opaque >> 32];
+                let (_, partitions) = &self.counters.confirmed[opaque >> 32];
                 let partition = usize::try_from(message.partition()).ok().and_then(|index| partitions.get(index));
                 if let Some(count) = partition {
                     count.fetch_add(1, Ordering::Relaxed);

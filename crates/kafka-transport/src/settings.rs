@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
-/// How long a broker may take to answer at the start.
+use crate::Connection;
+
+/// How long brokers may take to answer at the start.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long clients wait to send and to fetch. A batch that waits longer is larger, and a cluster has less to do.
@@ -29,10 +31,10 @@ impl Pace {
 }
 
 /// What every client of ours is told.
-fn client(brokers: &str) -> ClientConfig {
+pub(crate) fn client(connection: &Connection) -> ClientConfig {
     let mut config = ClientConfig::new();
+    connection.configure(&mut config);
     config
-        .set("bootstrap.servers", brokers)
         .set("client.id", "orderflow")
         // librdkafka creates topics by default, with partitions that no topology states.
         .set("allow.auto.create.topics", "false");
@@ -43,8 +45,8 @@ fn client(brokers: &str) -> ClientConfig {
 const PRODUCER_QUEUE_KBYTES: &str = "65536";
 const CONSUMER_QUEUE_KBYTES: &str = "8192";
 
-pub(crate) fn producer(brokers: &str, pace: Pace) -> ClientConfig {
-    let mut config = client(brokers);
+pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
+    let mut config = client(connection);
     config
         .set("acks", "all")
         .set("linger.ms", pace.linger_ms.to_string())
@@ -58,8 +60,8 @@ pub(crate) fn producer(brokers: &str, pace: Pace) -> ClientConfig {
 }
 
 /// A consumer that stores an offset only when told to, and for which a dropped record is an error instead of a silent jump.
-pub(crate) fn consumer(brokers: &str, group: &str, pace: Pace) -> ClientConfig {
-    let mut config = client(brokers);
+pub(crate) fn consumer(connection: &Connection, group: &str, pace: Pace) -> ClientConfig {
+    let mut config = client(connection);
     config
         .set("group.id", group)
         .set("auto.offset.reset", "error")
@@ -81,8 +83,8 @@ mod tests {
     #[test]
     fn every_queue_of_a_client_has_a_limit() {
         let limit = |config: &ClientConfig, name| config.get(name).and_then(|value| value.parse::<u32>().ok());
-        let producer = producer("localhost:1", Pace::FULL);
-        let consumer = consumer("localhost:1", "group", Pace::FULL);
+        let producer = producer(&Connection::plaintext("localhost:1"), Pace::FULL);
+        let consumer = consumer(&Connection::plaintext("localhost:1"), "group", Pace::FULL);
         assert!(limit(&producer, "queue.buffering.max.kbytes").is_some_and(|kbytes| kbytes <= 65_536));
         assert!(limit(&producer, "message.timeout.ms").is_some_and(|ms| (1..=60_000).contains(&ms)));
         assert!(limit(&consumer, "queued.max.messages.kbytes").is_some_and(|kbytes| kbytes <= 8_192));
@@ -90,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_consumer_never_stores_an_offset_by_itself_and_never_skips_what_was_dropped() {
-        let consumer = consumer("localhost:1", "group", Pace::FULL);
+        let consumer = consumer(&Connection::plaintext("localhost:1"), "group", Pace::FULL);
         assert_eq!(consumer.get("enable.auto.offset.store"), Some("false"));
         assert_eq!(consumer.get("auto.offset.reset"), Some("error"));
     }

@@ -3,7 +3,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use kafka_transport::{Drained, EmbeddedCluster, Group, Pace, Pipeline, Tap};
+use kafka_transport::{Connection, Drained, EmbeddedCluster, Group, Pace, Pipeline, Tap};
 use messaging::{BatchStep, Outgoing};
 use shop::Services;
 
@@ -115,7 +115,8 @@ impl Generation {
             step: Box::new(step) as Box<dyn BatchStep>,
         });
         let tap = Some(tap.clone());
-        let pipeline = Pipeline::start(&cluster.brokers(), pace, &wiring.topics, groups.collect(), tap);
+        let pipeline =
+            Pipeline::start(&Connection::plaintext(&cluster.brokers()), pace, &wiring.topics, groups.collect(), tap);
         Ok(Self { pipeline: pipeline.map_err(Error::failed)?, cluster, started: Instant::now(), published: 0 })
     }
 

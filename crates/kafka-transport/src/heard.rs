@@ -1,0 +1,112 @@
+//! What librdkafka says beside its answers: the true reason stands only there.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::{Connection, Error, settings};
+
+/// How long one question may take while its client is asked what it has heard.
+const SLICE: Duration = Duration::from_millis(250);
+
+/// The last that a client was told, for whoever wants to know why it gets no answer. A clone hears the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard(Arc<Mutex<Said>>);
+
+#[derive(Debug, Default)]
+struct Said {
+    /// A login or a certificate was refused: asking again will not help.
+    refused: Option<(RDKafkaErrorCode, String)>,
+    last: Option<String>,
+}
+
+impl Heard {
+    /// Why the brokers refuse us for good, if they do.
+    pub(crate) fn refusal(&self, connection: &Connection) -> Option<Error> {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (code, reason) = said.refused.as_ref()?;
+        let (address, reason) = split(connection, reason);
+        Some(match (code, connection.user()) {
+            (RDKafkaErrorCode::Authentication, Some(user)) => Error::Login { address, user: user.to_owned(), reason },
+            _ => Error::Certificate { address, reason },
+        })
+    }
+
+    /// Asks in short slices until there is an answer: each slice lets `serve` bring what was heard, so that a refusal is told
+    /// at once instead of at the deadline.
+    pub(crate) fn ask<T>(
+        &self,
+        connection: &Connection,
+        mut question: impl FnMut(Duration) -> Result<T, KafkaError>,
+        mut serve: impl FnMut(),
+    ) -> Result<T, Error> {
+        let deadline = Instant::now() + settings::CONNECT_DEADLINE;
+        loop {
+            let error = match question(SLICE) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            serve();
+            if let Some(refusal) = self.refusal(connection) {
+                return Err(refusal);
+            }
+            if Instant::now() >= deadline {
+                let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let reason = said.last.clone().unwrap_or_else(|| error.to_string());
+                let (address, reason) = split(connection, &reason);
+                return Err(Error::Unreachable { address, deadline_s: settings::CONNECT_DEADLINE.as_secs(), reason });
+            }
+        }
+    }
+}
+
+/// librdkafka's `sasl_ssl://HOST:PORT/ID: REASON` as address and reason; all brokers where it names none.
+fn split(connection: &Connection, reason: &str) -> (String, String) {
+    let parts = reason.split_once("://").and_then(|(_, rest)| {
+        let (address, rest) = rest.split_once('/')?;
+        let (_, reason) = rest.split_once(": ")?;
+        Some((address.to_owned(), reason.to_owned()))
+    });
+    parts.unwrap_or_else(|| (connection.brokers().to_owned(), reason.to_owned()))
+}
+
+impl ClientContext for Heard {
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match error.rdkafka_error_code() {
+            Some(code @ (RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)) => {
+                said.refused = Some((code, reason.to_owned()));
+            }
+            // That all are down follows from what was said of each before.
+            Some(RDKafkaErrorCode::AllBrokersDown) if said.last.is_some() => {}
+            _ => said.last = Some(reason.to_owned()),
+        }
+        tracing::debug!(%error, reason, "librdkafka reports");
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(?level, facility, message, "librdkafka says");
+    }
+}
+
+impl ConsumerContext for Heard {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_from_the_reason_where_it_stands_there() {
+        let connection = Connection::plaintext("a:1,b:2");
+        let check = |reason: &str, address: &str, rest: &str| {
+            assert_eq!(split(&connection, reason), (address.to_owned(), rest.to_owned()));
+        };
+        check("sasl_ssl://b:2/bootstrap: SASL authentication error: no", "b:2", "SASL authentication error: no");
+        check("plaintext://b:2/1: Connect to ipv4#b:2 failed", "b:2", "Connect to ipv4#b:2 failed");
+        check("2/2 brokers are down", "a:1,b:2", "2/2 brokers are down");
+    }
+}
