@@ -10,14 +10,16 @@ mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry
 mod embedded; // the in-process cluster, and its limits
 mod heard; // what librdkafka says beside its answers
 mod log; // one log event a record
+mod member; // what a group gives its member and takes back
 mod pipeline; // all groups of a system, the intake, the drain
 mod producer; // one shared producer; delivery reports by batch
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
 
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
+pub use consumer::Membership;
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
-pub use pipeline::{Drained, Group, Pipeline};
+pub use pipeline::{Drained, Group, Pipeline, Plan};
 pub use settings::Pace;
 pub use tap::Tap;
 
@@ -60,6 +62,34 @@ pub enum Error {
         deadline_s: u64,
         /// The last that librdkafka said.
         reason: String,
+    },
+    /// The user lacks a right.
+    #[error(
+        "{address}: user {user} may not {operation} {resource}: check its ACLs; `orderflow topology show` lists what each service needs"
+    )]
+    Forbidden {
+        /// Who was asked.
+        address: String,
+        /// The user.
+        user: String,
+        /// Kafka's word for what was refused.
+        operation: &'static str,
+        /// The topic or group.
+        resource: String,
+    },
+    /// A topic is not there.
+    #[error("{address}: no topic {topic}: `orderflow topics create` makes it")]
+    UnknownTopic {
+        /// Who was asked.
+        address: String,
+        /// The topic.
+        topic: events::Topic,
+    },
+    /// Another member has taken this one's place.
+    #[error("{group}: another worker of the same --instance has joined: give each worker a name of its own")]
+    Fenced {
+        /// The group.
+        group: String,
     },
     /// A call to librdkafka failed.
     #[error("{doing}: {source}")]
@@ -118,6 +148,16 @@ pub enum Error {
         open: usize,
         /// What they are: batches of a group, writes of the intake.
         what: &'static str,
+        /// The deadline.
+        deadline_s: u64,
+    },
+    /// A group's coordinator did not answer when the group was stopped.
+    #[error(
+        "{group}: its offsets were not committed within {deadline_s} s of the stop: what it handled last comes again"
+    )]
+    NotCommitted {
+        /// The group.
+        group: String,
         /// The deadline.
         deadline_s: u64,
     },
