@@ -16,6 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batch_queue::{Batch, BatchQueue};
 use crate::member::{Member, Rebalance};
+use crate::metrics::{GroupMetrics, Metrics};
 use crate::producer::{Producer, Slot, Write};
 use crate::{Connection, Error, Group, Pace, Tap, log, settings};
 
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) pace: Pace,
     pub(crate) producer: Arc<Producer>,
     pub(crate) tap: Option<Tap>,
+    pub(crate) metrics: Option<Metrics>,
     /// Set when the groups are to come to rest.
     pub(crate) stop: Arc<AtomicBool>,
     /// Records answered so far.
@@ -79,13 +81,28 @@ pub(crate) struct ConsumerLoop {
     awaited: BTreeSet<i32>,
     /// Partitions that failed and are to go back to an offset, as soon as librdkafka lets them.
     resuming: BTreeMap<i32, i64>,
+    metrics: Option<GroupMetrics>,
+    /// What others may know of it.
+    pulse: Arc<Pulse>,
+}
+
+/// What others may know of a group while it works.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
     /// The records that are done with for good.
-    done: Arc<AtomicU64>,
+    pub(crate) done: AtomicU64,
+    /// Whether it has its place in the group, with or without partitions.
+    pub(crate) has_joined: AtomicBool,
+    /// Turns of its loop so far.
+    pub(crate) turns: AtomicU64,
 }
 
 struct OpenBatch {
     id: BatchId,
     slot: Slot,
+    fetched: Instant,
+    /// How many of its records were handled or given up.
+    answered: u64,
     /// What the audit hears once the broker has confirmed it.
     observations: Vec<Observation>,
 }
@@ -113,8 +130,13 @@ impl ConsumerLoop {
         if let Membership::Shared { instance: Some(instance) } = &shared.membership {
             config.set("group.instance.id", format!("{instance}.{group}"));
         }
+        let metrics = shared.metrics.as_ref().map(|metrics| metrics.of(&subscription));
+        if metrics.is_some() {
+            config.set("statistics.interval.ms", settings::STATISTICS_INTERVAL_MS);
+        }
+        let lag = metrics.as_ref().map(|metrics| metrics.lag().clone());
         let consumer: BaseConsumer<Member> = config
-            .create_with_context(Member::default())
+            .create_with_context(Member::stating(lag))
             .map_err(Error::kafka(format!("{group}: create the consumer")))?;
         check_access(&consumer, &subscription, &shared.connection)?;
         let topic = subscription.topic;
@@ -144,19 +166,21 @@ impl ConsumerLoop {
             stored,
             awaited: BTreeSet::new(),
             resuming: BTreeMap::new(),
-            done: Arc::default(),
+            metrics,
+            pulse: Arc::default(),
         })
     }
 
-    /// The records of the topic that are done with for good, counted on.
-    pub(crate) fn done(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.done)
+    /// What it lets others know from now on.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Runs until it is told to stop; then confirms what is open and commits.
     pub(crate) fn run(mut self) -> Result<(), Error> {
         let mut effects = Vec::new();
         while !self.shared.stop.load(Ordering::Acquire) {
+            self.pulse.turns.fetch_add(1, Ordering::Relaxed);
             self.settle(&mut effects);
             self.worker.tick(&mut effects);
             self.carry_out_control(&mut effects)?;
@@ -171,9 +195,15 @@ impl ConsumerLoop {
     fn rebalance(&mut self, effects: &mut Vec<Effect>) -> Result<(), Error> {
         while let Some(rebalance) = self.queue.consumer().context().next_rebalance() {
             match rebalance {
-                Rebalance::Assigned(partitions) => self.awaited.extend(partitions),
+                Rebalance::Assigned(partitions) => {
+                    self.awaited.extend(partitions);
+                    self.pulse.has_joined.store(true, Ordering::Release);
+                }
                 Rebalance::Revoked(partitions) => self.give_back(&partitions, effects)?,
             }
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.breaker(self.worker.breaker());
         }
         if self.awaited.is_empty() { Ok(()) } else { self.take() }
     }
@@ -271,6 +301,7 @@ impl ConsumerLoop {
         let Subscription { topic, batch_records, .. } = *self.worker.subscription();
         let wait = if self.open.is_empty() { IDLE_WAIT } else { BUSY_WAIT };
         let Batch { messages, errors } = self.queue.fetch(wait, batch_records);
+        let fetched = Instant::now();
         errors.into_iter().try_for_each(|error| self.check(error))?;
         if messages.is_empty() {
             return Ok(());
@@ -291,12 +322,16 @@ impl ConsumerLoop {
         self.free_slots.pop();
         let mut observations = Vec::new();
         self.shared.producer.open(slot);
-        let mut handled = 0;
+        let (mut handled, mut answered) = (0, 0);
         for effect in effects.extract_if(.., |effect| is_about_records(effect)) {
             match effect {
                 Effect::Answered { index, answer } => {
                     log::answered(&self.worker, &records[index], &answer);
+                    if let Some(metrics) = &self.metrics {
+                        metrics.answered(&answer);
+                    }
                     handled += 1;
+                    answered += u64::from(!matches!(answer, Answer::Retried(_)));
                     observations.extend(self.observe(&records[index], answer));
                 }
                 Effect::Produce { index, record, .. } => {
@@ -322,7 +357,7 @@ impl ConsumerLoop {
         }
         self.shared.producer.close(slot);
         self.shared.handled.fetch_add(handled, Ordering::Relaxed);
-        self.open.push_back(OpenBatch { id, slot, observations });
+        self.open.push_back(OpenBatch { id, slot, fetched, answered, observations });
         drop(records);
         drop(messages);
         self.carry_out_control(effects)
@@ -344,6 +379,10 @@ impl ConsumerLoop {
             if let (Ok(()), Some(tap)) = (&result, &self.shared.tap) {
                 tap.tell(batch.observations);
             }
+            if let Some(metrics) = &self.metrics {
+                let failed = if result.is_err() { batch.answered } else { 0 };
+                metrics.settled(batch.fetched.elapsed().as_secs_f64(), failed);
+            }
             self.worker.settle(batch.id, result, effects);
             self.free_slots.push(batch.slot);
         }
@@ -359,7 +398,7 @@ impl ConsumerLoop {
                         self.stored.remove(&partition); // it went to somebody else meanwhile
                         continue;
                     };
-                    self.done.fetch_add(u64::try_from(offset - before).unwrap_or(0), Ordering::Release);
+                    self.pulse.done.fetch_add(u64::try_from(offset - before).unwrap_or(0), Ordering::Release);
                     positions(topic, &BTreeMap::from([(partition, offset)]))
                         .and_then(|offsets| self.queue.consumer().store_offsets(&offsets))
                 }),

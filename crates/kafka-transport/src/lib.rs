@@ -11,6 +11,7 @@ mod embedded; // the in-process cluster, and its limits
 mod heard; // what librdkafka says beside its answers
 mod log; // one log event a record
 mod member; // what a group gives its member and takes back
+mod metrics; // what groups count, for Prometheus
 mod pipeline; // all groups of a system, the intake, the drain
 mod producer; // one shared producer; delivery reports by batch
 mod settings; // what librdkafka is told
@@ -19,6 +20,7 @@ mod tap; // what the audit hears
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
 pub use consumer::Membership;
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
+pub use metrics::Metrics;
 pub use pipeline::{Drained, Group, Pipeline, Plan};
 pub use settings::Pace;
 pub use tap::Tap;

@@ -8,9 +8,10 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka::{ClientContext, Statistics, TopicPartitionList};
 
 use crate::heard::Heard;
+use crate::metrics::Lag;
 
 /// What the group decided, in the order in which it did. The group waits until the member has answered each with
 /// [`crate::batch_queue::BatchQueue::take`] or [`crate::batch_queue::BatchQueue::give_back`].
@@ -29,9 +30,15 @@ pub(crate) struct Member {
     pub(crate) heard: Heard,
     rebalances: Mutex<VecDeque<Rebalance>>,
     is_leaving: AtomicBool,
+    lag: Option<Lag>,
 }
 
 impl Member {
+    /// One that also states how far it is behind.
+    pub(crate) fn stating(lag: Option<Lag>) -> Self {
+        Self { lag, ..Self::default() }
+    }
+
     /// The oldest decision that was not answered yet.
     pub(crate) fn next_rebalance(&self) -> Option<Rebalance> {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
@@ -50,6 +57,16 @@ impl ClientContext for Member {
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.heard.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let Some(lag) = &self.lag else { return };
+        for partition in statistics.topics.values().flat_map(|topic| topic.partitions.values()) {
+            let is_ours = partition.fetch_state == "active" && partition.consumer_lag_stored >= 0;
+            if partition.partition >= 0 {
+                lag.set(partition.partition, is_ours.then_some(partition.consumer_lag_stored));
+            }
+        }
     }
 }
 

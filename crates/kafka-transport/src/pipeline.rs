@@ -9,9 +9,9 @@ use events::Topic;
 use messaging::{BatchStep, Outgoing, Subscription};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Membership, Shared};
+use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Membership, Pulse, Shared};
 use crate::producer::{Producer, Slot};
-use crate::{Connection, Error, Pace, Tap, settings};
+use crate::{Connection, Error, Metrics, Pace, Tap, settings};
 
 /// How long a group may take to commit and to leave, once it is at rest.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(8);
@@ -41,13 +41,15 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// Who hears of it.
     pub tap: Option<Tap>,
+    /// Where the groups count.
+    pub metrics: Option<Metrics>,
 }
 
 /// The groups of a system, a thread each, and a producer that they share.
 pub struct Pipeline {
     shared: Shared,
-    /// For each group its topic, and how many of its records are done with.
-    done: Vec<(Topic, Arc<AtomicU64>)>,
+    /// For each group its topic, and what it lets us know.
+    pulses: Vec<(Topic, Arc<Pulse>)>,
     threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
 }
 
@@ -63,7 +65,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Where a client cannot be made, the brokers do not answer within 10 s, or refuse the user, a topic or a group.
-    pub fn start(Plan { connection, membership, pace, topics, groups, tap }: Plan) -> Result<Self, Error> {
+    pub fn start(Plan { connection, membership, pace, topics, groups, tap, metrics }: Plan) -> Result<Self, Error> {
         let slots = 1 + groups.len() * MAX_OPEN_BATCHES;
         let producer = Arc::new(Producer::new(&connection, pace, &topics, slots)?);
         producer.connect()?;
@@ -74,10 +76,11 @@ impl Pipeline {
             pace,
             producer,
             tap,
+            metrics,
             stop: Arc::new(AtomicBool::new(false)),
             handled: Arc::new(AtomicU64::new(0)),
         };
-        let mut pipeline = Self { shared, done: Vec::new(), threads: Vec::new() };
+        let mut pipeline = Self { shared, pulses: Vec::new(), threads: Vec::new() };
         let firsts = (1..).step_by(MAX_OPEN_BATCHES);
         for (group, first) in groups.into_iter().zip(firsts) {
             let topic = group.subscription.topic;
@@ -85,7 +88,7 @@ impl Pipeline {
             let name = group.subscription.group.clone();
             let slots = first..first + MAX_OPEN_BATCHES;
             let consumer = ConsumerLoop::start(group, partitions, slots, pipeline.shared.clone())?;
-            pipeline.done.push((topic, consumer.done()));
+            pipeline.pulses.push((topic, consumer.pulse()));
             let thread = std::thread::Builder::new().name(name.clone()).spawn(move || consumer.run());
             let thread = thread.map_err(|source| Error::Thread { group: name.clone(), source })?;
             pipeline.threads.push((name, thread));
@@ -110,14 +113,25 @@ impl Pipeline {
         self.shared.handled.load(Ordering::Relaxed)
     }
 
+    /// Whether every group has its place: it has been given partitions, or knows that others have them all.
+    pub fn has_joined(&self) -> bool {
+        let is_sole = self.shared.membership == Membership::Sole;
+        is_sole || self.pulses.iter().all(|(_, pulse)| pulse.has_joined.load(Ordering::Acquire))
+    }
+
+    /// Turns of each group's loop so far: one that stays the same for long hangs.
+    pub fn turns(&self) -> Vec<u64> {
+        self.pulses.iter().map(|(_, pulse)| pulse.turns.load(Ordering::Relaxed)).collect()
+    }
+
     /// Whether nothing moves any more, unless something is published: all that was published is confirmed, and every group has
     /// stored the end of its topic. A group stores an offset after what follows from it is confirmed, so what is stored is read
     /// before the logs' ends.
     pub fn is_at_rest(&self) -> bool {
         let is_published = self.shared.producer.is_confirmed(INTAKE);
-        let done: Vec<u64> = self.done.iter().map(|(_, done)| done.load(Ordering::Acquire)).collect();
+        let done: Vec<u64> = self.pulses.iter().map(|(_, pulse)| pulse.done.load(Ordering::Acquire)).collect();
         let ends: Vec<(Topic, u64)> = self.written().collect();
-        is_published && self.done.iter().zip(done).all(|(&(topic, _), done)| ends.contains(&(topic, done)))
+        is_published && self.pulses.iter().zip(done).all(|(&(topic, _), done)| ends.contains(&(topic, done)))
     }
 
     /// Looks whether anything has failed for good.

@@ -68,6 +68,9 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
 }
 
 /// A consumer that stores an offset only when told to, and for which a dropped record is an error instead of a silent jump.
+/// How often a consumer states its lag, where somebody wants to know.
+pub(crate) const STATISTICS_INTERVAL_MS: &str = "2000";
+
 /// How long a member may be silent before its group gives its partitions to others. Kafka's default of 45 s would be the time
 /// that a killed worker's orders wait.
 const SESSION_TIMEOUT_MS: u32 = 6_000;

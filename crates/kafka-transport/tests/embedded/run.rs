@@ -89,6 +89,7 @@ impl Shop {
             topics: self.topics.clone(),
             groups: self.groups,
             tap: Some(tap),
+            metrics: None,
         };
         let pipeline = Pipeline::start(plan).unwrap();
         let audit = Audit::new(ShopFlow, 1_000_000);

@@ -121,6 +121,7 @@ impl Generation {
             topics: wiring.topics.clone(),
             groups: groups.collect(),
             tap: Some(tap.clone()),
+            metrics: None,
         });
         Ok(Self { pipeline: pipeline.map_err(Error::failed)?, cluster, started: Instant::now(), published: 0 })
     }
