@@ -383,6 +383,10 @@ impl ConsumerLoop {
                 let failed = if result.is_err() { batch.answered } else { 0 };
                 metrics.settled(batch.fetched.elapsed().as_secs_f64(), failed);
             }
+            let result = result.map_err(|error| error.to_string());
+            if let Err(reason) = &result {
+                log::failed(self.worker.subscription(), reason);
+            }
             self.worker.settle(batch.id, result, effects);
             self.free_slots.push(batch.slot);
         }
@@ -499,19 +503,11 @@ fn check_access(
 }
 
 fn access_refused(code: RDKafkaErrorCode, subscription: &Subscription, connection: &Connection) -> Error {
-    let address = connection.brokers().to_owned();
-    let user = connection.user().unwrap_or("ANONYMOUS").to_owned();
-    match code {
-        RDKafkaErrorCode::GroupAuthorizationFailed => {
-            let resource = format!("group {}", subscription.group);
-            Error::Forbidden { address, user, operation: "READ", resource }
-        }
-        RDKafkaErrorCode::TopicAuthorizationFailed => {
-            let resource = format!("topic {}", subscription.topic);
-            Error::Forbidden { address, user, operation: "READ", resource }
-        }
-        _ => Error::UnknownTopic { address, topic: subscription.topic },
-    }
+    let resource = match code {
+        RDKafkaErrorCode::GroupAuthorizationFailed => format!("group {}", subscription.group),
+        _ => format!("topic {}", subscription.topic),
+    };
+    Error::access(code, connection, "READ", resource, subscription.topic)
 }
 
 /// Partitions of one topic, each with an offset.

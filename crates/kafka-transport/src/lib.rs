@@ -25,6 +25,8 @@ pub use pipeline::{Drained, Group, Pipeline, Plan};
 pub use settings::Pace;
 pub use tap::Tap;
 
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
 /// What went wrong between us and Kafka.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -99,7 +101,7 @@ pub enum Error {
         /// What was being done.
         doing: String,
         /// What librdkafka says.
-        source: rdkafka::error::KafkaError,
+        source: KafkaError,
     },
     /// The broker dropped records before a group had read them.
     #[error(
@@ -111,13 +113,36 @@ pub enum Error {
         /// The topic.
         topic: events::Topic,
         /// What librdkafka says.
-        source: rdkafka::error::KafkaError,
+        source: KafkaError,
     },
     /// A write was refused for good.
-    #[error("an order was not written: {reason}")]
-    NotWritten {
-        /// What the delivery report says.
-        reason: String,
+    #[error("an order was not written: {0}")]
+    NotWritten(Box<Error>),
+    /// A write was not confirmed in time.
+    #[error(
+        "{address}: {topic}-{partition} did not confirm a write within {deadline_s} s ({state}): check that its brokers run and that at least min.insync.replicas of them are in sync"
+    )]
+    NotConfirmed {
+        /// Who was asked.
+        address: String,
+        /// The topic.
+        topic: events::Topic,
+        /// The partition, where one was chosen.
+        partition: String,
+        /// The deadline.
+        deadline_s: u64,
+        /// How the partition's replicas are.
+        state: String,
+    },
+    /// A record is larger than its topic takes.
+    #[error(
+        "{address}: a record is too large for {topic}: check `max_message_bytes` in topology.json, and that `orderflow topics diff` finds the topic as it stands there"
+    )]
+    TooLarge {
+        /// Who was asked.
+        address: String,
+        /// The topic.
+        topic: events::Topic,
     },
     /// No thread for a group.
     #[error("{group}: start its thread: {source}")]
@@ -169,7 +194,30 @@ pub enum Error {
 }
 
 impl Error {
-    fn kafka(doing: impl Into<String>) -> impl FnOnce(rdkafka::error::KafkaError) -> Self {
+    /// What a refusal of a topic, a group or an operation on it means for who asked.
+    fn access(
+        code: RDKafkaErrorCode,
+        connection: &Connection,
+        operation: &'static str,
+        resource: String,
+        topic: events::Topic,
+    ) -> Self {
+        let address = connection.brokers().to_owned();
+        match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed => {
+                let user = connection.user().unwrap_or("ANONYMOUS").to_owned();
+                Self::Forbidden { address, user, operation, resource }
+            }
+            RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
+                Self::UnknownTopic { address, topic }
+            }
+            code => {
+                Self::Kafka { doing: format!("{address}: {operation} {resource}"), source: KafkaError::Global(code) }
+            }
+        }
+    }
+
+    fn kafka(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
         let doing = doing.into();
         |source| Self::Kafka { doing, source }
     }

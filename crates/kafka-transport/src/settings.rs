@@ -7,6 +7,9 @@ use crate::Connection;
 /// How long brokers may take to answer at the start.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a write may wait for its confirmation before it counts as failed: longer than a leader takes to move.
+pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+
 /// How clients speak to a kind of cluster: how long they wait to send and to fetch (a batch that waits longer is larger, and a
 /// cluster has less to do), and whether a write that is repeated within librdkafka is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +62,7 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
         .set("enable.idempotence", pace.is_idempotent.to_string())
         .set("linger.ms", pace.linger_ms.to_string())
         .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KBYTES)
-        .set("message.timeout.ms", "30000")
+        .set("message.timeout.ms", WRITE_DEADLINE.as_millis().to_string())
         // A dead letter is larger than its record by its headers: librdkafka's default of 1 MB would refuse it for ever.
         .set("message.max.bytes", "2097152")
         // Where Java's clients would put the same key.
