@@ -11,12 +11,15 @@ use ::topology::Topology;
 use clap::{Parser, Subcommand, ValueEnum};
 use shop::Services;
 
+mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
 mod logging; // log events as JSON lines on stderr
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
+mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
 mod topology; // what topology.json says
+mod work; // services as long-running workers
 
 /// Event-driven order processing on Kafka: run it, break it, prove that nothing was lost and nothing doubled.
 #[derive(Parser)]
@@ -39,6 +42,7 @@ enum Command {
     Simulate(simulate::Args),
     #[command(subcommand, after_help = "Example: orderflow topology show")]
     Topology(topology::Command),
+    Work(work::Args),
 }
 
 /// Which of the systems.
@@ -123,6 +127,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Generate(args)) => generate::execute(&args),
         Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &services()?, path.as_deref()),
         Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
+        Some(Command::Work(args)) => work::execute(&args, &topology, &services()?),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
     }
 }
