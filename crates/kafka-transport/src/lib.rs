@@ -4,19 +4,24 @@
 //! system's consumer groups on it, a thread each, around the loop of `messaging`. Where the audit listens, a [`Tap`] tells it
 //! what was written and handled, once the broker has confirmed it.
 
+mod admin; // topics and groups from outside
 mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
 mod connection; // where the brokers are, and as whom we speak to them
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
 mod embedded; // the in-process cluster, and its limits
+mod group_offsets; // how far a group has come
 mod heard; // what librdkafka says beside its answers
 mod log; // one log event a record
 mod pipeline; // all groups of a system, the intake, the drain
 mod producer; // one shared producer; delivery reports by batch
+mod reader; // asks, and tells why there is no answer
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
 
+pub use admin::{Admin, TopicShape};
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
+pub use group_offsets::GroupOffsets;
 pub use pipeline::{Drained, Group, Pipeline};
 pub use settings::Pace;
 pub use tap::Tap;
@@ -60,6 +65,42 @@ pub enum Error {
         deadline_s: u64,
         /// The last that librdkafka said.
         reason: String,
+    },
+    /// The user has no right to do this.
+    #[error(
+        "{address}: user {user} may not {operation} {resource}: grant it this right, or set KAFKA_USERNAME to a user that has it"
+    )]
+    Forbidden {
+        /// The brokers.
+        address: String,
+        /// The user.
+        user: String,
+        /// What it may not do, in Kafka's word.
+        operation: &'static str,
+        /// On what: a topic or a group, with its name.
+        resource: String,
+    },
+    /// The brokers took a topic's new settings, and then did not have them.
+    #[error(
+        "{address}: {topic} kept {kept}: may user {user} ALTER_CONFIGS it, and does the cluster allow these values?"
+    )]
+    NotAltered {
+        /// The brokers.
+        address: String,
+        /// The topic.
+        topic: String,
+        /// The settings that stayed.
+        kept: String,
+        /// The user.
+        user: String,
+    },
+    /// A group is at work.
+    #[error("{address}: group {group} has members: stop its workers first")]
+    Members {
+        /// The brokers.
+        address: String,
+        /// The group.
+        group: String,
     },
     /// A call to librdkafka failed.
     #[error("{doing}: {source}")]
