@@ -14,6 +14,7 @@ use shop::Services;
 mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
 mod logging; // log events as JSON lines on stderr
+mod reset; // our topics and groups emptied
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
 mod simulate; // the same services under planted faults
@@ -43,6 +44,7 @@ enum Command {
     Topology(topology::Command),
     #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
     Topics(topics::Command),
+    Reset(reset::Args),
 }
 
 /// Which of the systems.
@@ -127,6 +129,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
+        Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
 }
 
