@@ -17,9 +17,11 @@ mod logging; // log events as JSON lines on stderr
 mod reset; // our topics and groups emptied
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
+mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
 mod topics; // our topics on a cluster
 mod topology; // what topology.json says
+mod work; // services as long-running workers
 
 /// Event-driven order processing on Kafka: run it, break it, prove that nothing was lost and nothing doubled.
 #[derive(Parser)]
@@ -45,6 +47,7 @@ enum Command {
     #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
     Topics(topics::Command),
     Reset(reset::Args),
+    Work(work::Args),
 }
 
 /// Which of the systems.
@@ -127,6 +130,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Generate(args)) => generate::execute(&args),
         Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &services()?, path.as_deref()),
         Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
+        Some(Command::Work(args)) => work::execute(&args, &topology, &services()?),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
