@@ -4,22 +4,27 @@
 //! system's consumer groups on it, a thread each, around the loop of `messaging`. Where the audit listens, a [`Tap`] tells it
 //! what was written and handled, once the broker has confirmed it.
 
+mod admin; // topics and groups from outside
 mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
 mod connection; // where the brokers are, and as whom we speak to them
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
 mod embedded; // the in-process cluster, and its limits
+mod group_offsets; // how far a group has come
 mod heard; // what librdkafka says beside its answers
 mod log; // one log event a record
 mod member; // what a group gives its member and takes back
 mod metrics; // what groups count, for Prometheus
 mod pipeline; // all groups of a system, the intake, the drain
 mod producer; // one shared producer; delivery reports by batch
+mod reader; // asks, and tells why there is no answer
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
 
+pub use admin::{Admin, TopicShape};
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
 pub use consumer::Membership;
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
+pub use group_offsets::GroupOffsets;
 pub use metrics::Metrics;
 pub use pipeline::{Drained, Group, Pipeline, Plan};
 pub use settings::Pace;
@@ -88,6 +93,28 @@ pub enum Error {
         address: String,
         /// The topic.
         topic: events::Topic,
+    },
+    /// The brokers took a topic's new settings, and then did not have them.
+    #[error(
+        "{address}: {topic} kept {kept}: may user {user} ALTER_CONFIGS it, and does the cluster allow these values?"
+    )]
+    NotAltered {
+        /// The brokers.
+        address: String,
+        /// The topic.
+        topic: String,
+        /// The settings that stayed.
+        kept: String,
+        /// The user.
+        user: String,
+    },
+    /// A group is at work.
+    #[error("{address}: group {group} has members: stop its workers first")]
+    Members {
+        /// The brokers.
+        address: String,
+        /// The group.
+        group: String,
     },
     /// Another member has taken this one's place.
     #[error("{group}: another worker of the same --instance has joined: give each worker a name of its own")]
