@@ -53,6 +53,20 @@ impl Detached {
         self.nodes().filter_map(|(_, pid)| pid).map(process::resident_kib).sum::<u64>() / 1024
     }
 
+    /// The folder in which everything of it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Who may log in, by name.
+    pub fn users(&self) -> Vec<String> {
+        let files = self.folder.join(CREDENTIALS).read_dir().into_iter().flatten().filter_map(Result::ok);
+        let names = files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".env")?.to_owned()));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
     /// How to reach the brokers as [`ADMIN`].
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use ::topology::Topology;
 use clap::{Parser, Subcommand, ValueEnum};
 use shop::Services;
 
+mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
 mod logging; // log events as JSON lines on stderr
@@ -48,6 +49,8 @@ enum Command {
     Topics(topics::Command),
     Reset(reset::Args),
     Work(work::Args),
+    #[command(subcommand, after_help = "Example: orderflow cluster up")]
+    Cluster(cluster::Command),
 }
 
 /// Which of the systems.
@@ -131,6 +134,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &services()?, path.as_deref()),
         Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
         Some(Command::Work(args)) => work::execute(&args, &topology, &services()?),
+        Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
