@@ -20,10 +20,12 @@ use crate::ports::Ports;
 use crate::process::{self, Identity};
 use crate::{ADMIN, Detached, Error, Proxy};
 
-/// How long nodes may take until they are ready; on two busy cores the six of them were seen to take ten seconds.
-const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How long nodes may take until they are ready: with twenty times the work that two cores can do, six were seen to take a minute.
+const READY_DEADLINE: Duration = Duration::from_secs(120);
 /// How long a node may take to end and to write its archive: three seconds, alone on two cores.
 const POLITE_DEADLINE: Duration = Duration::from_secs(20);
+/// How long ZooKeeper may take to end a killed broker's session: six seconds, and longer after an election.
+const FORGOTTEN_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 const TAIL_LINES: usize = 20;
 
@@ -186,12 +188,18 @@ impl Cluster {
 
     /// Starts a node again with its data, after a kill if it still runs. Does not wait for it: [`Cluster::await_ready`] does.
     ///
+    /// ZooKeeper takes a killed broker for alive until its session has ended, after six seconds. A broker that starts before that
+    /// finds its own name taken and ends: so it is started then.
+    ///
     /// # Errors
     /// A node that is not there or does not start.
     pub fn restart(&self, node: Node) -> Result<(), Error> {
         let launch = &self.running(node)?.launch;
         let mut process = self.process(node)?;
         end(&mut process.child).map_err(Error::io(format!("end {node}")))?;
+        if let Node::Broker(id) = node {
+            self.await_forgotten(id);
+        }
         *process = self.spawn(node, launch)?;
         Ok(())
     }
@@ -240,10 +248,13 @@ impl Cluster {
 
     fn await_nodes(&self, deadline: Instant) -> Result<(), Error> {
         for node in self.nodes() {
-            while !self.is_ready(node)? {
+            loop {
                 // Whichever of them it is: that one is the reason why the others wait.
                 if let Some(ended) = self.ended_node()? {
                     return Err(ended);
+                }
+                if self.is_ready(node)? {
+                    break;
                 }
                 if Instant::now() >= deadline {
                     return Err(self.not_ready(node));
@@ -285,9 +296,19 @@ impl Cluster {
     fn is_ready(&self, node: Node) -> Result<bool, Error> {
         let running = self.running(node)?;
         Ok(match self.zookeeper_ports.get(&node) {
-            Some(&port) => serves(port).unwrap_or(false),
+            Some(&port) => ask(port, "srvr").is_ok_and(|answer| answer.contains("Mode: ")),
             None => log_of(running).contains(STARTED),
         })
+    }
+
+    /// Waits until ZooKeeper has ended the session of a broker, where there is a ZooKeeper that can tell.
+    fn await_forgotten(&self, broker: u8) {
+        let deadline = Instant::now() + FORGOTTEN_DEADLINE;
+        let own = format!("\t/brokers/ids/{broker}\n");
+        let knows_it = |&port: &u16| ask(port, "dump").is_ok_and(|answer| answer.contains(&own));
+        while self.zookeeper_ports.values().any(knows_it) && Instant::now() < deadline {
+            thread::sleep(POLL);
+        }
     }
 
     fn not_ready(&self, node: Node) -> Error {
@@ -383,12 +404,12 @@ fn tail(log: &str) -> String {
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
-/// Whether a ZooKeeper server has found its ensemble.
-fn serves(port: u16) -> io::Result<bool> {
+/// Asks a ZooKeeper server: `srvr` how it is, `dump` which sessions hold which nodes.
+fn ask(port: u16, question: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-    stream.write_all(b"srvr")?;
+    stream.write_all(question.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    Ok(answer.contains("Mode: "))
+    Ok(answer)
 }

@@ -20,16 +20,21 @@ impl Distribution {
     /// # Errors
     /// What is missing, and what provides it.
     pub fn find() -> Result<Self, Error> {
-        let cache = cache();
-        let home = match variable("KAFKA_HOME") {
-            Some(home) => home,
-            None => {
-                let home = cache.join("kafka");
-                // Another call of ci/kafka-dist may point it elsewhere while a cluster runs.
-                home.canonicalize().map_err(|_| Error::NoDistribution { looked: home.display().to_string() })?
-            }
-        };
-        Ok(Self { java: java()?, jars: jars(&home)?, cache })
+        if let Some(home) = variable("KAFKA_HOME") {
+            return Self::at(&home);
+        }
+        let home = cache().join("kafka");
+        // Another call of ci/kafka-dist may point it elsewhere while a cluster runs.
+        let home = home.canonicalize().map_err(|_| Error::NoDistribution { looked: home.display().to_string() })?;
+        Self::at(&home)
+    }
+
+    /// Takes Kafka from this folder, and Java from `JAVA_HOME`, else from `PATH`.
+    ///
+    /// # Errors
+    /// What is missing, and what provides it.
+    pub fn at(home: &Path) -> Result<Self, Error> {
+        Ok(Self { java: java()?, jars: jars(home)?, cache: cache() })
     }
 
     pub(crate) fn java(&self) -> &Path {
