@@ -22,7 +22,7 @@ mod tap; // what the audit hears
 
 pub use admin::{Admin, TopicShape};
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
-pub use consumer::Membership;
+pub use consumer::{MAX_OPEN_BATCHES, Membership};
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
 pub use group_offsets::GroupOffsets;
 pub use metrics::Metrics;
