@@ -4,20 +4,27 @@
 //! system's consumer groups on it, a thread each, around the loop of `messaging`. Where the audit listens, a [`Tap`] tells it
 //! what was written and handled, once the broker has confirmed it.
 
+mod audit_reader; // what the audit reads beside a run
 mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
 mod connection; // where the brokers are, and as whom we speak to them
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
 mod embedded; // the in-process cluster, and its limits
+mod group_offsets; // how far a group is, from outside
 mod heard; // what librdkafka says beside its answers
 mod log; // one log event a record
 mod pipeline; // all groups of a system, the intake, the drain
 mod producer; // one shared producer; delivery reports by batch
+mod questions; // what brokers are asked about topics and groups
+mod reader; // topics read from outside
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
 
+pub use audit_reader::AuditReader;
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
+pub use group_offsets::GroupOffsets;
 pub use pipeline::{Drained, Group, Pipeline};
+pub use reader::{Span, TopicReader};
 pub use settings::Pace;
 pub use tap::Tap;
 
@@ -61,6 +68,31 @@ pub enum Error {
         /// The last that librdkafka said.
         reason: String,
     },
+    /// The user has no right to do this.
+    #[error(
+        "{address}: user {user} may not {operation} {resource}: grant it this right, or set KAFKA_USERNAME to a user that has it"
+    )]
+    Forbidden {
+        /// The brokers.
+        address: String,
+        /// The user.
+        user: String,
+        /// What it may not do, in Kafka's word.
+        operation: &'static str,
+        /// On what: a topic or a group, with its name.
+        resource: String,
+    },
+    /// There is no such topic.
+    #[error("{address}: there is no {resource}: `orderflow topics create` makes what topology.json declares")]
+    NoTopic {
+        /// The brokers.
+        address: String,
+        /// The topic.
+        resource: String,
+    },
+    /// Records were deleted while they were being read.
+    #[error("records were deleted before they were read: the topics' retention is shorter than reading them takes")]
+    Deleted,
     /// A call to librdkafka failed.
     #[error("{doing}: {source}")]
     Kafka {
