@@ -113,15 +113,15 @@ struct Asker {
     reader: TopicReader,
     topics: Vec<Topic>,
     /// Each with its topic and the number of partitions of it.
-    groups: Vec<(GroupOffsets, Topic, i32)>,
+    groups: Vec<(GroupOffsets, Topic, u32)>,
 }
 
 impl Asker {
     fn connect(connection: &Connection, topics: &[Topic], silent: &[Subscription]) -> Result<Self, Error> {
         let reader = TopicReader::connect(connection)?;
         let connect = |group: &Subscription| {
-            let partitions = reader.spans([group.topic])?.len() as i32;
-            Ok((GroupOffsets::connect(connection, &group.group)?, group.topic, partitions))
+            let partitions = reader.spans([group.topic])?.len() as u32;
+            Ok((GroupOffsets::of(connection, &group.group)?, group.topic, partitions))
         };
         let groups = silent.iter().map(connect).collect::<Result<_, Error>>()?;
         Ok(Self { reader, topics: topics.to_vec(), groups })
@@ -146,7 +146,8 @@ impl Asker {
     }
 
     fn ask(&self) -> Result<Progress, Error> {
-        let committed = self.groups.iter().map(|(group, topic, partitions)| group.committed(*topic, *partitions));
+        let committed =
+            self.groups.iter().map(|(group, topic, partitions)| group.committed(topic.as_str(), *partitions));
         let committed = committed.collect::<Result<_, Error>>()?;
         Ok(Progress { committed, ends: self.reader.spans(self.topics.iter().copied())? })
     }

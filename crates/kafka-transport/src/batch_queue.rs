@@ -22,10 +22,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::member::Member;
+
 /// A consumer whose partitions all end in one queue, which is read in batches.
 pub(crate) struct BatchQueue {
     queue: NonNull<rdsys::rd_kafka_queue_t>,
-    consumer: BaseConsumer,
+    topic: Topic,
+    consumer: BaseConsumer<Member>,
 }
 
 // SAFETY: librdkafka's queues and consumers may be used from any thread; the pointer is owned by this value alone.
@@ -39,35 +42,62 @@ pub(crate) struct Batch<'q> {
 }
 
 impl BatchQueue {
-    /// Assigns partitions of one topic, each from its offset in the list, and reads them through one queue.
+    /// Assigns partitions of one topic, each from its offset in the list, and reads them through one queue. No other consumer of
+    /// the group is asked.
     pub(crate) fn assign(
-        consumer: BaseConsumer,
+        consumer: BaseConsumer<Member>,
         topic: Topic,
         partitions: &TopicPartitionList,
     ) -> Result<Self, KafkaError> {
-        let client = consumer.client().native_ptr();
+        let this = Self::new(consumer, topic)?;
+        this.forward(partitions)?;
+        this.consumer.assign(partitions)?;
+        Ok(this)
+    }
+
+    /// Joins the consumer's group; which partitions it reads is decided there.
+    pub(crate) fn subscribe(consumer: BaseConsumer<Member>, topic: Topic) -> Result<Self, KafkaError> {
+        let this = Self::new(consumer, topic)?;
+        this.consumer.subscribe(&[topic.as_str()])?;
+        Ok(this)
+    }
+
+    fn new(consumer: BaseConsumer<Member>, topic: Topic) -> Result<Self, KafkaError> {
         // SAFETY: the client lives as long as the consumer, which this value owns and drops after the queue.
-        let queue = NonNull::new(unsafe { rdsys::rd_kafka_queue_new(client) });
-        let failed = || KafkaError::Subscription(format!("{topic}: no queue"));
-        let this = Self { queue: queue.ok_or_else(failed)?, consumer };
-        let name = CString::new(topic.as_str()).map_err(|_| failed())?;
+        let queue = NonNull::new(unsafe { rdsys::rd_kafka_queue_new(consumer.client().native_ptr()) });
+        Ok(Self { queue: queue.ok_or_else(|| no_queue(topic))?, topic, consumer })
+    }
+
+    /// Reads these partitions too, each from its offset in the list.
+    pub(crate) fn take(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
+        self.forward(partitions)?;
+        self.consumer.incremental_assign(partitions)
+    }
+
+    /// Reads these partitions no more.
+    pub(crate) fn give_back(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
+        self.consumer.incremental_unassign(partitions)
+    }
+
+    fn forward(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
+        let name = CString::new(self.topic.as_str()).map_err(|_| no_queue(self.topic))?;
+        let client = self.consumer.client().native_ptr();
         for element in partitions.elements() {
             // SAFETY: client and name are valid; the partition's queue is ours to destroy, and forwarding keeps its own reference.
             unsafe {
                 let partition = rdsys::rd_kafka_queue_get_partition(client, name.as_ptr(), element.partition());
                 if partition.is_null() {
-                    return Err(failed());
+                    return Err(no_queue(self.topic));
                 }
-                rdsys::rd_kafka_queue_forward(partition, this.queue.as_ptr());
+                rdsys::rd_kafka_queue_forward(partition, self.queue.as_ptr());
                 rdsys::rd_kafka_queue_destroy(partition);
             }
         }
-        this.consumer.assign(partitions)?;
-        Ok(this)
+        Ok(())
     }
 
     /// The consumer, for everything but fetching.
-    pub(crate) fn consumer(&self) -> &BaseConsumer {
+    pub(crate) fn consumer(&self) -> &BaseConsumer<Member> {
         &self.consumer
     }
 
@@ -106,9 +136,14 @@ impl BatchQueue {
     }
 }
 
+fn no_queue(topic: Topic) -> KafkaError {
+    KafkaError::Subscription(format!("{topic}: no queue"))
+}
+
 impl Drop for BatchQueue {
     fn drop(&mut self) {
-        // SAFETY: made in `assign`, destroyed here only; the consumer is dropped after this body, or its drop would hang.
+        self.consumer.context().leave();
+        // SAFETY: made in `new`, destroyed here only; the consumer is dropped after this body, or its drop would hang.
         unsafe { rdsys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
     }
 }
@@ -281,7 +316,7 @@ mod tests {
             for &(partition, offset) in from {
                 partitions.add_partition_offset(TOPIC.as_str(), partition, Offset::Offset(offset)).unwrap();
             }
-            BatchQueue::assign(config.create().unwrap(), TOPIC, &partitions).unwrap()
+            BatchQueue::assign(config.create_with_context(Member::default()).unwrap(), TOPIC, &partitions).unwrap()
         }
     }
 

@@ -1,11 +1,12 @@
 //! One consumer group on one topic: fetch, hand to the loop, carry out its effects.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use events::Topic;
 use messaging::audit::Observation;
 use messaging::{Answer, BatchId, BatchStep, Clock, Effect, Origin, RUN, Record, Subscription, Worker};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -14,6 +15,8 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batch_queue::{Batch, BatchQueue};
+use crate::member::{Member, Rebalance};
+use crate::metrics::{GroupMetrics, Metrics};
 use crate::producer::{Producer, Slot, Write};
 use crate::{Connection, Error, Group, Pace, Tap, log, settings};
 
@@ -27,6 +30,13 @@ const BUSY_WAIT: Duration = Duration::from_millis(1);
 /// How long a consumer may take to go back.
 const SEEK_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long a partition that goes to another member may take to have its open writes confirmed: less than the group waits for
+/// an answer. What is not confirmed by then comes again there.
+const GIVE_BACK_DEADLINE: Duration = Duration::from_secs(4);
+
+/// How long one question about committed offsets may take; it is asked again.
+const COMMITTED_DEADLINE: Duration = Duration::from_secs(2);
+
 /// How long writes may take to be confirmed once the groups are told to stop.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -34,13 +44,28 @@ pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) connection: Connection,
+    pub(crate) membership: Membership,
     pub(crate) pace: Pace,
     pub(crate) producer: Arc<Producer>,
     pub(crate) tap: Option<Tap>,
+    pub(crate) metrics: Option<Metrics>,
     /// Set when the groups are to come to rest.
     pub(crate) stop: Arc<AtomicBool>,
     /// Records answered so far.
     pub(crate) handled: Arc<AtomicU64>,
+}
+
+/// Who else reads the groups' topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// Nobody: each group has this one member, which reads all partitions from the first record on, without the group protocol.
+    Sole,
+    /// The groups share their partitions among all members, and go on where they stopped.
+    Shared {
+        /// A name that a worker keeps when it starts anew: within the session's timeout it gets its partitions back without
+        /// disturbing the others. No two workers may have the same. `None` for one that comes and goes.
+        instance: Option<String>,
+    },
 }
 
 /// A consumer group on its topic.
@@ -50,15 +75,34 @@ pub(crate) struct ConsumerLoop {
     shared: Shared,
     free_slots: Vec<Slot>,
     open: VecDeque<OpenBatch>,
-    /// The offset that each partition stored last.
+    /// The partitions that are ours, each with the offset that it stored last: where it began, at first.
     stored: BTreeMap<i32, i64>,
-    /// Their sum: the records that are done with for good.
-    done: Arc<AtomicU64>,
+    /// Partitions that are ours once we know where the group stopped.
+    awaited: BTreeSet<i32>,
+    /// Partitions that failed and are to go back to an offset, as soon as librdkafka lets them.
+    resuming: BTreeMap<i32, i64>,
+    metrics: Option<GroupMetrics>,
+    /// What others may know of it.
+    pulse: Arc<Pulse>,
+}
+
+/// What others may know of a group while it works.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    /// The records that are done with for good.
+    pub(crate) done: AtomicU64,
+    /// Whether it has its place in the group, with or without partitions.
+    pub(crate) has_joined: AtomicBool,
+    /// Turns of its loop so far.
+    pub(crate) turns: AtomicU64,
 }
 
 struct OpenBatch {
     id: BatchId,
     slot: Slot,
+    fetched: Instant,
+    /// How many of its records were handled or given up.
+    answered: u64,
     /// What the audit hears once the broker has confirmed it.
     observations: Vec<Observation>,
 }
@@ -73,34 +117,44 @@ impl Clock for Monotonic {
 }
 
 impl ConsumerLoop {
-    /// A group that reads all `partitions` of its topic from the beginning, without the group protocol: on the embedded
-    /// cluster every group has one member. `slots` are the producer's slots that are its own.
-    pub(crate) fn assigned(
+    /// Makes the consumer and connects it. `partitions` are those of the topic, for a sole member; `slots` are the producer's
+    /// slots that are its own.
+    pub(crate) fn start(
         Group { subscription, step }: Group,
         partitions: i32,
         slots: Range<Slot>,
         shared: Shared,
     ) -> Result<Self, Error> {
         let group = subscription.group.as_str();
-        let consumer: BaseConsumer = settings::consumer(&shared.connection, group, shared.pace)
-            .create()
-            .map_err(Error::kafka(format!("{group}: create the consumer")))?;
-        let mut assignment = TopicPartitionList::new();
-        for partition in 0..partitions {
-            assignment
-                .add_partition_offset(subscription.topic.as_str(), partition, Offset::Offset(0))
-                .map_err(Error::kafka(format!("{group}: begin at the first record")))?;
+        let mut config = settings::consumer(&shared.connection, group, shared.pace);
+        if let Membership::Shared { instance: Some(instance) } = &shared.membership {
+            config.set("group.instance.id", format!("{instance}.{group}"));
         }
-        let queue = BatchQueue::assign(consumer, subscription.topic, &assignment)
-            .map_err(Error::kafka(format!("{group}: assign partitions")))?;
-        // Connects now, so that the first record does not wait for it. Asked for watermarks alone, a client that knows no
-        // leader yet looks for one only every half a second.
-        let topic = subscription.topic.as_str();
-        let client = queue.consumer();
-        client
-            .fetch_metadata(Some(topic), settings::CONNECT_DEADLINE)
-            .and_then(|_| client.fetch_watermarks(topic, 0, settings::CONNECT_DEADLINE))
-            .map_err(Error::kafka(format!("{group}: connect")))?;
+        let metrics = shared.metrics.as_ref().map(|metrics| metrics.of(&subscription));
+        if metrics.is_some() {
+            config.set("statistics.interval.ms", settings::STATISTICS_INTERVAL_MS);
+        }
+        let lag = metrics.as_ref().map(|metrics| metrics.lag().clone());
+        let consumer: BaseConsumer<Member> = config
+            .create_with_context(Member::stating(lag))
+            .map_err(Error::kafka(format!("{group}: create the consumer")))?;
+        check_access(&consumer, &subscription, &shared.connection)?;
+        let topic = subscription.topic;
+        let (queue, stored) = match shared.membership {
+            Membership::Sole => {
+                let first: BTreeMap<i32, i64> = (0..partitions).map(|partition| (partition, 0)).collect();
+                let queue = positions(topic, &first).and_then(|list| BatchQueue::assign(consumer, topic, &list));
+                let queue = queue.map_err(Error::kafka(format!("{group}: assign partitions")))?;
+                // Connects to the leader now, so that the first record does not wait for it.
+                let watermarks = queue.consumer().fetch_watermarks(topic.as_str(), 0, settings::CONNECT_DEADLINE);
+                watermarks.map_err(Error::kafka(format!("{group}: connect")))?;
+                (queue, first)
+            }
+            Membership::Shared { .. } => {
+                let queue = BatchQueue::subscribe(consumer, topic);
+                (queue.map_err(Error::kafka(format!("{group}: subscribe")))?, BTreeMap::new())
+            }
+        };
         let clock = Arc::new(Monotonic(Instant::now()));
         let worker = Worker::new(subscription, step, clock, MAX_OPEN_BATCHES.min(slots.len()));
         Ok(Self {
@@ -109,26 +163,133 @@ impl ConsumerLoop {
             shared,
             free_slots: slots.collect(),
             open: VecDeque::new(),
-            stored: BTreeMap::new(),
-            done: Arc::default(),
+            stored,
+            awaited: BTreeSet::new(),
+            resuming: BTreeMap::new(),
+            metrics,
+            pulse: Arc::default(),
         })
     }
 
-    /// The records of the topic that are done with for good, counted on.
-    pub(crate) fn done(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.done)
+    /// What it lets others know from now on.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Runs until it is told to stop; then confirms what is open and commits.
     pub(crate) fn run(mut self) -> Result<(), Error> {
         let mut effects = Vec::new();
         while !self.shared.stop.load(Ordering::Acquire) {
+            self.pulse.turns.fetch_add(1, Ordering::Relaxed);
             self.settle(&mut effects);
             self.worker.tick(&mut effects);
             self.carry_out_control(&mut effects)?;
+            self.resume()?;
+            self.rebalance(&mut effects)?;
             self.turn(&mut effects)?;
         }
         self.drain(&mut effects)
+    }
+
+    /// Answers what the group has decided since the last turn.
+    fn rebalance(&mut self, effects: &mut Vec<Effect>) -> Result<(), Error> {
+        while let Some(rebalance) = self.queue.consumer().context().next_rebalance() {
+            match rebalance {
+                Rebalance::Assigned(partitions) => {
+                    self.awaited.extend(partitions);
+                    self.pulse.has_joined.store(true, Ordering::Release);
+                }
+                Rebalance::Revoked(partitions) => self.give_back(&partitions, effects)?,
+            }
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.breaker(self.worker.breaker());
+        }
+        if self.awaited.is_empty() { Ok(()) } else { self.take() }
+    }
+
+    /// Begins with the awaited partitions where the group stopped, or at their first record where it never began. Asked again at
+    /// the next turn while nobody answers: the group's coordinator may be moving.
+    fn take(&mut self) -> Result<(), Error> {
+        let Subscription { topic, group, .. } = self.worker.subscription();
+        let consumer = self.queue.consumer();
+        let mut asked = TopicPartitionList::new();
+        for &partition in &self.awaited {
+            asked.add_partition(topic.as_str(), partition);
+        }
+        let Ok(committed) = consumer.committed_offsets(asked, COMMITTED_DEADLINE) else { return Ok(()) };
+        let mut began = BTreeMap::new();
+        for element in committed.elements() {
+            let offset = match (element.error(), element.offset()) {
+                (Ok(()), Offset::Offset(offset)) => offset,
+                (Ok(()), _) => {
+                    let watermarks = consumer.fetch_watermarks(topic.as_str(), element.partition(), COMMITTED_DEADLINE);
+                    let Ok((first, _)) = watermarks else { return Ok(()) };
+                    first
+                }
+                (Err(_), _) => return Ok(()),
+            };
+            began.insert(element.partition(), offset);
+        }
+        positions(*topic, &began)
+            .and_then(|list| self.queue.take(&list))
+            .map_err(Error::kafka(format!("{group}: take partitions")))?;
+        self.awaited.clear();
+        self.stored.extend(began);
+        Ok(())
+    }
+
+    /// Settles what is open, commits what is done of the partitions, and lets them go.
+    fn give_back(&mut self, partitions: &[i32], effects: &mut Vec<Effect>) -> Result<(), Error> {
+        let Subscription { topic, group, .. } = self.worker.subscription().clone();
+        // A member that the group has given up already may commit nothing any more: others have begun there.
+        if !self.queue.consumer().assignment_lost() {
+            let deadline = Instant::now() + GIVE_BACK_DEADLINE;
+            while !self.open.is_empty() && Instant::now() < deadline {
+                self.settle(effects);
+                self.carry_out_control(effects)?;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let mut done = self.stored.clone();
+            done.retain(|partition, _| partitions.contains(partition));
+            if !done.is_empty() {
+                let result =
+                    positions(topic, &done).and_then(|list| self.queue.consumer().commit(&list, CommitMode::Sync));
+                if let Err(error) = result {
+                    // The next member handles once more what was handled here: a redelivery.
+                    tracing::warn!(order_id = "", event_type = "", service = group, status = "commit_refused", %error, "commit refused");
+                }
+            }
+        }
+        let mut given = TopicPartitionList::new();
+        for &partition in partitions {
+            given.add_partition(topic.as_str(), partition);
+            self.worker.revoke(partition);
+            self.stored.remove(&partition);
+            self.awaited.remove(&partition);
+            self.resuming.remove(&partition);
+        }
+        self.queue.give_back(&given).map_err(Error::kafka(format!("{group}: give partitions back")))
+    }
+
+    /// Goes back to where partitions failed. A partition whose leader is moving is asked again at the next turn.
+    fn resume(&mut self) -> Result<(), Error> {
+        let topic = self.worker.subscription().topic;
+        let consumer = self.queue.consumer();
+        let mut refused = None;
+        self.resuming.retain(|&partition, &mut from| {
+            let sought = consumer.seek(topic.as_str(), partition, Offset::Offset(from), SEEK_DEADLINE);
+            match sought.and_then(|()| consumer.resume(&only(topic.as_str(), partition))) {
+                Ok(()) => false,
+                Err(error) if is_passing(&error) => true,
+                Err(error) => {
+                    refused = Some(error);
+                    true
+                }
+            }
+        });
+        let group = &self.worker.subscription().group;
+        refused.map_or(Ok(()), |error| Err(Error::kafka(format!("{group}: resume"))(error)))
     }
 
     /// Fetches one batch and hands it to the loop.
@@ -140,6 +301,7 @@ impl ConsumerLoop {
         let Subscription { topic, batch_records, .. } = *self.worker.subscription();
         let wait = if self.open.is_empty() { IDLE_WAIT } else { BUSY_WAIT };
         let Batch { messages, errors } = self.queue.fetch(wait, batch_records);
+        let fetched = Instant::now();
         errors.into_iter().try_for_each(|error| self.check(error))?;
         if messages.is_empty() {
             return Ok(());
@@ -160,12 +322,16 @@ impl ConsumerLoop {
         self.free_slots.pop();
         let mut observations = Vec::new();
         self.shared.producer.open(slot);
-        let mut handled = 0;
+        let (mut handled, mut answered) = (0, 0);
         for effect in effects.extract_if(.., |effect| is_about_records(effect)) {
             match effect {
                 Effect::Answered { index, answer } => {
                     log::answered(&self.worker, &records[index], &answer);
+                    if let Some(metrics) = &self.metrics {
+                        metrics.answered(&answer);
+                    }
                     handled += 1;
+                    answered += u64::from(!matches!(answer, Answer::Retried(_)));
                     observations.extend(self.observe(&records[index], answer));
                 }
                 Effect::Produce { index, record, .. } => {
@@ -191,7 +357,7 @@ impl ConsumerLoop {
         }
         self.shared.producer.close(slot);
         self.shared.handled.fetch_add(handled, Ordering::Relaxed);
-        self.open.push_back(OpenBatch { id, slot, observations });
+        self.open.push_back(OpenBatch { id, slot, fetched, answered, observations });
         drop(records);
         drop(messages);
         self.carry_out_control(effects)
@@ -213,6 +379,14 @@ impl ConsumerLoop {
             if let (Ok(()), Some(tap)) = (&result, &self.shared.tap) {
                 tap.tell(batch.observations);
             }
+            if let Some(metrics) = &self.metrics {
+                let failed = if result.is_err() { batch.answered } else { 0 };
+                metrics.settled(batch.fetched.elapsed().as_secs_f64(), failed);
+            }
+            let result = result.map_err(|error| error.to_string());
+            if let Err(reason) = &result {
+                log::failed(self.worker.subscription(), reason);
+            }
             self.worker.settle(batch.id, result, effects);
             self.free_slots.push(batch.slot);
         }
@@ -224,26 +398,31 @@ impl ConsumerLoop {
         for effect in effects.drain(..) {
             let (doing, result) = match effect {
                 Effect::Store { partition, offset } => ("store an offset", {
-                    let before = self.stored.insert(partition, offset).unwrap_or(0);
-                    self.done.fetch_add(u64::try_from(offset - before).unwrap_or(0), Ordering::Release);
-                    let mut offsets = TopicPartitionList::new();
-                    offsets
-                        .add_partition_offset(topic.as_str(), partition, Offset::Offset(offset))
-                        .and_then(|()| self.queue.consumer().store_offsets(&offsets))
+                    let Some(before) = self.stored.insert(partition, offset) else {
+                        self.stored.remove(&partition); // it went to somebody else meanwhile
+                        continue;
+                    };
+                    self.pulse.done.fetch_add(u64::try_from(offset - before).unwrap_or(0), Ordering::Release);
+                    positions(topic, &BTreeMap::from([(partition, offset)]))
+                        .and_then(|offsets| self.queue.consumer().store_offsets(&offsets))
                 }),
                 Effect::Pause { partition } => ("pause", self.queue.consumer().pause(&only(topic.as_str(), partition))),
-                Effect::Resume { partition, from } => ("resume", {
-                    let seek =
-                        self.queue.consumer().seek(topic.as_str(), partition, Offset::Offset(from), SEEK_DEADLINE);
-                    seek.and_then(|()| self.queue.consumer().resume(&only(topic.as_str(), partition)))
-                }),
+                Effect::Resume { partition, from } => {
+                    self.resuming.insert(partition, from);
+                    continue;
+                }
                 Effect::Stuck { partition, offset, attempts, reason } => {
                     log::stuck(&self.worker.subscription().service, topic, partition, offset, attempts, &reason);
                     continue;
                 }
                 Effect::Answered { .. } | Effect::Produce { .. } | Effect::DeadLetter { .. } => continue,
             };
-            result.map_err(Error::kafka(format!("{}: {doing}", self.worker.subscription().group)))?;
+            match result {
+                Err(error) if !is_passing(&error) => {
+                    return Err(Error::kafka(format!("{}: {doing}", self.worker.subscription().group))(error));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -255,6 +434,13 @@ impl ConsumerLoop {
             Some(RDKafkaErrorCode::AutoOffsetReset) => {
                 Err(Error::Dropped { group: group.clone(), topic: *topic, source: error })
             }
+            Some(
+                code @ (RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic),
+            ) => Err(access_refused(code, self.worker.subscription(), &self.shared.connection)),
+            Some(RDKafkaErrorCode::FencedInstanceId) => Err(Error::Fenced { group: group.clone() }),
             _ => {
                 tracing::warn!(order_id = "", event_type = "", service, status = "poll_failed", %error, "poll failed");
                 Ok(())
@@ -286,6 +472,51 @@ impl ConsumerLoop {
 
 fn is_about_records(effect: &Effect) -> bool {
     matches!(effect, Effect::Answered { .. } | Effect::Produce { .. } | Effect::DeadLetter { .. })
+}
+
+/// Whether an error of a call about a partition passes by itself, because the partition is moving to another member or broker.
+fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::State
+                | RDKafkaErrorCode::InProgress
+                | RDKafkaErrorCode::PreviousInProgress
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
+}
+
+/// Asks for the topic, so that a missing one, or a missing right to it, is told at the start.
+fn check_access(
+    consumer: &BaseConsumer<Member>,
+    subscription: &Subscription,
+    connection: &Connection,
+) -> Result<(), Error> {
+    let topic = subscription.topic.as_str();
+    let metadata = |wait| consumer.fetch_metadata(Some(topic), wait);
+    let serve = || drop(consumer.poll(Duration::ZERO));
+    let metadata = consumer.context().heard.ask(connection, metadata, serve)?;
+    let refused = metadata.topics().iter().find_map(|topic| topic.error());
+    refused.map_or(Ok(()), |error| Err(access_refused(error.into(), subscription, connection)))
+}
+
+fn access_refused(code: RDKafkaErrorCode, subscription: &Subscription, connection: &Connection) -> Error {
+    let resource = match code {
+        RDKafkaErrorCode::GroupAuthorizationFailed => format!("group {}", subscription.group),
+        _ => format!("topic {}", subscription.topic),
+    };
+    Error::access(code, connection, "READ", resource, subscription.topic)
+}
+
+/// Partitions of one topic, each with an offset.
+fn positions(topic: Topic, offsets: &BTreeMap<i32, i64>) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for (&partition, &offset) in offsets {
+        list.add_partition_offset(topic.as_str(), partition, Offset::Offset(offset))?;
+    }
+    Ok(list)
 }
 
 fn only(topic: &str, partition: i32) -> TopicPartitionList {

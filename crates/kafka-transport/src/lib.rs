@@ -4,29 +4,37 @@
 //! system's consumer groups on it, a thread each, around the loop of `messaging`. Where the audit listens, a [`Tap`] tells it
 //! what was written and handled, once the broker has confirmed it.
 
+mod admin; // topics and groups from outside
 mod audit_reader; // what the audit reads beside a run
 mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
 mod connection; // where the brokers are, and as whom we speak to them
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
 mod embedded; // the in-process cluster, and its limits
-mod group_offsets; // how far a group is, from outside
+mod group_offsets; // how far a group has come
 mod heard; // what librdkafka says beside its answers
 mod log; // one log event a record
+mod member; // what a group gives its member and takes back
+mod metrics; // what groups count, for Prometheus
 mod pipeline; // all groups of a system, the intake, the drain
 mod producer; // one shared producer; delivery reports by batch
-mod questions; // what brokers are asked about topics and groups
-mod reader; // topics read from outside
+mod reader; // asks, and tells why there is no answer
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
+mod topic_reader; // what stands in topics, read without a group
 
+pub use admin::{Admin, TopicShape};
 pub use audit_reader::AuditReader;
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
+pub use consumer::Membership;
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
 pub use group_offsets::GroupOffsets;
-pub use pipeline::{Drained, Group, Pipeline};
-pub use reader::{Span, TopicReader};
+pub use metrics::Metrics;
+pub use pipeline::{Drained, Group, Pipeline, Plan};
 pub use settings::Pace;
 pub use tap::Tap;
+pub use topic_reader::{Span, TopicReader};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// What went wrong between us and Kafka.
 #[derive(Debug, thiserror::Error)]
@@ -68,38 +76,71 @@ pub enum Error {
         /// The last that librdkafka said.
         reason: String,
     },
-    /// The user has no right to do this.
+    /// The user lacks a right.
     #[error(
-        "{address}: user {user} may not {operation} {resource}: grant it this right, or set KAFKA_USERNAME to a user that has it"
+        "{address}: user {user} may not {operation} {resource}: check its ACLs; `orderflow topology show` lists what each service needs"
     )]
     Forbidden {
-        /// The brokers.
+        /// Who was asked.
         address: String,
         /// The user.
         user: String,
-        /// What it may not do, in Kafka's word.
+        /// Kafka's word for what was refused.
         operation: &'static str,
-        /// On what: a topic or a group, with its name.
+        /// The topic or group.
         resource: String,
     },
-    /// There is no such topic.
-    #[error("{address}: there is no {resource}: `orderflow topics create` makes what topology.json declares")]
-    NoTopic {
+    /// A topic is not there.
+    #[error("{address}: no topic {topic}: `orderflow topics create` makes it")]
+    UnknownTopic {
+        /// Who was asked.
+        address: String,
+        /// The topic.
+        topic: events::Topic,
+    },
+    /// Records were deleted while they were being read.
+    #[error(
+        "{address}: records were deleted before they were read: the topics' retention is shorter than the reading takes"
+    )]
+    Deleted {
+        /// Who was asked.
+        address: String,
+    },
+    /// The brokers took a topic's new settings, and then did not have them.
+    #[error(
+        "{address}: {topic} kept {kept}: may user {user} ALTER_CONFIGS it, and does the cluster allow these values?"
+    )]
+    NotAltered {
         /// The brokers.
         address: String,
         /// The topic.
-        resource: String,
+        topic: String,
+        /// The settings that stayed.
+        kept: String,
+        /// The user.
+        user: String,
     },
-    /// Records were deleted while they were being read.
-    #[error("records were deleted before they were read: the topics' retention is shorter than reading them takes")]
-    Deleted,
+    /// A group is at work.
+    #[error("{address}: group {group} has members: stop its workers first")]
+    Members {
+        /// The brokers.
+        address: String,
+        /// The group.
+        group: String,
+    },
+    /// Another member has taken this one's place.
+    #[error("{group}: another worker of the same --instance has joined: give each worker a name of its own")]
+    Fenced {
+        /// The group.
+        group: String,
+    },
     /// A call to librdkafka failed.
     #[error("{doing}: {source}")]
     Kafka {
         /// What was being done.
         doing: String,
         /// What librdkafka says.
-        source: rdkafka::error::KafkaError,
+        source: KafkaError,
     },
     /// The broker dropped records before a group had read them.
     #[error(
@@ -111,13 +152,36 @@ pub enum Error {
         /// The topic.
         topic: events::Topic,
         /// What librdkafka says.
-        source: rdkafka::error::KafkaError,
+        source: KafkaError,
     },
     /// A write was refused for good.
-    #[error("an order was not written: {reason}")]
-    NotWritten {
-        /// What the delivery report says.
-        reason: String,
+    #[error("an order was not written: {0}")]
+    NotWritten(Box<Error>),
+    /// A write was not confirmed in time.
+    #[error(
+        "{address}: {topic}-{partition} did not confirm a write within {deadline_s} s ({state}): check that its brokers run and that at least min.insync.replicas of them are in sync"
+    )]
+    NotConfirmed {
+        /// Who was asked.
+        address: String,
+        /// The topic.
+        topic: events::Topic,
+        /// The partition, where one was chosen.
+        partition: String,
+        /// The deadline.
+        deadline_s: u64,
+        /// How the partition's replicas are.
+        state: String,
+    },
+    /// A record is larger than its topic takes.
+    #[error(
+        "{address}: a record is too large for {topic}: check `max_message_bytes` in topology.json, and that `orderflow topics diff` finds the topic as it stands there"
+    )]
+    TooLarge {
+        /// Who was asked.
+        address: String,
+        /// The topic.
+        topic: events::Topic,
     },
     /// No thread for a group.
     #[error("{group}: start its thread: {source}")]
@@ -153,13 +217,46 @@ pub enum Error {
         /// The deadline.
         deadline_s: u64,
     },
+    /// A group's coordinator did not answer when the group was stopped.
+    #[error(
+        "{group}: its offsets were not committed within {deadline_s} s of the stop: what it handled last comes again"
+    )]
+    NotCommitted {
+        /// The group.
+        group: String,
+        /// The deadline.
+        deadline_s: u64,
+    },
     /// A thread ended where it never should.
     #[error("{0}: its thread panicked")]
     Panicked(String),
 }
 
 impl Error {
-    fn kafka(doing: impl Into<String>) -> impl FnOnce(rdkafka::error::KafkaError) -> Self {
+    /// What a refusal of a topic, a group or an operation on it means for who asked.
+    fn access(
+        code: RDKafkaErrorCode,
+        connection: &Connection,
+        operation: &'static str,
+        resource: String,
+        topic: events::Topic,
+    ) -> Self {
+        let address = connection.brokers().to_owned();
+        match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed => {
+                let user = connection.user().unwrap_or("ANONYMOUS").to_owned();
+                Self::Forbidden { address, user, operation, resource }
+            }
+            RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
+                Self::UnknownTopic { address, topic }
+            }
+            code => {
+                Self::Kafka { doing: format!("{address}: {operation} {resource}"), source: KafkaError::Global(code) }
+            }
+        }
+    }
+
+    fn kafka(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
         let doing = doing.into();
         |source| Self::Kafka { doing, source }
     }

@@ -9,9 +9,12 @@ use events::Topic;
 use messaging::{BatchStep, Outgoing, Subscription};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Shared};
+use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Membership, Pulse, Shared};
 use crate::producer::{Producer, Slot};
-use crate::{Connection, Error, Pace, Tap, settings};
+use crate::{Connection, Error, Metrics, Pace, Tap, settings};
+
+/// How long a group may take to commit and to leave, once it is at rest.
+const COMMIT_DEADLINE: Duration = Duration::from_secs(8);
 
 /// The slot of the intake's own writes; the groups' slots follow.
 const INTAKE: Slot = 0;
@@ -24,11 +27,29 @@ pub struct Group {
     pub step: Box<dyn BatchStep>,
 }
 
+/// What runs, and where.
+pub struct Plan {
+    /// The brokers.
+    pub connection: Connection,
+    /// Who else reads the groups' topics.
+    pub membership: Membership,
+    /// How clients wait.
+    pub pace: Pace,
+    /// All topics that are read or written, with their partitions.
+    pub topics: Vec<(Topic, i32)>,
+    /// What reads them.
+    pub groups: Vec<Group>,
+    /// Who hears of it.
+    pub tap: Option<Tap>,
+    /// Where the groups count.
+    pub metrics: Option<Metrics>,
+}
+
 /// The groups of a system, a thread each, and a producer that they share.
 pub struct Pipeline {
     shared: Shared,
-    /// For each group its topic, and how many of its records are done with.
-    done: Vec<(Topic, Arc<AtomicU64>)>,
+    /// For each group its topic, and what it lets us know.
+    pulses: Vec<(Topic, Arc<Pulse>)>,
     threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
 }
 
@@ -40,38 +61,34 @@ pub struct Drained {
 }
 
 impl Pipeline {
-    /// Starts the groups, each reading its topic from the beginning. `topics` are all topics with their partitions.
+    /// Starts the groups.
     ///
     /// # Errors
-    /// Where a client cannot be made or the brokers do not answer.
-    pub fn start(
-        connection: &Connection,
-        pace: Pace,
-        topics: &[(Topic, i32)],
-        groups: Vec<Group>,
-        tap: Option<Tap>,
-    ) -> Result<Self, Error> {
+    /// Where a client cannot be made, the brokers do not answer within 10 s, or refuse the user, a topic or a group.
+    pub fn start(Plan { connection, membership, pace, topics, groups, tap, metrics }: Plan) -> Result<Self, Error> {
         let slots = 1 + groups.len() * MAX_OPEN_BATCHES;
-        let producer = Arc::new(Producer::new(connection, pace, topics, slots)?);
+        let producer = Arc::new(Producer::new(&connection, pace, &topics, slots)?);
         producer.connect()?;
         producer.open(INTAKE);
         let shared = Shared {
-            connection: connection.clone(),
+            connection,
+            membership,
             pace,
             producer,
             tap,
+            metrics,
             stop: Arc::new(AtomicBool::new(false)),
             handled: Arc::new(AtomicU64::new(0)),
         };
-        let mut pipeline = Self { shared, done: Vec::new(), threads: Vec::new() };
+        let mut pipeline = Self { shared, pulses: Vec::new(), threads: Vec::new() };
         let firsts = (1..).step_by(MAX_OPEN_BATCHES);
         for (group, first) in groups.into_iter().zip(firsts) {
             let topic = group.subscription.topic;
             let partitions = topics.iter().find(|(name, _)| *name == topic).map_or(0, |&(_, count)| count);
             let name = group.subscription.group.clone();
             let slots = first..first + MAX_OPEN_BATCHES;
-            let consumer = ConsumerLoop::assigned(group, partitions, slots, pipeline.shared.clone())?;
-            pipeline.done.push((topic, consumer.done()));
+            let consumer = ConsumerLoop::start(group, partitions, slots, pipeline.shared.clone())?;
+            pipeline.pulses.push((topic, consumer.pulse()));
             let thread = std::thread::Builder::new().name(name.clone()).spawn(move || consumer.run());
             let thread = thread.map_err(|source| Error::Thread { group: name.clone(), source })?;
             pipeline.threads.push((name, thread));
@@ -96,15 +113,25 @@ impl Pipeline {
         self.shared.handled.load(Ordering::Relaxed)
     }
 
+    /// Whether every group has its place: it has been given partitions, or knows that others have them all.
+    pub fn has_joined(&self) -> bool {
+        let is_sole = self.shared.membership == Membership::Sole;
+        is_sole || self.pulses.iter().all(|(_, pulse)| pulse.has_joined.load(Ordering::Acquire))
+    }
+
+    /// Turns of each group's loop so far: one that stays the same for long hangs.
+    pub fn turns(&self) -> Vec<u64> {
+        self.pulses.iter().map(|(_, pulse)| pulse.turns.load(Ordering::Relaxed)).collect()
+    }
+
     /// Whether nothing moves any more, unless something is published: all that was published is confirmed, and every group has
     /// stored the end of its topic. A group stores an offset after what follows from it is confirmed, so what is stored is read
     /// before the logs' ends.
     pub fn is_at_rest(&self) -> bool {
         let is_published = self.shared.producer.is_confirmed(INTAKE);
-        let done: Vec<u64> = self.done.iter().map(|(_, done)| done.load(Ordering::Acquire)).collect();
-        let ends: Vec<(Topic, u64)> =
-            self.shared.producer.confirmed().map(|(topic, partitions)| (topic, partitions.iter().sum())).collect();
-        is_published && self.done.iter().zip(done).all(|(&(topic, _), done)| ends.contains(&(topic, done)))
+        let done: Vec<u64> = self.pulses.iter().map(|(_, pulse)| pulse.done.load(Ordering::Acquire)).collect();
+        let ends: Vec<(Topic, u64)> = self.written().collect();
+        is_published && self.pulses.iter().zip(done).all(|(&(topic, _), done)| ends.contains(&(topic, done)))
     }
 
     /// Looks whether anything has failed for good.
@@ -112,8 +139,8 @@ impl Pipeline {
     /// # Errors
     /// What a group ended with, or why a record of the intake was not written.
     pub fn check(&mut self) -> Result<(), Error> {
-        if let Some(reason) = self.shared.producer.failure(INTAKE) {
-            return Err(Error::NotWritten { reason });
+        if let Some(failure) = self.shared.producer.failure(INTAKE) {
+            return Err(Error::NotWritten(Box::new(failure)));
         }
         if let Some(index) = self.threads.iter().position(|(_, thread)| thread.is_finished()) {
             let (group, thread) = self.threads.swap_remove(index);
@@ -122,7 +149,8 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Stops the groups, confirms and commits what is open, and compares each log with the confirmed writes.
+    /// Stops the groups, confirms and commits what is open. Where nobody else writes to the topics, compares each log with the
+    /// confirmed writes.
     ///
     /// # Errors
     /// Where a group fails, does not come to rest in time, or a log ends elsewhere than the confirmed writes say.
@@ -130,10 +158,36 @@ impl Pipeline {
         self.shared.producer.close(INTAKE);
         self.shared.stop.store(true, Ordering::Release);
         // All of them come to rest before any failure is told: none outlives the pipeline.
-        let ended: Vec<_> = self.threads.drain(..).map(|(group, thread)| join(group, thread)).collect();
-        ended.into_iter().collect::<Result<(), Error>>()?;
+        self.join_all()?;
         self.confirm_intake()?;
-        self.compare_watermarks()
+        match self.shared.membership {
+            Membership::Sole => self.compare_watermarks(),
+            Membership::Shared { .. } => Ok(Drained { records: self.written().collect() }),
+        }
+    }
+
+    /// Waits for the threads of the groups. One that hangs on a coordinator that is gone is left behind: it holds nothing that
+    /// is not on the brokers, and ends with the process.
+    fn join_all(&mut self) -> Result<(), Error> {
+        let deadline = Instant::now() + DRAIN_DEADLINE + COMMIT_DEADLINE;
+        let mut result = Ok(());
+        for (group, thread) in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let ended = if thread.is_finished() {
+                join(group, thread)
+            } else {
+                Err(Error::NotCommitted { group, deadline_s: (DRAIN_DEADLINE + COMMIT_DEADLINE).as_secs() })
+            };
+            result = result.and(ended);
+        }
+        result
+    }
+
+    /// Records that this pipeline has written, by topic.
+    fn written(&self) -> impl Iterator<Item = (Topic, u64)> {
+        self.shared.producer.confirmed().map(|(topic, partitions)| (topic, partitions.iter().sum()))
     }
 
     /// Waits for the last reports of the intake's own writes.
@@ -141,7 +195,7 @@ impl Pipeline {
         let deadline = Instant::now() + DRAIN_DEADLINE;
         loop {
             if let Some(result) = self.shared.producer.result(INTAKE) {
-                return result.map_err(|reason| Error::NotWritten { reason });
+                return result.map_err(|failure| Error::NotWritten(Box::new(failure)));
             }
             if Instant::now() >= deadline {
                 let (open, deadline_s) = (self.shared.producer.pending(INTAKE), DRAIN_DEADLINE.as_secs());
@@ -175,9 +229,7 @@ impl Drop for Pipeline {
     /// A pipeline that is given up stops its groups too: they do not outlive it.
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
-        for (group, thread) in self.threads.drain(..) {
-            let _ = join(group, thread);
-        }
+        let _ = self.join_all();
     }
 }
 

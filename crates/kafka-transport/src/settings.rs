@@ -7,22 +7,32 @@ use crate::Connection;
 /// How long brokers may take to answer at the start.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long clients wait to send and to fetch. A batch that waits longer is larger, and a cluster has less to do.
+/// How long a write may wait for its confirmation before it counts as failed: longer than a leader takes to move.
+pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How clients speak to a kind of cluster: how long they wait to send and to fetch (a batch that waits longer is larger, and a
+/// cluster has less to do), and whether a write that is repeated within librdkafka is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// How long a producer collects records into a batch.
     linger_ms: u32,
     /// How long a broker holds a fetch that finds nothing.
     fetch_wait_ms: u32,
+    /// Whether writes are numbered, so that a broker drops those that librdkafka sends again: the idempotent producer.
+    is_idempotent: bool,
 }
 
 impl Pace {
-    /// As fast as it goes; also the quickest for a single order.
-    pub const FULL: Self = Self { linger_ms: 1, fetch_wait_ms: 1 };
+    /// Apache Kafka: a broker answers a waiting fetch as soon as there is something, and drops repeated writes. A producer's first
+    /// write waits up to half a second for its number.
+    pub const BROKERS: Self = Self { linger_ms: 5, fetch_wait_ms: 500, is_idempotent: true };
 
-    /// For a steady rate below the full one: the embedded cluster keeps small batches, and each fetch walks over all of
+    /// The embedded cluster, as fast as it goes; also the quickest for a single order.
+    pub const FULL: Self = Self { linger_ms: 1, fetch_wait_ms: 1, is_idempotent: false };
+
+    /// The embedded cluster at a steady rate below the full one: it keeps small batches, and each fetch walks over all of
     /// them, so fewer and larger ones keep it calm at the price of some latency.
-    pub const STEADY: Self = Self { linger_ms: 5, fetch_wait_ms: 20 };
+    pub const STEADY: Self = Self { linger_ms: 5, fetch_wait_ms: 20, is_idempotent: false };
 
     /// How long a producer collects records into a batch, in milliseconds: no partition gets more batches than that allows.
     pub const fn linger_ms(self) -> u32 {
@@ -49,10 +59,12 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
     let mut config = client(connection);
     config
         .set("acks", "all")
+        .set("enable.idempotence", pace.is_idempotent.to_string())
         .set("linger.ms", pace.linger_ms.to_string())
         .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KBYTES)
-        .set("message.timeout.ms", "30000")
-        // A dead letter is larger than its record by its headers: librdkafka's default of 1 MB would refuse it for ever.
+        .set("message.timeout.ms", WRITE_DEADLINE.as_millis().to_string())
+        // As much as the largest of topology.json's topics takes: librdkafka's default of 1 MB would refuse a dead letter,
+        // which is larger than its record by its headers, for ever.
         .set("message.max.bytes", "2097152")
         // Where Java's clients would put the same key.
         .set("partitioner", "murmur2_random");
@@ -60,6 +72,13 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
 }
 
 /// A consumer that stores an offset only when told to, and for which a dropped record is an error instead of a silent jump.
+/// How often a consumer states its lag, where somebody wants to know.
+pub(crate) const STATISTICS_INTERVAL_MS: &str = "2000";
+
+/// How long a member may be silent before its group gives its partitions to others. Kafka's default of 45 s would be the time
+/// that a killed worker's orders wait.
+const SESSION_TIMEOUT_MS: u32 = 6_000;
+
 pub(crate) fn consumer(connection: &Connection, group: &str, pace: Pace) -> ClientConfig {
     let mut config = client(connection);
     config
@@ -72,7 +91,11 @@ pub(crate) fn consumer(connection: &Connection, group: &str, pace: Pace) -> Clie
         .set("fetch.wait.max.ms", pace.fetch_wait_ms.to_string())
         .set("queued.max.messages.kbytes", CONSUMER_QUEUE_KBYTES)
         // Default 1,000: a full local queue would stop fetching for a second.
-        .set("fetch.queue.backoff.ms", "10");
+        .set("fetch.queue.backoff.ms", "10")
+        .set("session.timeout.ms", SESSION_TIMEOUT_MS.to_string())
+        .set("heartbeat.interval.ms", (SESSION_TIMEOUT_MS / 4).to_string())
+        // Only the partitions that move are given back; the others go on meanwhile.
+        .set("partition.assignment.strategy", "cooperative-sticky");
     config
 }
 
@@ -88,6 +111,14 @@ mod tests {
         assert!(limit(&producer, "queue.buffering.max.kbytes").is_some_and(|kbytes| kbytes <= 65_536));
         assert!(limit(&producer, "message.timeout.ms").is_some_and(|ms| (1..=60_000).contains(&ms)));
         assert!(limit(&consumer, "queued.max.messages.kbytes").is_some_and(|kbytes| kbytes <= 8_192));
+    }
+
+    #[test]
+    fn a_producer_sends_whatever_the_largest_topic_takes() {
+        let topology = topology::Topology::built_in().unwrap();
+        let most = topology.topics().map(|topic| topic.max_message_bytes).max().unwrap();
+        let producer = producer(&Connection::plaintext("localhost:1"), Pace::FULL);
+        assert_eq!(producer.get("message.max.bytes"), Some(most.to_string().as_str()));
     }
 
     #[test]

@@ -22,4 +22,4 @@ pub use handler::{BatchStep, Context, Failure, Handler, Lifted, Outcome};
 pub use record::{EVENT_ID, Header, Headers, NoHeaders, Outgoing, RUN, Record};
 pub use retry::RetryPolicy;
 pub use subscription::Subscription;
-pub use worker::{Answer, BatchId, Effect, Worker};
+pub use worker::{Answer, BatchId, Breaker, Effect, Worker};

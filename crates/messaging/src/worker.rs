@@ -77,6 +77,17 @@ pub enum Answer {
     Retried(String),
 }
 
+/// Whether the loop spares what its partitions need: it is a circuit breaker by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaker {
+    /// Every partition flows.
+    Closed,
+    /// A partition waits after a failure; nothing of it is tried.
+    Open,
+    /// The wait of a partition is over: it tries again.
+    HalfOpen,
+}
+
 /// The at-least-once loop of one consumer group on one topic.
 ///
 /// A host hands in batches ([`Worker::receive`]), carries out the effects in their order (those about records may go before those
@@ -163,6 +174,17 @@ impl<S: BatchStep> Worker<S> {
     /// Whether no batch is open and no partition has a failure to get past. Records not fetched yet do not count.
     pub fn is_idle(&self) -> bool {
         self.open.is_empty() && self.partitions.values().all(|partition| partition.failing.is_none())
+    }
+
+    /// The state of the partition that is worst off.
+    pub fn breaker(&self) -> Breaker {
+        if self.partitions.values().any(Partition::is_waiting) {
+            Breaker::Open
+        } else if self.partitions.values().any(|partition| partition.failing.is_some()) {
+            Breaker::HalfOpen
+        } else {
+            Breaker::Closed
+        }
     }
 
     /// Takes in a batch, and answers with its number and what to do. The records of a partition come in the order of

@@ -11,14 +11,17 @@ use ::topology::Topology;
 use clap::{Parser, Subcommand, ValueEnum};
 use shop::Services;
 
-#[expect(dead_code, reason = "`topics` is the first command that connects, and follows")]
 mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
 mod logging; // log events as JSON lines on stderr
+mod reset; // our topics and groups emptied
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
+mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
+mod topics; // our topics on a cluster
 mod topology; // what topology.json says
+mod work; // services as long-running workers
 
 /// Event-driven order processing on Kafka: run it, break it, prove that nothing was lost and nothing doubled.
 #[derive(Parser)]
@@ -41,6 +44,10 @@ enum Command {
     Simulate(simulate::Args),
     #[command(subcommand, after_help = "Example: orderflow topology show")]
     Topology(topology::Command),
+    #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
+    Topics(topics::Command),
+    Reset(reset::Args),
+    Work(work::Args),
 }
 
 /// Which of the systems.
@@ -115,17 +122,18 @@ fn tell(text: &str) {
 
 fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let topology = read_topology(path.as_deref())?;
-    let services = || {
-        let name = path.as_deref().unwrap_or(Path::new("topology.json")).display();
-        Services::new(&topology).map_err(|error| Error::Usage(format!("{name}: {error}")))
-    };
+    let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
+    let services = || Services::new(&topology).map_err(|error| Error::Usage(format!("{name}: {error}")));
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, services()?),
         Some(Command::Run(args)) => run::execute(&args, &topology, services()?),
         Some(Command::Generate(args)) => generate::execute(&args),
         Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &services()?, path.as_deref()),
         Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
+        Some(Command::Work(args)) => work::execute(&args, &topology, &services()?),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
+        Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
+        Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
 }
 

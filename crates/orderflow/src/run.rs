@@ -13,7 +13,7 @@ use shop::{Rates, Services, ShopFlow};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
-use crate::{Error, Format, Status, System, logging, seed};
+use crate::{Error, Format, Status, System, logging, seed, signals};
 use auditor::Auditor;
 use clusters::{Clusters, Wiring};
 use intake::{Intake, Limits};
@@ -97,7 +97,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
         seed: args.input.is_none().then_some(seed),
         rejects: args.rejects.clone(),
         limits: Limits { rate: args.rate, duration: args.duration },
-        stop: interrupted()?,
+        stop: signals::stop_flag()?,
     };
     let progress = Progress::start(&run, orders.expected(), args.format);
     let summary = run.through(Wiring { services, topics }, &mut orders, &progress)?;
@@ -105,17 +105,6 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
     summary.print(args.format, topology, rates)?;
     // An input that broke ends the run like any other: what was accepted is audited first.
     orders.broken().map_or(Ok(summary.status()), Err)
-}
-
-/// A flag that Ctrl-C and SIGTERM set; a second signal ends the process at once.
-fn interrupted() -> Result<Arc<AtomicBool>, Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Error::Failed(format!("signals: {error}")))?;
-    }
-    Ok(stop)
 }
 
 struct Run {

@@ -9,10 +9,10 @@ mod flow; // orders come to their ends, whatever the number of partitions
 mod headers; // what every record carries
 mod loss; // records that are gone, records that came from elsewhere
 mod planted_faults; // what the audit sees of a step that cheats, and what it cannot see
-mod reader; // topics read without a group
 mod rest; // when nothing moves any more
 mod retries; // one partition waits, the others go on
 mod stopping; // a pipeline that is given up, drained early, or whose step panics
+mod topic_reader; // topics read without a group
 
 mod from_outside; // a plain producer and a plain reader
 mod run; // the shop, its pipeline and its audit

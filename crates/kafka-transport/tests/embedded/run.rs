@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use events::shop::OrderPlaced;
 use events::{OrderId, Timestamp, Topic};
-use kafka_transport::{Connection, Drained, EmbeddedCluster, Error, Group, Pace, Pipeline, Tap};
+use kafka_transport::{Connection, Drained, EmbeddedCluster, Error, Group, Membership, Pace, Pipeline, Plan, Tap};
 use messaging::audit::{self, Audit, Observation, Verdict};
 use messaging::{BatchStep, Outgoing, Subscription};
 use shop::{Services, ShopFlow};
@@ -82,8 +82,16 @@ impl Shop {
     pub(crate) fn start_on(self, brokers: &str) -> Run {
         let (sender, observations) = sync_channel(OBSERVATIONS);
         let tap = Tap::new(Arc::new(ShopFlow), sender);
-        let pipeline =
-            Pipeline::start(&Connection::plaintext(brokers), Pace::FULL, &self.topics, self.groups, Some(tap)).unwrap();
+        let plan = Plan {
+            connection: Connection::plaintext(brokers),
+            membership: Membership::Sole,
+            pace: Pace::FULL,
+            topics: self.topics.clone(),
+            groups: self.groups,
+            tap: Some(tap),
+            metrics: None,
+        };
+        let pipeline = Pipeline::start(plan).unwrap();
         let audit = Audit::new(ShopFlow, 1_000_000);
         Run { pipeline, brokers: brokers.to_owned(), topics: self.topics, audit, observations, cluster: None }
     }

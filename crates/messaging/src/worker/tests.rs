@@ -205,6 +205,20 @@ fn partitions_count_their_failures_apart() {
 }
 
 #[test]
+fn the_loop_is_a_circuit_breaker_open_while_a_partition_waits_half_open_while_it_tries_closed_once_it_is_past() {
+    let mut host = given();
+    assert_eq!(host.worker.breaker(), Breaker::Closed);
+    host.receive_and_confirm(&[retry(0, 1), done(1, 1)]);
+    assert_eq!(host.worker.breaker(), Breaker::Open);
+    host.tick_at(WAIT_MS);
+    assert_eq!(host.worker.breaker(), Breaker::HalfOpen);
+    host.receive(&[retry(1, 2), writes(0, 1)]);
+    assert_eq!(host.worker.breaker(), Breaker::Open, "another partition fails");
+    host.tick_at(2 * WAIT_MS).receive(&[done(1, 2)]).confirm(1).confirm(2);
+    assert_eq!(host.worker.breaker(), Breaker::Closed);
+}
+
+#[test]
 fn a_partition_is_stuck_after_the_attempts_of_the_policy_and_again_each_time() {
     let mut host = given();
     host.fails_at(1).then(&[retried(0), pause(0)]);

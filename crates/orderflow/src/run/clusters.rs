@@ -3,7 +3,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use kafka_transport::{Connection, Drained, EmbeddedCluster, Group, Pace, Pipeline, Tap};
+use kafka_transport::{Connection, Drained, EmbeddedCluster, Group, Membership, Pace, Pipeline, Plan, Tap};
 use messaging::{BatchStep, Outgoing};
 use shop::Services;
 
@@ -114,9 +114,15 @@ impl Generation {
             subscription: subscription.clone(),
             step: Box::new(step) as Box<dyn BatchStep>,
         });
-        let tap = Some(tap.clone());
-        let pipeline =
-            Pipeline::start(&Connection::plaintext(&cluster.brokers()), pace, &wiring.topics, groups.collect(), tap);
+        let pipeline = Pipeline::start(Plan {
+            connection: Connection::plaintext(&cluster.brokers()),
+            membership: Membership::Sole,
+            pace,
+            topics: wiring.topics.clone(),
+            groups: groups.collect(),
+            tap: Some(tap.clone()),
+            metrics: None,
+        });
         Ok(Self { pipeline: pipeline.map_err(Error::failed)?, cluster, started: Instant::now(), published: 0 })
     }
 

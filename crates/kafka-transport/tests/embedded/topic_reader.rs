@@ -112,17 +112,17 @@ fn a_record_is_shown_with_everything_that_was_written() {
 fn a_topic_that_is_not_there_is_named() {
     let (_cluster, reader, _) = cluster();
     let error = reader.spans([Topic::new("nowhere")]).unwrap_err();
-    assert!(matches!(&error, Error::NoTopic { resource, .. } if resource == "topic nowhere"), "{error}");
+    assert!(matches!(error, Error::UnknownTopic { topic, .. } if topic.as_str() == "nowhere"), "{error}");
 }
 
 #[test]
 fn the_offsets_of_a_group_are_those_that_it_has_committed() {
     let mut run = Shop::with_partitions(3).start();
     let connection = Connection::plaintext(&run.brokers);
-    let group = GroupOffsets::connect(&connection, "payment_processor.order_placed").unwrap();
+    let group = GroupOffsets::of(&connection, "payment_processor.order_placed").unwrap();
     let order_placed =
         run.topics.iter().map(|&(topic, _)| topic).find(|topic| topic.as_str() == "order_placed").unwrap();
-    assert_eq!(group.committed(order_placed, 3).unwrap(), [None; 3]);
+    assert_eq!(group.committed(order_placed.as_str(), 3).unwrap(), [None; 3]);
 
     run.take(&orders(50));
     let ended = run.end();
@@ -134,5 +134,5 @@ fn the_offsets_of_a_group_are_those_that_it_has_committed() {
         .iter()
         .map(|span| Some(span.to).filter(|&end| end > 0))
         .collect();
-    assert_eq!(group.committed(order_placed, 3).unwrap(), ends);
+    assert_eq!(group.committed(order_placed.as_str(), 3).unwrap(), ends);
 }

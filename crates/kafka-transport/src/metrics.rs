@@ -1,0 +1,143 @@
+//! What groups count, for Prometheus.
+
+use messaging::{Answer, Breaker, Subscription};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+type Labels = Vec<(&'static str, String)>;
+
+/// All that the groups of a process count. A clone counts on the same.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    records: Family<Labels, Counter>,
+    batch_seconds: Family<Labels, Histogram, BatchSeconds>,
+    lag: Family<Labels, Gauge>,
+    breaker: Family<Labels, Gauge>,
+}
+
+#[derive(Clone, Debug)]
+struct BatchSeconds;
+
+impl MetricConstructor<Histogram> for BatchSeconds {
+    /// From a millisecond to half a minute, where a write counts as failed.
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(exponential_buckets(0.001, 2.0, 16))
+    }
+}
+
+impl Metrics {
+    /// Counts into a registry.
+    pub fn register(registry: &mut Registry) -> Self {
+        let this = Self {
+            records: Family::default(),
+            batch_seconds: Family::new_with_constructor(BatchSeconds),
+            lag: Family::default(),
+            breaker: Family::default(),
+        };
+        registry.register(
+            "records",
+            "Records by what became of them: handled, retried (the handler asked for another attempt), failed (a write \
+             was not confirmed, the batch comes again), dead_lettered",
+            this.records.clone(),
+        );
+        registry.register_with_unit(
+            "batch",
+            "From the fetch of a batch to the confirmation of all that follows from it",
+            Unit::Seconds,
+            this.batch_seconds.clone(),
+        );
+        registry.register("lag_records", "Records of a partition that the group is not done with", this.lag.clone());
+        registry.register(
+            "breaker_state",
+            "0 closed: all partitions flow; 1 open: one waits after a failure; 2 half-open: one tries again",
+            this.breaker.clone(),
+        );
+        this
+    }
+
+    /// What one group counts.
+    pub(crate) fn of(&self, subscription: &Subscription) -> GroupMetrics {
+        let labels: Labels = vec![("service", subscription.service.clone()), ("topic", subscription.topic.to_string())];
+        let records = |status: &str| self.records.get_or_create_owned(&with(&labels, "status", status));
+        GroupMetrics {
+            handled: records("handled"),
+            retried: records("retried"),
+            failed: records("failed"),
+            dead_lettered: records("dead_lettered"),
+            batch_seconds: self.batch_seconds.get_or_create_owned(&labels),
+            breaker: self.breaker.get_or_create_owned(&labels),
+            lag: Lag { family: self.lag.clone(), labels },
+        }
+    }
+}
+
+fn with(labels: &Labels, name: &'static str, value: &str) -> Labels {
+    let mut labels = labels.clone();
+    labels.push((name, value.to_owned()));
+    labels
+}
+
+/// What one group counts.
+#[derive(Debug)]
+pub(crate) struct GroupMetrics {
+    handled: Counter,
+    retried: Counter,
+    failed: Counter,
+    dead_lettered: Counter,
+    batch_seconds: Histogram,
+    breaker: Gauge,
+    lag: Lag,
+}
+
+impl GroupMetrics {
+    pub(crate) fn answered(&self, answer: &Answer) {
+        match answer {
+            Answer::Handled => self.handled.inc(),
+            Answer::Rejected(_) => self.dead_lettered.inc(),
+            Answer::Retried(_) => self.retried.inc(),
+        };
+    }
+
+    /// A batch came to its end, and these of its records come again because a write failed.
+    pub(crate) fn settled(&self, seconds: f64, failed: u64) {
+        self.batch_seconds.observe(seconds);
+        self.failed.inc_by(failed);
+    }
+
+    pub(crate) fn breaker(&self, state: Breaker) {
+        self.breaker.set(match state {
+            Breaker::Closed => 0,
+            Breaker::Open => 1,
+            Breaker::HalfOpen => 2,
+        });
+    }
+
+    pub(crate) fn lag(&self) -> &Lag {
+        &self.lag
+    }
+}
+
+/// How far a group is behind, partition by partition.
+#[derive(Clone, Debug)]
+pub(crate) struct Lag {
+    family: Family<Labels, Gauge>,
+    labels: Labels,
+}
+
+impl Lag {
+    /// States it; a partition that is not the member's is not its to speak of: `None`.
+    pub(crate) fn set(&self, partition: i32, records: Option<i64>) {
+        let labels = with(&self.labels, "partition", &partition.to_string());
+        match records {
+            Some(records) => {
+                self.family.get_or_create(&labels).set(records);
+            }
+            None => {
+                self.family.remove(&labels);
+            }
+        }
+    }
+}

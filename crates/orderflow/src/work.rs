@@ -1,0 +1,139 @@
+//! `orderflow work`: services as long-running workers on Apache Kafka.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ::topology::Topology;
+use events::Topic;
+use kafka_transport::{Group, Membership, Metrics, Pace, Pipeline, Plan};
+use messaging::BatchStep;
+use prometheus_client::registry::Registry;
+use sd_notify::NotifyState;
+use shop::{Services, order_generator};
+use tracing_subscriber::filter::LevelFilter;
+use uuid::Uuid;
+
+use crate::connect::Brokers;
+use crate::{Error, Status, logging, signals};
+use health::Health;
+use source::Source;
+
+mod health; // what others may ask over HTTP
+mod source; // the service that reads nothing and publishes orders
+
+/// How often the groups are looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Runs services as members of their consumer groups until SIGTERM; then confirms and commits what it has begun.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Start it more than once, on as many machines as there are partitions: the members of a group share them.\n\n\
+    Examples:\n  orderflow work payment_processor --listen 127.0.0.1:9400\n  \
+    orderflow work order_generator --orders 1000 --rate 100 --seed 7"
+)]
+pub(crate) struct Args {
+    /// The services: payment_processor, inventory_manager, shipping_handler, notification_handler, order_generator.
+    #[arg(required = true, value_name = "SERVICE")]
+    services: Vec<String>,
+    #[command(flatten)]
+    brokers: Brokers,
+    /// Where health (/health/live, /health/ready) and Prometheus' metrics (/metrics) are served.
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<SocketAddr>,
+    /// A name that this worker keeps when it starts anew (group.instance.id): back within 6 s it gets its partitions again
+    /// without disturbing the others. No two workers may have the same.
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
+    #[command(flatten)]
+    source: source::Args,
+}
+
+/// Works until it is told to stop, or until the last order of a generator that runs alone is confirmed.
+///
+/// # Errors
+/// Where a service is unknown, the brokers refuse it, or a group cannot go on.
+pub(crate) fn execute(args: &Args, topology: &Topology, services: &Services) -> Result<Status, Error> {
+    logging::start(LevelFilter::INFO);
+    let groups = groups(&args.services, topology, services)?;
+    let generates = args.services.iter().any(|service| service == order_generator::NAME);
+    if !generates && args.source.is_given() {
+        let given = "--orders, --rate and --seed";
+        return Err(Error::Usage(format!("{given} are for order_generator, which is not among the services")));
+    }
+    let connection = args.brokers.connection()?;
+    let stop = signals::stop_flag()?;
+    let mut registry = Registry::with_prefix("orderflow");
+    let metrics = args.listen.map(|_| Metrics::register(&mut registry));
+    let health = args.listen.map(|address| Health::serve(address, registry)).transpose()?;
+    let is_source_alone = groups.is_empty();
+    let mut pipeline = Pipeline::start(Plan {
+        connection,
+        membership: Membership::Shared { instance: args.instance.clone() },
+        pace: Pace::BROKERS,
+        topics: topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect(),
+        groups,
+        tap: None,
+        metrics,
+    })?;
+    let mut source = generates.then(|| Source::start(&args.source, Uuid::now_v7().to_string()));
+    let names = args.services.join(",");
+    log(&names, "started");
+    let mut is_announced = false;
+    while !stop.load(Ordering::Acquire) {
+        pipeline.check()?;
+        let has_joined = pipeline.has_joined();
+        if has_joined && !is_announced {
+            is_announced = true;
+            log(&names, "ready");
+            notify(NotifyState::Ready);
+        }
+        if let Some(health) = &health {
+            health.tell(has_joined, pipeline.turns());
+        }
+        let publishes = source.as_mut().is_some_and(|source| source.publish(&pipeline));
+        if !publishes && is_source_alone {
+            break;
+        }
+        if !publishes {
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+    notify(NotifyState::Stopping);
+    log(&names, "stopping");
+    if let Some(health) = &health {
+        health.stop();
+    }
+    pipeline.drain()?;
+    log(&names, "stopped");
+    Ok(Status::Holds)
+}
+
+/// The consumer groups of the services that are asked for.
+fn groups(asked: &[String], topology: &Topology, services: &Services) -> Result<Vec<Group>, Error> {
+    for name in asked {
+        if topology.service(name).is_none() {
+            let known: Vec<&str> = topology.services().map(|service| service.name.as_str()).collect();
+            return Err(Error::Usage(format!("no service `{name}`; there are {}", known.join(", "))));
+        }
+    }
+    let is_asked = |service: &String| asked.contains(service);
+    let groups = services.iter().filter(|(subscription, _)| is_asked(&subscription.service));
+    let group = |(subscription, step): (&messaging::Subscription, _)| Group {
+        subscription: subscription.clone(),
+        step: Box::new(step) as Box<dyn BatchStep>,
+    };
+    Ok(groups.map(group).collect())
+}
+
+/// What happened to the worker itself: an event without an order.
+fn log(services: &str, status: &'static str) {
+    tracing::info!(order_id = "", event_type = "", service = services, status, "worker {status}");
+}
+
+/// Tells systemd, where it listens.
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(order_id = "", event_type = "", service = "", status = "not_notified", %error, "systemd not told");
+    }
+}

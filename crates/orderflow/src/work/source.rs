@@ -1,0 +1,83 @@
+use std::time::{Duration, Instant};
+
+use events::Timestamp;
+use kafka_transport::Pipeline;
+use messaging::Outgoing;
+use shop::order_generator::{self, generate_order_event};
+
+use crate::seed;
+
+/// Orders that are handed over in one go.
+const CHUNK: u64 = 256;
+
+/// The longest pause between two looks at the schedule.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What `order_generator` publishes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "order_generator")]
+pub(crate) struct Args {
+    /// How many orders; without end if absent.
+    #[arg(long, value_name = "N")]
+    orders: Option<u64>,
+    /// Orders a second, 1 to 1,000,000; 10 if absent.
+    #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// The seed of the orders; random if absent, and always logged.
+    #[arg(long, allow_negative_numbers = true)]
+    seed: Option<u64>,
+}
+
+impl Args {
+    /// Whether any of them was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.orders.is_some() || self.rate.is_some() || self.seed.is_some()
+    }
+}
+
+/// Publishes orders at a steady rate.
+pub(crate) struct Source {
+    run: String,
+    seed: u64,
+    orders: u64,
+    rate: u32,
+    started: Instant,
+    published: u64,
+}
+
+impl Source {
+    /// Begins a run of this id.
+    pub(crate) fn start(args: &Args, run: String) -> Self {
+        let seed = seed::or_random(args.seed);
+        tracing::info!(
+            order_id = "",
+            event_type = "order_placed",
+            service = order_generator::NAME,
+            status = "publishing",
+            run,
+            seed,
+            "run begins"
+        );
+        let (orders, rate) = (args.orders.unwrap_or(u64::MAX), args.rate.unwrap_or(10));
+        Self { run, seed, orders, rate, started: Instant::now(), published: 0 }
+    }
+
+    /// Publishes what is due, or waits a little for it; `false` once everything is.
+    pub(crate) fn publish(&mut self, pipeline: &Pipeline) -> bool {
+        if self.published == self.orders {
+            return false;
+        }
+        let elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let due = (1 + elapsed_us.saturating_mul(self.rate.into()) / 1_000_000).min(self.orders);
+        let upto = due.min(self.published + CHUNK);
+        if self.published >= upto {
+            std::thread::sleep(PAUSE);
+            return true;
+        }
+        let order = |n| Outgoing::of(&generate_order_event(self.seed, Timestamp::BASE, n));
+        let records: Vec<Outgoing> = (self.published..upto).map(order).collect();
+        pipeline.publish(&records, &self.run);
+        self.published = upto;
+        true
+    }
+}
