@@ -22,6 +22,8 @@ use crate::{ADMIN, Detached, Error, Proxy};
 
 /// How long nodes may take until they are ready; on two busy cores the six of them were seen to take ten seconds.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a node may take to end in order.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 const TAIL_LINES: usize = 20;
 
@@ -164,6 +166,22 @@ impl Cluster {
     /// A node that is not there.
     pub fn kill(&self, node: Node) -> Result<(), Error> {
         end(&mut self.process(node)?.child).map_err(Error::io(format!("end {node}")))
+    }
+
+    /// Ends a node in order (SIGTERM), and waits for it: a broker hands its partitions over first.
+    ///
+    /// # Errors
+    /// A node that is not there, or still runs after its deadline.
+    pub fn stop(&self, node: Node) -> Result<(), Error> {
+        self.signal(node, Signal::SIGTERM)?;
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while self.is_running(node)? {
+            if Instant::now() >= deadline {
+                return Err(Error::NotStopped { node, deadline_s: STOP_DEADLINE.as_secs() });
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
     }
 
     /// Lets a node stand still, with all its connections open (SIGSTOP).
