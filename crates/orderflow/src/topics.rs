@@ -12,6 +12,12 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::connect::Brokers;
 use crate::{Error, Status, logging, print, tell};
 
+/// How long brokers that are just starting are waited for.
+const BROKERS_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How long to wait before looking again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// How long brokers may take to tell each other what was changed.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -72,7 +78,13 @@ impl<'a> Cluster<'a> {
     }
 
     fn create(&self) -> Result<Status, Error> {
-        let found = self.compare()?;
+        let mut found = self.compare()?;
+        // What is created too early has too few replicas for ever.
+        let deadline = Instant::now() + BROKERS_DEADLINE;
+        while found.lacks_brokers() && Instant::now() < deadline {
+            thread::sleep(LOOK_AGAIN);
+            found = self.compare()?;
+        }
         self.tell_few_brokers(found.brokers);
         if found.different.is_empty() {
             print("nothing to do: ")?;
@@ -124,7 +136,7 @@ impl<'a> Cluster<'a> {
             if !differences.copied().any(|difference| difference.remedy().is_ok()) || Instant::now() >= deadline {
                 return Ok(found);
             }
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -153,6 +165,12 @@ impl<'a> Cluster<'a> {
 }
 
 impl Comparison<'_> {
+    /// Whether something that is missing wants more replicas than there are brokers.
+    fn lacks_brokers(&self) -> bool {
+        let lacks = |topic: &Topic| self.brokers < topic.replication.into();
+        self.different.iter().any(|(topic, differences)| lacks(topic) && differences.contains(&Difference::Missing))
+    }
+
     /// A line for each topic of which `text` says anything.
     fn rows(&self, text: impl Fn(Difference) -> Option<String>) -> String {
         let cells = self.different.iter().filter_map(|(topic, differences)| {
