@@ -21,7 +21,7 @@ use crate::producer::{Producer, Slot, Write};
 use crate::{Connection, Error, Group, Pace, Tap, log, settings};
 
 /// Batches that a group may have unconfirmed; beyond that it stops fetching.
-pub(crate) const MAX_OPEN_BATCHES: usize = 64;
+pub const MAX_OPEN_BATCHES: usize = 64;
 
 /// How long a fetch waits for a first record: while batches are open no longer than their reports may.
 const IDLE_WAIT: Duration = Duration::from_millis(5);
@@ -203,7 +203,7 @@ impl ConsumerLoop {
             }
         }
         if let Some(metrics) = &self.metrics {
-            metrics.breaker(self.worker.breaker());
+            metrics.state(self.worker.breaker(), self.open.len());
         }
         if self.awaited.is_empty() { Ok(()) } else { self.take() }
     }

@@ -25,7 +25,7 @@ mod topic_reader; // what stands in topics, read without a group
 pub use admin::{Admin, TopicShape};
 pub use audit_reader::AuditReader;
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
-pub use consumer::Membership;
+pub use consumer::{MAX_OPEN_BATCHES, Membership};
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
 pub use group_offsets::GroupOffsets;
 pub use metrics::Metrics;
