@@ -14,8 +14,9 @@ use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
 use crate::connect::Brokers;
-use crate::{Error, Format, Status, System, logging, seed, signals};
+use crate::{Error, Format, Status, System, logging, resources, seed, signals};
 use auditor::Auditor;
+pub(crate) use auditor::MAX_ORDERS;
 use cluster::{Cluster, Wiring};
 use embedded::Embedded;
 use existing::Existing;
@@ -33,7 +34,6 @@ mod input; // orders as JSON lines, the bad ones set aside
 mod intake; // how many orders may be on their way, and when the next is due
 mod orders; // where the orders come from
 mod progress; // a bar for a person, lines for a log
-mod resources; // CPU time and peak memory
 mod summary; // the result, as a table or as JSON
 
 /// Runs orders through the services, on an embedded Kafka or on the one at --brokers, and audits the result.
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     system: System,
     /// How many orders, up to 20,000,000; 10,000 unless --duration is given.
     #[arg(long, value_name = "N", allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u64).range(..=auditor::MAX_ORDERS))]
+        value_parser = clap::value_parser!(u64).range(..=MAX_ORDERS))]
     orders: Option<u64>,
     /// How long orders are taken in: 30s, 5m.
     #[arg(long, allow_negative_numbers = true, value_parser = humantime::parse_duration)]
