@@ -22,8 +22,8 @@ use crate::{ADMIN, Detached, Error, Proxy};
 
 /// How long nodes may take until they are ready: with twenty times the work that two cores can do, six were seen to take a minute.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
-/// How long a node may take to end and to write its archive: three seconds, alone on two cores.
-const POLITE_DEADLINE: Duration = Duration::from_secs(20);
+/// How long a node may take to end in order: a broker hands its partitions over, a node that was asked to writes its archive.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
 /// How long ZooKeeper may take to end a killed broker's session: six seconds, and longer after an election.
 const FORGOTTEN_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
@@ -168,6 +168,17 @@ impl Cluster {
     /// A node that is not there.
     pub fn kill(&self, node: Node) -> Result<(), Error> {
         end(&mut self.process(node)?.child).map_err(Error::io(format!("end {node}")))
+    }
+
+    /// Ends a node in order (SIGTERM), and waits for it: a broker hands its partitions over first.
+    ///
+    /// # Errors
+    /// A node that is not there, or still runs after its deadline.
+    pub fn stop(&self, node: Node) -> Result<(), Error> {
+        match ends_politely(&mut self.process(node)?.child).map_err(Error::io(format!("end {node}")))? {
+            true => Ok(()),
+            false => Err(Error::NotStopped { node, deadline_s: STOP_DEADLINE.as_secs() }),
+        }
     }
 
     /// Lets a node stand still, with all its connections open (SIGSTOP).
@@ -380,7 +391,7 @@ fn end(child: &mut Child) -> io::Result<()> {
 
 /// Whether it ended in time once it was asked to.
 fn ends_politely(child: &mut Child) -> io::Result<bool> {
-    let deadline = Instant::now() + POLITE_DEADLINE;
+    let deadline = Instant::now() + STOP_DEADLINE;
     process::signal_to(child.id(), Signal::SIGTERM)?;
     while child.try_wait()?.is_none() {
         if Instant::now() >= deadline {

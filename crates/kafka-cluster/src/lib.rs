@@ -4,6 +4,8 @@
 //! three brokers behind TLS, SCRAM and ACLs. A [`Cluster`] breaks its nodes and its network on request, and leaves nothing behind,
 //! also where its process is killed. A [`Detached`] one outlives the command that started it.
 
+pub mod faults; // the fault matrix: what can happen while orders flow
+
 mod certificates; // a private CA, and a certificate a broker
 mod cluster; // nodes that run, and what can be done to them
 mod detached; // a cluster that outlives its command
@@ -87,6 +89,14 @@ pub enum Error {
         tail: String,
         /// Where the logs of all nodes are.
         logs: PathBuf,
+    },
+    /// A node did not end when it was asked to.
+    #[error("{node} still runs {deadline_s} s after SIGTERM")]
+    NotStopped {
+        /// Which one.
+        node: Node,
+        /// How long was waited, in seconds.
+        deadline_s: u64,
     },
     /// Every try met a port that somebody else had taken in between.
     #[error(

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kafka_transport::{BROKERS, CA_FILE, PASSWORD, USERNAME};
+use kafka_transport::{Ca, Connection};
 use topology::{Right, Topology};
 
 use crate::certificates::Authority;
@@ -214,8 +214,7 @@ impl Start<'_> {
     fn write_credentials(&self, brokers: &str, passwords: &BTreeMap<String, String>, ca: &Path) -> Result<(), Error> {
         self.folder.folder(CREDENTIALS)?;
         for (user, password) in passwords {
-            let variables =
-                [(BROKERS, brokers), (USERNAME, user), (PASSWORD, password), (CA_FILE, &ca.to_string_lossy())];
+            let variables = Connection::sasl_ssl(brokers, user, password, Ca::File(ca.to_owned())).variables();
             let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
             self.folder.write(&format!("{CREDENTIALS}/{user}.env"), lines)?;
         }

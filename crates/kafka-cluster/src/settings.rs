@@ -20,8 +20,6 @@ num.recovery.threads.per.data.dir=1
 log.cleaner.enable=false
 log.segment.bytes=16777216
 log.index.size.max.bytes=65536
-# Who is ended politely leaves at once.
-controlled.shutdown.enable=false
 ";
 
 /// Where a broker listens.
@@ -54,6 +52,8 @@ offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
+# There is nobody to hand partitions over to.
+controlled.shutdown.enable=false
 {BROKER}",
         data.display()
     )

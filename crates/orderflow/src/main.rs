@@ -11,11 +11,14 @@ use ::topology::Topology;
 use clap::{Parser, Subcommand, ValueEnum};
 use shop::Services;
 
+mod audit; // what the topics tell of a run
 mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
 mod logging; // log events as JSON lines on stderr
+mod report; // what run and audit tell alike
 mod reset; // our topics and groups emptied
+mod resources; // CPU time and peak memory
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
 mod signals; // Ctrl-C and SIGTERM
@@ -48,6 +51,7 @@ enum Command {
     #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
     Topics(topics::Command),
     Reset(reset::Args),
+    Audit(audit::Args),
     Work(work::Args),
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
     Cluster(cluster::Command),
@@ -137,6 +141,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
+        Some(Command::Audit(args)) => audit::execute(&args, &topology, &services()?),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
 }
