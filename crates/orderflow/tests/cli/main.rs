@@ -13,5 +13,6 @@ mod interruption; // Ctrl-C and SIGTERM
 mod logs; // JSON lines on stderr, when asked for
 mod run; // the result: its keys, its numbers, its words
 mod simulate; // schedules, verdicts, replays
+mod topics; // no cluster, or none that one can reach
 mod topology; // the file that ships, and broken ones
 mod usage; // what is refused before anything starts
