@@ -131,6 +131,20 @@ impl Connection {
         }
     }
 
+    /// The variables that [`Connection::from_environment`] would read it from: for a process that we start. They hold the
+    /// password.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![(BROKERS, self.brokers.clone())];
+        if let Security::SaslSsl { username, password, ca } = &self.security {
+            variables.extend([(USERNAME, username.clone()), (PASSWORD, password.clone())]);
+            variables.push(match ca {
+                Ca::File(file) => (CA_FILE, file.to_string_lossy().into_owned()),
+                Ca::Pem(pem) => (CA_PEM, pem.clone()),
+            });
+        }
+        variables
+    }
+
     /// What librdkafka is told of it.
     pub(crate) fn configure(&self, config: &mut ClientConfig) {
         config.set("bootstrap.servers", &self.brokers);
@@ -199,6 +213,19 @@ mod tests {
         let variables = [(BROKERS, "a:9093"), (USERNAME, "shop"), (PASSWORD, "secret"), (CA_PEM, PEM)];
         let expected = Connection::sasl_ssl("a:9093", "shop", "secret", Ca::Pem(PEM.into()));
         assert_eq!(read(None, &variables), Ok(expected));
+    }
+
+    #[test]
+    fn a_connection_is_read_back_from_its_variables() {
+        for connection in [
+            Connection::plaintext("a:9092"),
+            Connection::sasl_ssl("a:9093", "shop", "secret", Ca::Pem(PEM.into())),
+            Connection::sasl_ssl("a:9093", "shop", "secret", Ca::File("Cargo.toml".into())), // a file that is there
+        ] {
+            let variables = connection.variables();
+            let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            assert_eq!(read(None, &variables), Ok(connection));
+        }
     }
 
     #[test]

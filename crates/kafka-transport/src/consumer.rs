@@ -21,7 +21,7 @@ use crate::producer::{Producer, Slot, Write};
 use crate::{Connection, Error, Group, Pace, Tap, log, settings};
 
 /// Batches that a group may have unconfirmed; beyond that it stops fetching.
-pub(crate) const MAX_OPEN_BATCHES: usize = 64;
+pub const MAX_OPEN_BATCHES: usize = 64;
 
 /// How long a fetch waits for a first record: while batches are open no longer than their reports may.
 const IDLE_WAIT: Duration = Duration::from_millis(5);
@@ -203,7 +203,7 @@ impl ConsumerLoop {
             }
         }
         if let Some(metrics) = &self.metrics {
-            metrics.breaker(self.worker.breaker());
+            metrics.state(self.worker.breaker(), self.open.len());
         }
         if self.awaited.is_empty() { Ok(()) } else { self.take() }
     }
@@ -383,6 +383,10 @@ impl ConsumerLoop {
                 let failed = if result.is_err() { batch.answered } else { 0 };
                 metrics.settled(batch.fetched.elapsed().as_secs_f64(), failed);
             }
+            let result = result.map_err(|error| error.to_string());
+            if let Err(reason) = &result {
+                log::failed(self.worker.subscription(), reason);
+            }
             self.worker.settle(batch.id, result, effects);
             self.free_slots.push(batch.slot);
         }
@@ -499,19 +503,11 @@ fn check_access(
 }
 
 fn access_refused(code: RDKafkaErrorCode, subscription: &Subscription, connection: &Connection) -> Error {
-    let address = connection.brokers().to_owned();
-    let user = connection.user().unwrap_or("ANONYMOUS").to_owned();
-    match code {
-        RDKafkaErrorCode::GroupAuthorizationFailed => {
-            let resource = format!("group {}", subscription.group);
-            Error::Forbidden { address, user, operation: "READ", resource }
-        }
-        RDKafkaErrorCode::TopicAuthorizationFailed => {
-            let resource = format!("topic {}", subscription.topic);
-            Error::Forbidden { address, user, operation: "READ", resource }
-        }
-        _ => Error::UnknownTopic { address, topic: subscription.topic },
-    }
+    let resource = match code {
+        RDKafkaErrorCode::GroupAuthorizationFailed => format!("group {}", subscription.group),
+        _ => format!("topic {}", subscription.topic),
+    };
+    Error::access(code, connection, "READ", resource, subscription.topic)
 }
 
 /// Partitions of one topic, each with an offset.

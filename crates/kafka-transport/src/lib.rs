@@ -4,26 +4,33 @@
 //! system's consumer groups on it, a thread each, around the loop of `messaging`. Where the audit listens, a [`Tap`] tells it
 //! what was written and handled, once the broker has confirmed it.
 
+mod admin; // topics and groups from outside
 mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
 mod connection; // where the brokers are, and as whom we speak to them
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
 mod embedded; // the in-process cluster, and its limits
+mod group_offsets; // how far a group has come
 mod heard; // what librdkafka says beside its answers
 mod log; // one log event a record
 mod member; // what a group gives its member and takes back
 mod metrics; // what groups count, for Prometheus
 mod pipeline; // all groups of a system, the intake, the drain
 mod producer; // one shared producer; delivery reports by batch
+mod reader; // asks, and tells why there is no answer
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
 
+pub use admin::{Admin, TopicShape};
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
-pub use consumer::Membership;
+pub use consumer::{MAX_OPEN_BATCHES, Membership};
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
+pub use group_offsets::GroupOffsets;
 pub use metrics::Metrics;
 pub use pipeline::{Drained, Group, Pipeline, Plan};
 pub use settings::Pace;
 pub use tap::Tap;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// What went wrong between us and Kafka.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +94,28 @@ pub enum Error {
         /// The topic.
         topic: events::Topic,
     },
+    /// The brokers took a topic's new settings, and then did not have them.
+    #[error(
+        "{address}: {topic} kept {kept}: may user {user} ALTER_CONFIGS it, and does the cluster allow these values?"
+    )]
+    NotAltered {
+        /// The brokers.
+        address: String,
+        /// The topic.
+        topic: String,
+        /// The settings that stayed.
+        kept: String,
+        /// The user.
+        user: String,
+    },
+    /// A group is at work.
+    #[error("{address}: group {group} has members: stop its workers first")]
+    Members {
+        /// The brokers.
+        address: String,
+        /// The group.
+        group: String,
+    },
     /// Another member has taken this one's place.
     #[error("{group}: another worker of the same --instance has joined: give each worker a name of its own")]
     Fenced {
@@ -99,7 +128,7 @@ pub enum Error {
         /// What was being done.
         doing: String,
         /// What librdkafka says.
-        source: rdkafka::error::KafkaError,
+        source: KafkaError,
     },
     /// The broker dropped records before a group had read them.
     #[error(
@@ -111,13 +140,36 @@ pub enum Error {
         /// The topic.
         topic: events::Topic,
         /// What librdkafka says.
-        source: rdkafka::error::KafkaError,
+        source: KafkaError,
     },
     /// A write was refused for good.
-    #[error("an order was not written: {reason}")]
-    NotWritten {
-        /// What the delivery report says.
-        reason: String,
+    #[error("an order was not written: {0}")]
+    NotWritten(Box<Error>),
+    /// A write was not confirmed in time.
+    #[error(
+        "{address}: {topic}-{partition} did not confirm a write within {deadline_s} s ({state}): check that its brokers run and that at least min.insync.replicas of them are in sync"
+    )]
+    NotConfirmed {
+        /// Who was asked.
+        address: String,
+        /// The topic.
+        topic: events::Topic,
+        /// The partition, where one was chosen.
+        partition: String,
+        /// The deadline.
+        deadline_s: u64,
+        /// How the partition's replicas are.
+        state: String,
+    },
+    /// A record is larger than its topic takes.
+    #[error(
+        "{address}: a record is too large for {topic}: check `max_message_bytes` in topology.json, and that `orderflow topics diff` finds the topic as it stands there"
+    )]
+    TooLarge {
+        /// Who was asked.
+        address: String,
+        /// The topic.
+        topic: events::Topic,
     },
     /// No thread for a group.
     #[error("{group}: start its thread: {source}")]
@@ -169,7 +221,30 @@ pub enum Error {
 }
 
 impl Error {
-    fn kafka(doing: impl Into<String>) -> impl FnOnce(rdkafka::error::KafkaError) -> Self {
+    /// What a refusal of a topic, a group or an operation on it means for who asked.
+    fn access(
+        code: RDKafkaErrorCode,
+        connection: &Connection,
+        operation: &'static str,
+        resource: String,
+        topic: events::Topic,
+    ) -> Self {
+        let address = connection.brokers().to_owned();
+        match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed => {
+                let user = connection.user().unwrap_or("ANONYMOUS").to_owned();
+                Self::Forbidden { address, user, operation, resource }
+            }
+            RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
+                Self::UnknownTopic { address, topic }
+            }
+            code => {
+                Self::Kafka { doing: format!("{address}: {operation} {resource}"), source: KafkaError::Global(code) }
+            }
+        }
+    }
+
+    fn kafka(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
         let doing = doing.into();
         |source| Self::Kafka { doing, source }
     }

@@ -1,7 +1,7 @@
 //! One log event a record: the message is fixed, facts are fields, and the same five come first.
 
 use events::Envelope;
-use messaging::{Answer, BatchStep, Record, Worker};
+use messaging::{Answer, BatchStep, Record, Subscription, Worker};
 use tracing::{Level, debug, enabled, error, info, warn};
 
 /// Tells the log what became of a record. Costs nothing while nobody reads that level.
@@ -53,6 +53,12 @@ pub(crate) fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, an
             warn!(order_id, event_type, service, status = "retried", topic, partition, offset, reason, "record failed");
         }
     }
+}
+
+/// What follows from a batch was not written: the batch comes again.
+pub(crate) fn failed(subscription: &Subscription, reason: &str) {
+    let (service, topic) = (subscription.service.as_str(), subscription.topic.as_str());
+    warn!(order_id = "", event_type = "", service, status = "failed", topic, reason, "batch not confirmed");
 }
 
 /// Calls somebody: a partition keeps failing at a record.

@@ -7,6 +7,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::consumer::MAX_OPEN_BATCHES;
+
 type Labels = Vec<(&'static str, String)>;
 
 /// All that the groups of a process count. A clone counts on the same.
@@ -16,6 +18,7 @@ pub struct Metrics {
     batch_seconds: Family<Labels, Histogram, BatchSeconds>,
     lag: Family<Labels, Gauge>,
     breaker: Family<Labels, Gauge>,
+    open_batches: Family<Labels, Gauge>,
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +39,7 @@ impl Metrics {
             batch_seconds: Family::new_with_constructor(BatchSeconds),
             lag: Family::default(),
             breaker: Family::default(),
+            open_batches: Family::default(),
         };
         registry.register(
             "records",
@@ -55,6 +59,11 @@ impl Metrics {
             "0 closed: all partitions flow; 1 open: one waits after a failure; 2 half-open: one tries again",
             this.breaker.clone(),
         );
+        registry.register(
+            "open_batches",
+            format!("Batches whose writes are not confirmed yet; {MAX_OPEN_BATCHES} at most"),
+            this.open_batches.clone(),
+        );
         this
     }
 
@@ -69,6 +78,7 @@ impl Metrics {
             dead_lettered: records("dead_lettered"),
             batch_seconds: self.batch_seconds.get_or_create_owned(&labels),
             breaker: self.breaker.get_or_create_owned(&labels),
+            open_batches: self.open_batches.get_or_create_owned(&labels),
             lag: Lag { family: self.lag.clone(), labels },
         }
     }
@@ -89,6 +99,7 @@ pub(crate) struct GroupMetrics {
     dead_lettered: Counter,
     batch_seconds: Histogram,
     breaker: Gauge,
+    open_batches: Gauge,
     lag: Lag,
 }
 
@@ -107,8 +118,10 @@ impl GroupMetrics {
         self.failed.inc_by(failed);
     }
 
-    pub(crate) fn breaker(&self, state: Breaker) {
-        self.breaker.set(match state {
+    /// How the loop is at this moment.
+    pub(crate) fn state(&self, breaker: Breaker, open_batches: usize) {
+        self.open_batches.set(i64::try_from(open_batches).unwrap_or(i64::MAX));
+        self.breaker.set(match breaker {
             Breaker::Closed => 0,
             Breaker::Open => 1,
             Breaker::HalfOpen => 2,

@@ -139,8 +139,8 @@ impl Pipeline {
     /// # Errors
     /// What a group ended with, or why a record of the intake was not written.
     pub fn check(&mut self) -> Result<(), Error> {
-        if let Some(reason) = self.shared.producer.failure(INTAKE) {
-            return Err(Error::NotWritten { reason });
+        if let Some(failure) = self.shared.producer.failure(INTAKE) {
+            return Err(Error::NotWritten(Box::new(failure)));
         }
         if let Some(index) = self.threads.iter().position(|(_, thread)| thread.is_finished()) {
             let (group, thread) = self.threads.swap_remove(index);
@@ -195,7 +195,7 @@ impl Pipeline {
         let deadline = Instant::now() + DRAIN_DEADLINE;
         loop {
             if let Some(result) = self.shared.producer.result(INTAKE) {
-                return result.map_err(|reason| Error::NotWritten { reason });
+                return result.map_err(|failure| Error::NotWritten(Box::new(failure)));
             }
             if Instant::now() >= deadline {
                 let (open, deadline_s) = (self.shared.producer.pending(INTAKE), DRAIN_DEADLINE.as_secs());

@@ -18,6 +18,9 @@ use crate::{Connection, Error, Pace, settings};
 /// How long a write waits for room in the local queue before it counts as failed.
 const ROOM_DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long it may take to ask how a partition is.
+const STATE_DEADLINE: Duration = Duration::from_millis(500);
+
 /// A place where the delivery reports of one batch are counted.
 pub(crate) type Slot = usize;
 
@@ -83,7 +86,7 @@ impl Producer {
     pub(crate) fn write(&self, slot: Slot, write: Write<'_>) {
         let state = &self.reports.slots[slot];
         let Some(topic) = self.reports.confirmed.iter().position(|(topic, _)| *topic == write.topic) else {
-            state.fail(format!("no topic {}", write.topic));
+            state.fail(Failure { topic: write.topic, partition: None, code: RDKafkaErrorCode::UnknownTopic });
             return;
         };
         let mut record = BaseRecord::with_opaque_to(write.topic.as_str(), opaque(topic, slot)).headers(write.headers);
@@ -101,7 +104,7 @@ impl Producer {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 Err((error, _)) => {
-                    state.fail(format!("{}: {error}", write.topic));
+                    state.fail(Failure { topic: write.topic, partition: None, code: code_of(&error) });
                     state.pending.fetch_sub(1, Ordering::Release);
                     return;
                 }
@@ -115,9 +118,9 @@ impl Producer {
     }
 
     /// What became of a closed slot: `None` while reports are missing.
-    pub(crate) fn result(&self, slot: Slot) -> Option<Result<(), String>> {
-        let state = &self.reports.slots[slot];
-        (state.pending.load(Ordering::Acquire) == 0).then(|| state.result())
+    pub(crate) fn result(&self, slot: Slot) -> Option<Result<(), Error>> {
+        let is_complete = self.reports.slots[slot].pending.load(Ordering::Acquire) == 0;
+        is_complete.then(|| self.failure(slot).map_or(Ok(()), Err))
     }
 
     /// How many reports of a slot are missing; an open slot counts itself.
@@ -137,9 +140,46 @@ impl Producer {
     }
 
     /// Why a slot's batch failed, if a report says so already.
-    pub(crate) fn failure(&self, slot: Slot) -> Option<String> {
-        self.reports.slots[slot].result().err()
+    pub(crate) fn failure(&self, slot: Slot) -> Option<Error> {
+        let Failure { topic, partition, code } = self.reports.slots[slot].failure()?;
+        let address = self.connection.brokers().to_owned();
+        Some(match code {
+            RDKafkaErrorCode::MessageTimedOut => {
+                let (deadline_s, state) = (settings::WRITE_DEADLINE.as_secs(), self.state_of(topic, partition));
+                let partition = partition.map_or("?".to_owned(), |partition| partition.to_string());
+                Error::NotConfirmed { address, topic, partition, deadline_s, state }
+            }
+            RDKafkaErrorCode::MessageSizeTooLarge => Error::TooLarge { address, topic },
+            _ => Error::access(code, &self.connection, "WRITE", format!("topic {topic}"), topic),
+        })
     }
+
+    /// How a partition's replicas are, in words: the reason why nobody confirms.
+    fn state_of(&self, topic: Topic, partition: Option<i32>) -> String {
+        let metadata = self.inner.client().fetch_metadata(Some(topic.as_str()), STATE_DEADLINE);
+        let Ok(metadata) = metadata else { return "no broker answers".to_owned() };
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        match partitions.into_iter().find(|known| Some(known.id()) == partition) {
+            None => "it is not there".to_owned(),
+            Some(known) if known.leader() < 0 => "it has no leader".to_owned(),
+            Some(known) => {
+                let (in_sync, replicas) = (known.isr().len(), known.replicas().len());
+                format!("broker {} leads it, {in_sync} of {replicas} replicas in sync", known.leader())
+            }
+        }
+    }
+}
+
+/// What librdkafka says of a write that failed.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    topic: Topic,
+    partition: Option<i32>,
+    code: RDKafkaErrorCode,
+}
+
+fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)
 }
 
 /// A slot and its topic in the one word that librdkafka carries for us.
@@ -156,21 +196,18 @@ struct Counters {
 struct SlotState {
     pending: AtomicU32,
     failed: AtomicBool,
-    reason: Mutex<String>,
+    failure: Mutex<Option<Failure>>,
 }
 
 impl SlotState {
-    fn fail(&self, reason: String) {
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    fn fail(&self, failure: Failure) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         self.failed.store(true, Ordering::Release);
     }
 
-    fn result(&self) -> Result<(), String> {
-        if self.failed.load(Ordering::Acquire) {
-            Err(self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone())
-        } else {
-            Ok(())
-        }
+    fn failure(&self) -> Option<Failure> {
+        let has_failed = self.failed.load(Ordering::Acquire);
+        has_failed.then(|| *self.failure.lock().unwrap_or_else(PoisonError::into_inner)).flatten()
     }
 }
 
@@ -203,7 +240,11 @@ impl ProducerContext for Reports {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Err((error, message)) => state.fail(format!("{}: {error}", message.topic())),
+            Err((error, message)) => {
+                let (topic, _) = self.counters.confirmed[opaque >> 32];
+                let partition = Some(message.partition()).filter(|&partition| partition >= 0);
+                state.fail(Failure { topic, partition, code: code_of(error) });
+            }
         }
         state.pending.fetch_sub(1, Ordering::Release);
     }

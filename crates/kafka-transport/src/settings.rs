@@ -7,6 +7,9 @@ use crate::Connection;
 /// How long brokers may take to answer at the start.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a write may wait for its confirmation before it counts as failed: longer than a leader takes to move.
+pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+
 /// How clients speak to a kind of cluster: how long they wait to send and to fetch (a batch that waits longer is larger, and a
 /// cluster has less to do), and whether a write that is repeated within librdkafka is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +62,9 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
         .set("enable.idempotence", pace.is_idempotent.to_string())
         .set("linger.ms", pace.linger_ms.to_string())
         .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KBYTES)
-        .set("message.timeout.ms", "30000")
-        // A dead letter is larger than its record by its headers: librdkafka's default of 1 MB would refuse it for ever.
+        .set("message.timeout.ms", WRITE_DEADLINE.as_millis().to_string())
+        // As much as the largest of topology.json's topics takes: librdkafka's default of 1 MB would refuse a dead letter,
+        // which is larger than its record by its headers, for ever.
         .set("message.max.bytes", "2097152")
         // Where Java's clients would put the same key.
         .set("partitioner", "murmur2_random");
@@ -107,6 +111,14 @@ mod tests {
         assert!(limit(&producer, "queue.buffering.max.kbytes").is_some_and(|kbytes| kbytes <= 65_536));
         assert!(limit(&producer, "message.timeout.ms").is_some_and(|ms| (1..=60_000).contains(&ms)));
         assert!(limit(&consumer, "queued.max.messages.kbytes").is_some_and(|kbytes| kbytes <= 8_192));
+    }
+
+    #[test]
+    fn a_producer_sends_whatever_the_largest_topic_takes() {
+        let topology = topology::Topology::built_in().unwrap();
+        let most = topology.topics().map(|topic| topic.max_message_bytes).max().unwrap();
+        let producer = producer(&Connection::plaintext("localhost:1"), Pace::FULL);
+        assert_eq!(producer.get("message.max.bytes"), Some(most.to_string().as_str()));
     }
 
     #[test]

@@ -14,10 +14,12 @@ use shop::Services;
 mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
 mod logging; // log events as JSON lines on stderr
+mod reset; // our topics and groups emptied
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
 mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
+mod topics; // our topics on a cluster
 mod topology; // what topology.json says
 mod work; // services as long-running workers
 
@@ -42,6 +44,9 @@ enum Command {
     Simulate(simulate::Args),
     #[command(subcommand, after_help = "Example: orderflow topology show")]
     Topology(topology::Command),
+    #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
+    Topics(topics::Command),
+    Reset(reset::Args),
     Work(work::Args),
 }
 
@@ -117,10 +122,8 @@ fn tell(text: &str) {
 
 fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let topology = read_topology(path.as_deref())?;
-    let services = || {
-        let name = path.as_deref().unwrap_or(Path::new("topology.json")).display();
-        Services::new(&topology).map_err(|error| Error::Usage(format!("{name}: {error}")))
-    };
+    let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
+    let services = || Services::new(&topology).map_err(|error| Error::Usage(format!("{name}: {error}")));
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, services()?),
         Some(Command::Run(args)) => run::execute(&args, &topology, services()?),
@@ -129,6 +132,8 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
         Some(Command::Work(args)) => work::execute(&args, &topology, &services()?),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
+        Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
+        Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
 }
 

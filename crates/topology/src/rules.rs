@@ -6,8 +6,14 @@ use crate::error::{Path, Problem};
 use crate::nearest::nearest;
 use crate::{Consumption, Service, Topology};
 
-/// Adds every broken rule to `problems`: of services by name, dead letters, topics by name, names that collide.
+/// How much larger a dead letter may be than its record: headers with names of Kafka's lengths, and a reason that fits a log
+/// line.
+const DEAD_LETTER_HEADROOM_BYTES: u32 = 16_384;
+
+/// Adds every broken rule to `problems`: of services by name, dead letters, topics by name, names that collide,
+/// room for dead letters.
 pub(crate) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
+    let all_values_read = problems.is_empty();
     let mut rules = Rules { topology, problems, meant: BTreeSet::new() };
     for service in topology.services() {
         rules.service(service);
@@ -16,6 +22,10 @@ pub(crate) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     rules.topics();
     rules.topic_collisions();
     rules.group_collisions();
+    // Stand-ins aren't compared.
+    if all_values_read {
+        rules.dead_letter_headroom();
+    }
 }
 
 struct Rules<'t, 'p> {
@@ -132,6 +142,21 @@ impl<'t> Rules<'t, '_> {
                 // Otherwise the service consumes a topic twice, which is reported as that.
                 let text = format!("group `{group}` is already that of `{}`", earlier_service.name);
                 self.refuse(&path, format!("{text} for topic `{}`; each (service, topic) has its own", earlier.topic));
+            }
+        }
+    }
+
+    /// A record of the largest size must still fit once the headers of a dead letter are behind it.
+    fn dead_letter_headroom(&mut self) {
+        for (_, _, consumption) in consumptions(self.topology) {
+            let topics = (self.topology.topic(&consumption.topic), self.topology.topic(&consumption.dead_letter));
+            let (Some(topic), Some(dead_letter)) = topics else { continue };
+            let (found, largest) = (dead_letter.max_message_bytes, topic.max_message_bytes);
+            let least = largest + DEAD_LETTER_HEADROOM_BYTES;
+            if found < least {
+                let path = Path::top().key("topics").key(&dead_letter.name).key("max_message_bytes");
+                let text = format!("found {found}, allowed {least} or more: topic `{}` takes {largest}", topic.name);
+                self.refuse(&path, format!("{text}, and headers are up to {DEAD_LETTER_HEADROOM_BYTES}"));
             }
         }
     }

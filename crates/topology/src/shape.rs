@@ -12,6 +12,8 @@ const PARTITIONS: RangeInclusive<u32> = 1..=1000;
 const REPLICATION: RangeInclusive<u16> = 1..=7;
 /// 1 minute to 10 years. -1, for ever, isn't among them: each log has a limit.
 const RETENTION_MS: RangeInclusive<u64> = 60_000..=315_360_000_000;
+/// 8 MiB: what a consumer of ours holds in memory.
+const MAX_MESSAGE_BYTES: RangeInclusive<u32> = 1_024..=8_388_608;
 /// 10,000 is AWS Lambda's maximum.
 const BATCH_RECORDS: RangeInclusive<u32> = 1..=10_000;
 /// An hour at most.
@@ -53,12 +55,13 @@ fn topic(reader: &mut Reader<'_>, path: Path, name: &str, node: &Node) -> Option
     if !names::is_topic(name) {
         reader.refuse(&path, format!("found the topic name {name:?}, allowed {}", names::TOPIC));
     }
-    let topic = reader.object(path, node, &["partitions", "replication", "retention_ms"])?;
+    let topic = reader.object(path, node, &["partitions", "replication", "retention_ms", "max_message_bytes"])?;
     Some(Topic {
         name: name.to_owned(),
         partitions: reader.integer(&topic, "partitions", PARTITIONS),
         replication: reader.integer(&topic, "replication", REPLICATION),
         retention_ms: reader.integer(&topic, "retention_ms", RETENTION_MS),
+        max_message_bytes: reader.integer(&topic, "max_message_bytes", MAX_MESSAGE_BYTES),
     })
 }
 

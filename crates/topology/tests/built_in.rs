@@ -26,6 +26,7 @@ fn each_topic_is_written_and_read_as_requirement_e09_says() {
         assert_eq!(names(topology.consumers_of(topic)), read_by, "{topic}");
         let topic = topology.topic(topic).unwrap();
         assert_eq!((topic.partitions, topic.replication, topic.retention_ms), (3, 3, 604_800_000), "{topic:?}");
+        assert_eq!(topic.max_message_bytes, 1_048_588, "{topic:?}: Kafka's own default");
     }
     assert_eq!(topology.topics().count(), 5 + topology.groups().count());
 }
@@ -40,6 +41,7 @@ fn each_group_and_its_dead_letter_are_named_after_service_and_topic() {
         assert_eq!(consumption.batch_records, 500, "{group}");
         let dead_letter = topology.topic(&consumption.dead_letter).unwrap();
         assert_eq!((dead_letter.partitions, dead_letter.retention_ms), (1, 1_209_600_000), "{group}");
+        assert_eq!(dead_letter.max_message_bytes, 2_097_152, "{group}");
         assert_eq!(topology.dead_letter_of(&dead_letter.name), Some((service, consumption)));
     }
     assert_eq!(topology.groups().count(), 6);

@@ -11,7 +11,11 @@ fn built_in() -> Topology {
 
 /// Names with hyphens, a group of another name, and retentions that are no whole days.
 fn food_orders() -> Topology {
-    let topic = |retention_ms: u64| json!({"partitions": 3, "replication": 1, "retention_ms": retention_ms});
+    let topic = |retention_ms: u64, max_message_bytes: u32| {
+        json!({
+            "partitions": 3, "replication": 1, "retention_ms": retention_ms, "max_message_bytes": max_message_bytes,
+        })
+    };
     let service = |consumes: Value, produces: Value, retry: Value| {
         json!({
             "system": "food_orders", "host": "worker", "consumes": consumes, "produces": produces, "retry": retry,
@@ -24,8 +28,9 @@ fn food_orders() -> Topology {
     let retry = json!({"backoff_min_ms": 1, "backoff_max_ms": 2, "stuck_after_attempts": 3});
     let document = json!({
         "topics": {
-            "food-orders": topic(129_600_000), "food.dead_letter": topic(60_001),
-            "a": topic(5_400_000), "a.dead_letter": topic(60_000), "b": topic(90_000), "b.dead_letter": topic(60_000),
+            "food-orders": topic(129_600_000, 1_024), "food.dead_letter": topic(60_001, 20_000),
+            "a": topic(5_400_000, 1_024), "a.dead_letter": topic(60_000, 20_000),
+            "b": topic(90_000, 1_024), "b.dead_letter": topic(60_000, 20_000),
         },
         "services": {
             "kitchen": service(json!([]), json!(["food-orders", "a", "b"]), Value::Null),
@@ -53,12 +58,12 @@ fn assert_has_lines(text: &str, lines: &[&str]) {
 fn the_table_says_who_writes_and_reads_what() {
     let table = show::table(&built_in());
     let topics = "\
-TOPIC             WRITTEN BY         READ BY                               PARTITIONS  REPLICATION  RETENTION
-inventory_result  inventory_manager  notification_handler                  3           3            7 d
-notifications     shipping_handler   notification_handler                  3           3            7 d
-order_placed      order_generator    inventory_manager, payment_processor  3           3            7 d
-order_shipped     shipping_handler   notification_handler                  3           3            7 d
-payment_result    payment_processor  shipping_handler                      3           3            7 d
+TOPIC             WRITTEN BY         READ BY                               PARTITIONS  REPLICATION  RETENTION  MAX BYTES
+inventory_result  inventory_manager  notification_handler                  3           3            7 d        1048588
+notifications     shipping_handler   notification_handler                  3           3            7 d        1048588
+order_placed      order_generator    inventory_manager, payment_processor  3           3            7 d        1048588
+order_shipped     shipping_handler   notification_handler                  3           3            7 d        1048588
+payment_result    payment_processor  shipping_handler                      3           3            7 d        1048588
 
 ";
     assert!(table.starts_with(topics), "{table}");
@@ -67,7 +72,7 @@ payment_result    payment_processor  shipping_handler                      3    
         &[
             "GROUP                                  TOPIC             BATCH  DEAD LETTER",
             "payment_processor.order_placed         order_placed      500    payment_processor.order_placed.dead_letter",
-            "payment_processor.order_placed.dead_letter         1           3            14 d",
+            "payment_processor.order_placed.dead_letter         1           3            14 d       2097152",
             "order_generator       shop    lambda  128 MiB  30 s     -                               -",
             "payment_processor     shop    lambda  128 MiB  30 s     100 to 30000 ms, stuck after 5  success_percent=90",
             "USER                  RESOURCE  NAME                                               OPERATIONS",
@@ -90,10 +95,10 @@ fn the_table_shows_retention_in_the_largest_unit_that_loses_nothing() {
     assert_has_lines(
         &show::table(&food_orders()),
         &[
-            "a            kitchen     end      3           1            90 min",
-            "b            kitchen     end      3           1            90 s",
-            "food-orders  kitchen     sink     3           1            36 h",
-            "food.dead_letter  3           1            60001 ms",
+            "a            kitchen     end      3           1            90 min     1024",
+            "b            kitchen     end      3           1            90 s       1024",
+            "food-orders  kitchen     sink     3           1            36 h       1024",
+            "food.dead_letter  3           1            60001 ms   20000",
             "kitchen  food_orders  worker  128 MiB  30 s     -                         customers=100, orders=10",
             "order-processors  food-orders  1      food.dead_letter",
         ],

@@ -32,6 +32,7 @@ fn topic(topology: &Topology, topic: &Topic) -> Value {
         "partitions": topic.partitions,
         "replication": topic.replication,
         "retention_ms": topic.retention_ms,
+        "max_message_bytes": topic.max_message_bytes,
         "written_by": written_by,
         "read_by": topology.consumers_of(&topic.name).map(|service| service.name.as_str()).collect::<Vec<_>>(),
         "dead_letter_of": dead_letter_of.map(|(_, consumption)| consumption.group.as_str()),

@@ -17,10 +17,10 @@ fn topics(topology: &Topology) -> String {
     let rows = ordinary.map(|topic| {
         let written_by = names(topology.producers_of(&topic.name));
         let read_by = names(topology.consumers_of(&topic.name));
-        let [partitions, replication, retention] = sizes(topic);
-        [topic.name.clone(), written_by, read_by, partitions, replication, retention]
+        let [partitions, replication, retention, max_bytes] = sizes(topic);
+        [topic.name.clone(), written_by, read_by, partitions, replication, retention, max_bytes]
     });
-    aligned(["TOPIC", "WRITTEN BY", "READ BY", "PARTITIONS", "REPLICATION", "RETENTION"], rows)
+    aligned(["TOPIC", "WRITTEN BY", "READ BY", "PARTITIONS", "REPLICATION", "RETENTION", "MAX BYTES"], rows)
 }
 
 fn groups(topology: &Topology) -> String {
@@ -34,10 +34,10 @@ fn groups(topology: &Topology) -> String {
 fn dead_letters(topology: &Topology) -> String {
     let dead_letters = topology.topics().filter(|topic| topology.dead_letter_of(&topic.name).is_some());
     let rows = dead_letters.map(|topic| {
-        let [partitions, replication, retention] = sizes(topic);
-        [topic.name.clone(), partitions, replication, retention]
+        let [partitions, replication, retention, max_bytes] = sizes(topic);
+        [topic.name.clone(), partitions, replication, retention, max_bytes]
     });
-    aligned(["DEAD LETTER", "PARTITIONS", "REPLICATION", "RETENTION"], rows)
+    aligned(["DEAD LETTER", "PARTITIONS", "REPLICATION", "RETENTION", "MAX BYTES"], rows)
 }
 
 fn services(topology: &Topology) -> String {
@@ -78,8 +78,9 @@ fn listed(items: Vec<String>) -> String {
     if items.is_empty() { "-".to_owned() } else { items.join(", ") }
 }
 
-fn sizes(topic: &Topic) -> [String; 3] {
-    [topic.partitions.to_string(), topic.replication.to_string(), duration(topic.retention_ms)]
+fn sizes(topic: &Topic) -> [String; 4] {
+    let Topic { partitions, replication, retention_ms, max_message_bytes, .. } = topic;
+    [partitions.to_string(), replication.to_string(), duration(*retention_ms), max_message_bytes.to_string()]
 }
 
 /// In the largest unit that loses nothing: `7 d`, `36 h`, `90 s`.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Change::Set;
-use super::{check, check_each, consumption, topic, valid};
+use super::{check, check_each, consumption, dead_letter, topic, valid};
 
 #[test]
 fn a_topic_must_be_declared_wherever_it_is_named() {
@@ -61,7 +61,7 @@ fn a_topic_is_consumed_and_produced_once_by_a_service() {
     );
     check(
         [
-            Set("/topics/second.dead_letter", topic()),
+            Set("/topics/second.dead_letter", dead_letter()),
             Set("/services/payer/consumes/-", consumption("placed", Value::Null, "second.dead_letter")),
         ],
         "services.payer.consumes[1]: consumes topic `placed` a second time; keep one of them",
@@ -86,7 +86,8 @@ fn a_dead_letter_is_no_ordinary_topic() {
     );
     check(
         [
-            Set("/topics/second.dead_letter", topic()),
+            Set("/topics/second.dead_letter", dead_letter()),
+            Set("/topics/second.dead_letter/max_message_bytes", json!(2_016_384)),
             Set(
                 "/services/mailer/consumes/-",
                 consumption("payer.placed.dead_letter", Value::Null, "second.dead_letter"),
@@ -100,9 +101,27 @@ fn a_dead_letter_is_no_ordinary_topic() {
 #[test]
 fn a_dead_letter_without_a_group_is_refused() {
     check(
-        [Set("/topics/payer.old.dead_letter", topic())],
+        [Set("/topics/payer.old.dead_letter", dead_letter())],
         "topics[\"payer.old.dead_letter\"]: no group has this dead letter; name it in `consumes`, or remove it",
     );
+}
+
+#[test]
+fn a_dead_letter_topic_takes_the_largest_record_and_the_headers_behind_it() {
+    check_each([
+        (Set("/topics/payer.placed.dead_letter/max_message_bytes", json!(1_016_384)), "no error"),
+        (
+            Set("/topics/payer.placed.dead_letter/max_message_bytes", json!(1_016_383)),
+            "topics[\"payer.placed.dead_letter\"].max_message_bytes: found 1016383, allowed 1016384 or more: \
+             topic `placed` takes 1000000, and headers are up to 16384",
+        ),
+        // What could not be read is not compared.
+        (
+            Set("/topics/payer.placed.dead_letter/max_message_bytes", json!("2 MB")),
+            "topics[\"payer.placed.dead_letter\"].max_message_bytes: found \"2 MB\", \
+             allowed an integer from 1024 to 8388608",
+        ),
+    ]);
 }
 
 #[test]
@@ -112,8 +131,8 @@ fn topics_that_differ_in_dot_and_underscore_alone_are_refused() {
             Set("/topics/orders.new", topic()),
             Set("/topics/orders_new", topic()),
             Set("/services/generator/produces", json!(["placed", "orders.new", "orders_new"])),
-            Set("/topics/one.dead_letter", topic()),
-            Set("/topics/two.dead_letter", topic()),
+            Set("/topics/one.dead_letter", dead_letter()),
+            Set("/topics/two.dead_letter", dead_letter()),
             Set("/services/mailer/consumes/-", consumption("orders.new", json!("one"), "one.dead_letter")),
             Set("/services/mailer/consumes/-", consumption("orders_new", json!("two"), "two.dead_letter")),
         ],

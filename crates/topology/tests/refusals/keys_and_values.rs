@@ -11,13 +11,13 @@ fn an_unknown_key_is_refused_with_the_nearest_and_all_allowed() {
         (Set("/topic", json!({})), "top level: unknown key `topic`; allowed: `topics`, `services`"),
         (
             Set("/topics/paid/color", json!(1)),
-            "topics.paid: unknown key `color`; allowed: `partitions`, `replication`, `retention_ms`",
+            "topics.paid: unknown key `color`; allowed: `partitions`, `replication`, `retention_ms`, `max_message_bytes`",
         ),
     ]);
     check(
         [Remove("/topics/paid/partitions"), Set("/topics/paid/partition", json!(3))],
         "topics.paid: unknown key `partition`, did you mean `partitions`? \
-         Allowed: `partitions`, `replication`, `retention_ms`",
+         Allowed: `partitions`, `replication`, `retention_ms`, `max_message_bytes`",
     );
 }
 
@@ -63,7 +63,8 @@ fn a_value_of_the_wrong_type_is_refused() {
         (Set("/topics", json!([])), "topics: found a list, allowed an object of topics by name"),
         (
             Set("/topics/paid", json!(3)),
-            "topics.paid: found 3, allowed an object with the keys `partitions`, `replication`, `retention_ms`",
+            "topics.paid: found 3, allowed an object with the keys \
+             `partitions`, `replication`, `retention_ms`, `max_message_bytes`",
         ),
         (
             Set("/topics/paid/partitions", json!("3")),
@@ -135,6 +136,20 @@ fn an_integer_out_of_its_range_is_refused_and_its_bounds_are_not() {
             check(with(found), &format!("{path}: found {found}, allowed an integer from {least} to {most}"));
         }
     }
+}
+
+#[test]
+fn the_largest_batch_has_bounds() {
+    let range = "allowed an integer from 1024 to 8388608";
+    let (least, most) = ("/topics/paid/max_message_bytes", "/topics/mailer.paid.dead_letter/max_message_bytes");
+    let (paid, dead_letter) =
+        ("topics.paid.max_message_bytes", "topics[\"mailer.paid.dead_letter\"].max_message_bytes");
+    check_each([
+        (Set(least, json!(1_024)), "no error"),
+        (Set(least, json!(1_023)), &format!("{paid}: found 1023, {range}")),
+        (Set(most, json!(8_388_608)), "no error"),
+        (Set(most, json!(8_388_609)), &format!("{dead_letter}: found 8388609, {range}")),
+    ]);
 }
 
 #[test]

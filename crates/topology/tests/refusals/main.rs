@@ -11,7 +11,11 @@ mod text;
 
 /// generator -> placed -> payer -> paid -> mailer: the smallest shop that has every kind of entry.
 fn valid() -> Value {
-    let topic = json!({"partitions": 3, "replication": 3, "retention_ms": 604_800_000});
+    let topic = |max_message_bytes: u32| {
+        json!({
+            "partitions": 3, "replication": 3, "retention_ms": 604_800_000, "max_message_bytes": max_message_bytes,
+        })
+    };
     let retry = json!({"backoff_min_ms": 100, "backoff_max_ms": 30_000, "stuck_after_attempts": 5});
     let consumes = |topic: &str, dead_letter: &str| json!([consumption(topic, Value::Null, dead_letter)]);
     let service = |consumes: Value, produces: Value, retry: Value, settings: Value| {
@@ -22,7 +26,8 @@ fn valid() -> Value {
     };
     json!({
         "topics": {
-            "placed": topic, "paid": topic, "payer.placed.dead_letter": topic, "mailer.paid.dead_letter": topic,
+            "placed": topic(1_000_000), "payer.placed.dead_letter": topic(2_000_000),
+            "paid": topic(1_000_000), "mailer.paid.dead_letter": topic(2_000_000),
         },
         "services": {
             "generator": service(json!([]), json!(["placed"]), Value::Null, json!({})),
@@ -88,6 +93,10 @@ fn check_each<const N: usize>(rows: [(Change, &str); N]) {
 
 fn topic() -> Value {
     valid()["topics"]["paid"].clone()
+}
+
+fn dead_letter() -> Value {
+    valid()["topics"]["mailer.paid.dead_letter"].clone()
 }
 
 fn consumption(topic: &str, group: Value, dead_letter: &str) -> Value {

@@ -1,0 +1,366 @@
+//! Nodes that run, and what can be done to them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use kafka_transport::{Ca, Connection};
+use nix::sys::signal::Signal;
+
+use crate::folder::Folder;
+use crate::launch::{LOG, Launch};
+use crate::nursery::Nursery;
+use crate::ports::Ports;
+use crate::process::{self, Identity};
+use crate::{ADMIN, Detached, Error, Proxy};
+
+/// How long nodes may take until they are ready; on two busy cores the six of them were seen to take ten seconds.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a node may take to end in order.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+const TAIL_LINES: usize = 20;
+
+/// A broker's last word before it serves, in both modes; ZooKeeper is asked.
+const STARTED: &str = "started (kafka.server.Kafka";
+const PORT_TAKEN: [&str; 2] = ["Address already in use", "BindException"];
+
+/// A node of a cluster; the ids begin with 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Node {
+    /// A ZooKeeper server.
+    ZooKeeper(u8),
+    /// A broker.
+    Broker(u8),
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ZooKeeper(id) => write!(f, "zookeeper-{id}"),
+            Self::Broker(id) => write!(f, "broker-{id}"),
+        }
+    }
+}
+
+/// A cluster that runs. It ends, and its files go, when this is dropped; also when our process is killed.
+///
+/// A test that panics keeps the logs of all nodes and says where.
+pub struct Cluster {
+    brokers: String,
+    users: Users,
+    nodes: BTreeMap<Node, Running>,
+    zookeeper_ports: BTreeMap<Node, u16>,
+    proxies: BTreeMap<u8, Proxy>,
+    nursery: Nursery,
+    folder: Folder,
+    outlives_us: bool,
+}
+
+/// What is needed to start one.
+pub(crate) struct Parts {
+    pub(crate) brokers: String,
+    pub(crate) users: Users,
+    pub(crate) launches: BTreeMap<Node, Launch>,
+    pub(crate) zookeeper_ports: BTreeMap<Node, u16>,
+    pub(crate) proxies: BTreeMap<u8, Proxy>,
+    pub(crate) nursery: Nursery,
+    pub(crate) folder: Folder,
+    /// Held until the nodes start.
+    pub(crate) ports: Ports,
+}
+
+/// Who may log in; nobody on a cluster without security.
+#[derive(Default)]
+pub(crate) struct Users {
+    pub(crate) passwords: BTreeMap<String, String>,
+    pub(crate) ca: Option<PathBuf>,
+}
+
+struct Running {
+    launch: Launch,
+    process: Mutex<Process>,
+}
+
+struct Process {
+    child: Child,
+    /// Where the log of this start begins.
+    log_from: u64,
+}
+
+impl Cluster {
+    /// Starts every node and waits until all are ready; `None` if somebody else took one of the ports.
+    pub(crate) fn start(parts: Parts) -> Result<Option<Self>, Error> {
+        let Parts { brokers, users, launches, zookeeper_ports, proxies, nursery, folder, ports } = parts;
+        let nodes = BTreeMap::new();
+        let mut cluster = Self { brokers, users, nodes, zookeeper_ports, proxies, nursery, folder, outlives_us: false };
+        drop(ports);
+        // All at once: brokers wait for ZooKeeper by themselves.
+        for (node, launch) in launches {
+            let process = Mutex::new(cluster.spawn(node, &launch)?);
+            cluster.nodes.insert(node, Running { launch, process });
+        }
+        match cluster.await_ready() {
+            Ok(()) => Ok(Some(cluster)),
+            Err(Error::NodeEnded { .. }) if cluster.met_a_taken_port() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Addresses of all brokers, `HOST:PORT,...`: where a client begins.
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// How to reach the brokers: as [`ADMIN`], or without a user where there is no security.
+    pub fn connection(&self) -> Connection {
+        self.connection_as(ADMIN).unwrap_or_else(|_| Connection::plaintext(&self.brokers))
+    }
+
+    /// How to reach the brokers as one of the users.
+    ///
+    /// # Errors
+    /// A user who is not there.
+    pub fn connection_as(&self, user: &str) -> Result<Connection, Error> {
+        let no_such_user = || Error::NoSuchUser(user.to_owned());
+        let password = self.password(user)?;
+        let ca = self.users.ca.clone().ok_or_else(no_such_user)?;
+        Ok(Connection::sasl_ssl(&self.brokers, user, password, Ca::File(ca)))
+    }
+
+    /// A user's password.
+    ///
+    /// # Errors
+    /// A user who is not there.
+    pub fn password(&self, user: &str) -> Result<&str, Error> {
+        self.users.passwords.get(user).map(String::as_str).ok_or_else(|| Error::NoSuchUser(user.to_owned()))
+    }
+
+    /// The certificate authority that signed the brokers' certificates; `None` without security.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.users.ca.as_deref()
+    }
+
+    /// All nodes, ZooKeeper first.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> {
+        self.nodes.keys().copied()
+    }
+
+    /// What stands before a broker, on a cluster [behind proxies](crate::Options::behind_proxies).
+    ///
+    /// # Errors
+    /// A broker that is not there, or has no proxy.
+    pub fn proxy(&self, broker: u8) -> Result<&Proxy, Error> {
+        self.proxies.get(&broker).ok_or(Error::NoProxy(Node::Broker(broker)))
+    }
+
+    /// Ends a node at once, as a crash would (SIGKILL). One that has ended stays so.
+    ///
+    /// # Errors
+    /// A node that is not there.
+    pub fn kill(&self, node: Node) -> Result<(), Error> {
+        end(&mut self.process(node)?.child).map_err(Error::io(format!("end {node}")))
+    }
+
+    /// Ends a node in order (SIGTERM), and waits for it: a broker hands its partitions over first.
+    ///
+    /// # Errors
+    /// A node that is not there, or still runs after its deadline.
+    pub fn stop(&self, node: Node) -> Result<(), Error> {
+        self.signal(node, Signal::SIGTERM)?;
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while self.is_running(node)? {
+            if Instant::now() >= deadline {
+                return Err(Error::NotStopped { node, deadline_s: STOP_DEADLINE.as_secs() });
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// Lets a node stand still, with all its connections open (SIGSTOP).
+    ///
+    /// # Errors
+    /// A node that is not there.
+    pub fn freeze(&self, node: Node) -> Result<(), Error> {
+        self.signal(node, Signal::SIGSTOP)
+    }
+
+    /// Lets a frozen node go on (SIGCONT).
+    ///
+    /// # Errors
+    /// A node that is not there.
+    pub fn thaw(&self, node: Node) -> Result<(), Error> {
+        self.signal(node, Signal::SIGCONT)
+    }
+
+    /// Starts a node again with its data, after a kill if it still runs. Does not wait for it: [`Cluster::await_ready`] does.
+    ///
+    /// # Errors
+    /// A node that is not there or does not start.
+    pub fn restart(&self, node: Node) -> Result<(), Error> {
+        let launch = &self.running(node)?.launch;
+        let mut process = self.process(node)?;
+        end(&mut process.child).map_err(Error::io(format!("end {node}")))?;
+        *process = self.spawn(node, launch)?;
+        Ok(())
+    }
+
+    /// Whether a node's process is there; a frozen one is.
+    ///
+    /// # Errors
+    /// A node that is not there.
+    pub fn is_running(&self, node: Node) -> Result<bool, Error> {
+        let status = self.process(node)?.child.try_wait();
+        Ok(status.map_err(Error::io(format!("look at {node}")))?.is_none())
+    }
+
+    /// The number of a node's process.
+    ///
+    /// # Errors
+    /// A node that is not there.
+    pub fn pid(&self, node: Node) -> Result<u32, Error> {
+        Ok(self.process(node)?.child.id())
+    }
+
+    /// How much of the machine's memory all nodes hold, in MiB.
+    pub fn resident_mib(&self) -> u64 {
+        let pids = self.nodes().filter_map(|node| self.pid(node).ok());
+        pids.map(process::resident_kib).sum::<u64>() / 1024
+    }
+
+    /// Waits until every node serves.
+    ///
+    /// # Errors
+    /// A node that ended, or that took too long, with the end of its log.
+    pub fn await_ready(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + READY_DEADLINE;
+        for (&node, running) in &self.nodes {
+            while !self.is_ready(node)? {
+                // Whichever of them it is: that one is the reason why the others wait.
+                if let Some(ended) = self.ended_node()? {
+                    return Err(ended);
+                }
+                if Instant::now() >= deadline {
+                    let tail = tail(&log_of(running));
+                    let deadline_s = READY_DEADLINE.as_secs();
+                    return Err(Error::NotReady { node, deadline_s, tail, logs: self.keep_logs() });
+                }
+                thread::sleep(POLL);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the nodes running.
+    pub(crate) fn detach(mut self) -> Result<Detached, Error> {
+        self.outlives_us = true;
+        Detached::open(self.folder.path())
+    }
+
+    fn spawn(&self, node: Node, launch: &Launch) -> Result<Process, Error> {
+        let log_from = fs::metadata(launch.log()).map_or(0, |log| log.len());
+        let doing = format!("start {node} with {} (Debian's package util-linux)", launch.program());
+        let child = launch.command().and_then(|command| self.nursery.spawn(command)).map_err(Error::io(doing))?;
+        let identity = Identity::of(child.id()).map(Identity::to_line);
+        self.folder.write(&format!("{node}/{PID}"), identity.unwrap_or_default())?;
+        Ok(Process { child, log_from })
+    }
+
+    fn running(&self, node: Node) -> Result<&Running, Error> {
+        self.nodes.get(&node).ok_or(Error::NoSuchNode(node))
+    }
+
+    fn process(&self, node: Node) -> Result<MutexGuard<'_, Process>, Error> {
+        Ok(self.running(node)?.process.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn signal(&self, node: Node, signal: Signal) -> Result<(), Error> {
+        let process = self.process(node)?;
+        process::signal_to(process.child.id(), signal).map_err(Error::io(format!("send {signal} to {node}")))
+    }
+
+    fn is_ready(&self, node: Node) -> Result<bool, Error> {
+        let running = self.running(node)?;
+        Ok(match self.zookeeper_ports.get(&node) {
+            Some(&port) => serves(port).unwrap_or(false),
+            None => log_of(running).contains(STARTED),
+        })
+    }
+
+    fn ended_node(&self) -> Result<Option<Error>, Error> {
+        for (&node, running) in &self.nodes {
+            let status = self.process(node)?.child.try_wait().map_err(Error::io(format!("look at {node}")))?;
+            if let Some(status) = status {
+                let (status, tail) = (status.to_string(), tail(&log_of(running)));
+                return Ok(Some(Error::NodeEnded { node, status, tail, logs: self.keep_logs() }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn met_a_taken_port(&self) -> bool {
+        self.nodes.values().any(|running| {
+            let log = log_of(running);
+            PORT_TAKEN.iter().any(|text| log.contains(text))
+        })
+    }
+
+    fn keep_logs(&self) -> PathBuf {
+        self.folder.keep(&self.nodes().map(|node| format!("{node}/{LOG}")).collect::<Vec<_>>())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.outlives_us {
+            return;
+        }
+        for running in self.nodes.values_mut() {
+            let process = running.process.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // One that can't be ended now is ended by the system together with us.
+            let _ = end(&mut process.child);
+        }
+        if thread::panicking() {
+            let _ = writeln!(io::stderr(), "logs of the cluster's nodes are kept in {}", self.keep_logs().display());
+        }
+        self.folder.remove();
+    }
+}
+
+/// What a node's number is called in its folder.
+pub(crate) const PID: &str = "pid";
+
+fn end(child: &mut Child) -> io::Result<()> {
+    child.kill()?;
+    child.wait().map(drop)
+}
+
+/// What a node has logged since it was last started.
+fn log_of(running: &Running) -> String {
+    let from = running.process.lock().unwrap_or_else(PoisonError::into_inner).log_from;
+    let log = fs::read(running.launch.log()).unwrap_or_default();
+    let log = usize::try_from(from).ok().and_then(|from| log.get(from..)).unwrap_or_default();
+    String::from_utf8_lossy(log).into_owned()
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+/// Whether a ZooKeeper server has found its ensemble.
+fn serves(port: u16) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    stream.write_all(b"srvr")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.contains("Mode: "))
+}

@@ -1,0 +1,97 @@
+//! A cluster that outlives the command that started it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kafka_transport::Connection;
+use nix::sys::signal::Signal;
+
+use crate::cluster::PID;
+use crate::options::CREDENTIALS;
+use crate::process::Identity;
+use crate::{ADMIN, Error, Node, process};
+
+/// How long processes may take to be gone once they are killed.
+const END_DEADLINE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(20);
+
+/// The cluster that [`crate::Options::start_detached`] has started in a folder, found by that folder.
+pub struct Detached {
+    folder: PathBuf,
+    nodes: Vec<(Node, Option<Identity>)>,
+}
+
+impl Detached {
+    /// Finds the cluster of this folder.
+    ///
+    /// # Errors
+    /// A folder that is not there, or holds no cluster.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let folder = folder.canonicalize().map_err(Error::io(folder.display().to_string()))?;
+        let all = (1..=3).map(Node::ZooKeeper).chain((1..=3).map(Node::Broker));
+        let nodes = all.filter_map(|node| {
+            let line = fs::read_to_string(folder.join(node.to_string()).join(PID)).ok()?;
+            Some((node, Identity::parse(&line)))
+        });
+        let nodes: Vec<_> = nodes.collect();
+        if nodes.is_empty() {
+            return Err(Error::NoCluster(folder));
+        }
+        Ok(Self { folder, nodes })
+    }
+
+    /// Its nodes, ZooKeeper first, each with the number of its process if it runs.
+    pub fn nodes(&self) -> impl Iterator<Item = (Node, Option<u32>)> {
+        self.nodes.iter().map(|(node, identity)| (*node, self.own(*node, *identity).map(Identity::pid)))
+    }
+
+    /// How much of the machine's memory its nodes hold, in MiB.
+    pub fn resident_mib(&self) -> u64 {
+        self.nodes().filter_map(|(_, pid)| pid).map(process::resident_kib).sum::<u64>() / 1024
+    }
+
+    /// How to reach the brokers as [`ADMIN`].
+    ///
+    /// # Errors
+    /// Credentials that cannot be read.
+    pub fn connection(&self) -> Result<Connection, Error> {
+        let path = self.credentials_file(ADMIN);
+        let text = fs::read_to_string(&path).map_err(Error::io(path.display().to_string()))?;
+        let variable =
+            |name: &str| text.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned()));
+        Ok(Connection::from_environment(None, variable)?)
+    }
+
+    /// The variables of the environment that a client of this user needs.
+    pub fn credentials_file(&self, user: &str) -> PathBuf {
+        self.folder.join(CREDENTIALS).join(format!("{user}.env"))
+    }
+
+    /// Ends what runs of it, and nothing else, and removes the folder.
+    ///
+    /// # Errors
+    /// A process that does not end, or a folder that stays.
+    pub fn end(self) -> Result<(), Error> {
+        let running = || self.nodes.iter().filter_map(|(node, identity)| self.own(*node, *identity));
+        for identity in running() {
+            identity.signal(Signal::SIGKILL).map_err(Error::io(format!("end process {}", identity.pid())))?;
+        }
+        let deadline = Instant::now() + END_DEADLINE;
+        while let Some(identity) = running().next() {
+            if Instant::now() >= deadline {
+                let doing = format!("end process {}", identity.pid());
+                return Err(Error::Io { doing, source: io::ErrorKind::TimedOut.into() });
+            }
+            thread::sleep(POLL);
+        }
+        fs::remove_dir_all(&self.folder).map_err(Error::io(self.folder.display().to_string()))
+    }
+
+    /// The node's process if it runs and is the one that was started from this folder, not a later one of its number.
+    fn own(&self, node: Node, identity: Option<Identity>) -> Option<Identity> {
+        identity.filter(|identity| identity.runs_with(&self.folder.join(node.to_string())))
+    }
+}

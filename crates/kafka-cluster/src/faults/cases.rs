@@ -1,0 +1,191 @@
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::scene::Scene;
+use super::{Error, RATE, Row, System, Target};
+
+/// A row of the matrix.
+pub struct Case {
+    /// What happens.
+    pub name: &'static str,
+    play: fn(&mut Scene<'_>) -> Result<(), Error>,
+}
+
+/// Everything that happens, in the order in which it is tried.
+pub const CASES: [Case; 9] = [
+    Case { name: "broker killed", play: broker_killed },
+    Case { name: "leaders moved", play: leaders_moved },
+    Case { name: "broker frozen for 20 s", play: broker_frozen },
+    Case { name: "all brokers down for 10 s", play: all_brokers_down },
+    Case { name: "worker killed", play: worker_killed },
+    Case { name: "members joining and leaving", play: members_joining_and_leaving },
+    Case { name: "clients cut off from a broker", play: clients_cut_off },
+    Case { name: "records corrupted", play: records_corrupted },
+    Case { name: "in-flight window full", play: window_full },
+];
+
+/// How long orders flow undisturbed before the first fault, and after the last.
+const CALM: Duration = Duration::from_secs(2);
+
+impl Case {
+    /// Plays it: the workers start, orders flow, faults strike, everything comes to its end, the audit judges. `seed` decides
+    /// when and whom the faults strike.
+    ///
+    /// # Errors
+    /// What could not be played; that something was lost is no error but a row that does not hold.
+    pub fn play(&self, target: &dyn Target, system: &System, seed: u64) -> Result<Row, Error> {
+        let mut scene = Scene::set(target, system, self.name, seed)?;
+        let pauses = scene.watch()?;
+        (self.play)(&mut scene)?;
+        scene.wait(CALM)?;
+        scene.end(self.name, pauses)
+    }
+}
+
+fn broker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
+    scene.publish()?;
+    scene.wait(CALM)?;
+    let broker = scene.any_broker();
+    scene.target.kill(broker)?;
+    scene.count(1);
+    // Until its session is over and others lead its partitions.
+    scene.wait(Duration::from_secs(9))?;
+    scene.target.restart(broker)?;
+    Ok(scene.target.await_ready()?)
+}
+
+fn leaders_moved(scene: &mut Scene<'_>) -> Result<(), Error> {
+    scene.publish()?;
+    scene.wait(CALM)?;
+    for broker in scene.target.brokers() {
+        scene.target.stop(broker)?;
+        scene.target.restart(broker)?;
+        scene.target.await_ready()?;
+        scene.count(1);
+        // Until it has caught up, or the next one would leave too few in sync.
+        scene.wait(Duration::from_secs(3))?;
+    }
+    Ok(())
+}
+
+fn broker_frozen(scene: &mut Scene<'_>) -> Result<(), Error> {
+    scene.publish()?;
+    scene.wait(CALM)?;
+    let broker = scene.any_broker();
+    scene.target.freeze(broker)?;
+    scene.count(1);
+    scene.wait(Duration::from_secs(20))?;
+    Ok(scene.target.thaw(broker)?)
+}
+
+fn all_brokers_down(scene: &mut Scene<'_>) -> Result<(), Error> {
+    scene.publish()?;
+    scene.wait(CALM)?;
+    let brokers = scene.target.brokers();
+    brokers.iter().try_for_each(|&broker| scene.target.kill(broker))?;
+    scene.count(1);
+    scene.wait(Duration::from_secs(10))?;
+    brokers.iter().try_for_each(|&broker| scene.target.restart(broker))?;
+    Ok(scene.target.await_ready()?)
+}
+
+fn worker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
+    const KILLS: u32 = 20;
+    scene.publish()?;
+    scene.wait(CALM)?;
+    for _ in 0..KILLS {
+        let mut services: Vec<String> = scene.workers.keys().cloned().collect();
+        let service = services.swap_remove(scene.moment(0..services.len() as u64).as_millis() as usize);
+        let moment = scene.moment(100..900);
+        scene.wait(moment)?;
+        if let Some(mut worker) = scene.workers.remove(&service) {
+            worker.kill()?;
+        }
+        scene.count(1);
+        let worker = scene.worker(&service, "first")?;
+        scene.workers.insert(service, worker);
+    }
+    scene.await_workers()
+}
+
+fn members_joining_and_leaving(scene: &mut Scene<'_>) -> Result<(), Error> {
+    const TIMES: u32 = 10;
+    scene.publish()?;
+    scene.wait(CALM)?;
+    let services: Vec<String> = scene.workers.keys().cloned().collect();
+    for time in 0..TIMES {
+        let service = &services[time as usize % services.len()];
+        let mut second = scene.worker(service, "second")?;
+        second.await_ready()?;
+        let moment = scene.moment(100..900);
+        scene.wait(moment)?;
+        second.stop()?;
+        scene.count(1);
+    }
+    Ok(())
+}
+
+fn clients_cut_off(scene: &mut Scene<'_>) -> Result<(), Error> {
+    scene.publish()?;
+    scene.wait(CALM)?;
+    let broker = scene.any_broker();
+    scene.target.cut(broker)?;
+    scene.count(1);
+    scene.wait(Duration::from_secs(10))?;
+    Ok(scene.target.heal(broker)?)
+}
+
+fn records_corrupted(scene: &mut Scene<'_>) -> Result<(), Error> {
+    const ONE_IN: u64 = 100;
+    scene.publish_at(RATE, |n, mut order| {
+        if n % ONE_IN == ONE_IN - 1 {
+            match n / ONE_IN % 4 {
+                0 => order.value.truncate(order.value.len() / 2),
+                1 => order.value.insert(order.value.len() / 2, 0xFF),
+                2 => order.value.clear(),
+                _ => order.value = b"[42]".to_vec(),
+            }
+        }
+        order
+    })?;
+    scene.wait(Duration::from_secs(10))?;
+    let corrupted = scene.published() / ONE_IN;
+    scene.count(u32::try_from(corrupted).unwrap_or(u32::MAX));
+    Ok(())
+}
+
+/// All brokers stand still while workers have a backlog: what they have fetched fills their window of unconfirmed batches. It is
+/// over before their sessions are.
+fn window_full(scene: &mut Scene<'_>) -> Result<(), Error> {
+    const BACKLOG: u64 = 60_000;
+    const FROZEN: Duration = Duration::from_secs(4);
+    let services: Vec<String> = scene.workers.keys().cloned().collect();
+    scene.workers.values_mut().try_for_each(super::workers::Worker::stop)?;
+    scene.workers.clear();
+    scene.publish_at(100 * RATE, |_, order| order)?;
+    while scene.published() < BACKLOG {
+        scene.wait(Duration::from_millis(10))?;
+    }
+    for service in &services {
+        let worker = scene.worker(service, "first")?;
+        scene.workers.insert(service.clone(), worker);
+    }
+    scene.await_workers()?;
+    let brokers = scene.target.brokers();
+    brokers.iter().try_for_each(|&broker| scene.target.freeze(broker))?;
+    let frozen = Instant::now();
+    let mut fullest = 0;
+    while frozen.elapsed() < FROZEN {
+        fullest = scene
+            .workers
+            .values()
+            .filter_map(|worker| worker.gauge("orderflow_open_batches"))
+            .max()
+            .max(Some(fullest))
+            .unwrap_or(0);
+        thread::sleep(Duration::from_millis(50));
+    }
+    brokers.iter().try_for_each(|&broker| scene.target.thaw(broker))?;
+    scene.count(u32::from(fullest >= kafka_transport::MAX_OPEN_BATCHES as u64));
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! What a node is started with: the main class and the virtual machine's settings.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Distribution;
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A broker that is its own controller.
+    KraftBroker,
+    /// A broker that relies on ZooKeeper.
+    Broker,
+    /// A ZooKeeper server.
+    ZooKeeper,
+}
+
+impl Role {
+    const fn main_class(self) -> &'static str {
+        match self {
+            Self::KraftBroker | Self::Broker => "kafka.Kafka",
+            Self::ZooKeeper => "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+        }
+    }
+
+    const fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::KraftBroker | Self::Broker => &["-Xmx256m"],
+            // What it would wait for is a disk, and what it would allocate ahead is 64 MiB a server.
+            Self::ZooKeeper => &["-Xmx64m", "-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=64"],
+        }
+    }
+}
+
+/// How long a node lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// As long as the thread that started it.
+    Thread,
+    /// Until somebody ends it.
+    Detached,
+}
+
+/// A command line that starts one node, again and again.
+pub(crate) struct Launch {
+    program: &'static str,
+    arguments: Vec<OsString>,
+    log: PathBuf,
+}
+
+impl Launch {
+    /// `folder` is the node's, with its settings in `file`; its log goes there.
+    pub(crate) fn new(distribution: &Distribution, role: Role, lifetime: Lifetime, folder: &Path, file: &str) -> Self {
+        let (program, before): (_, &[&str]) = match lifetime {
+            // Between its start and this request lie a few milliseconds in which our death would go unnoticed.
+            Lifetime::Thread => ("setpriv", &["--pdeathsig", "KILL"]),
+            // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
+            Lifetime::Detached => ("setsid", &[]),
+        };
+        let mut arguments: Vec<OsString> = before.iter().map(OsString::from).collect();
+        arguments.push(distribution.java().into());
+        // One compiler, one thread for garbage: it starts in a third of the CPU time. No file per process in the temporary folder.
+        arguments.extend(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"].map(OsString::from));
+        arguments.extend(role.settings().iter().map(OsString::from));
+        let log4j = folder.with_file_name(LOG4J);
+        arguments.push(format!("-Dlog4j.configuration=file:{}", log4j.display()).into());
+        arguments.extend(["-cp".into(), distribution.class_path().into()]);
+        arguments.extend([role.main_class().into(), folder.join(file).into()]);
+        Self { program, arguments, log: folder.join(LOG) }
+    }
+
+    /// The command, for one start; its output is added to the log.
+    pub(crate) fn command(&self) -> io::Result<Command> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = Command::new(self.program);
+        command.args(&self.arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Ok(command)
+    }
+
+    /// Which program is called; it starts the other.
+    pub(crate) const fn program(&self) -> &str {
+        self.program
+    }
+
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+}
+
+/// What a node's log is called in its folder.
+pub(crate) const LOG: &str = "log";
+/// How the nodes of a cluster log, beside their folders.
+pub(crate) const LOG4J: &str = "log4j.properties";

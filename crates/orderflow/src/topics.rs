@@ -1,0 +1,260 @@
+//! `orderflow topics`: the topics of `topology.json` on a cluster, compared and made so.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Subcommand;
+use kafka_transport::{Admin, Connection, TopicShape};
+use topology::{Topic, Topology};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::connect::Brokers;
+use crate::{Error, Status, logging, print, tell};
+
+/// How long brokers may take to tell each other what was changed.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Creates our topics on a Kafka cluster, or shows what differs.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Creates what is missing, adds partitions, sets retention and the largest batch. Other topics are left alone.
+    #[command(after_help = "Example: orderflow topics create --brokers localhost:9092")]
+    Create(Brokers),
+    /// Shows what differs from the topology, and changes nothing.
+    #[command(after_help = "Example: orderflow topics diff --brokers localhost:9092")]
+    Diff(Brokers),
+}
+
+/// Compares, and makes it so if that is asked; `file` is what the topology is called.
+///
+/// # Errors
+/// Where the settings do not serve, or the brokers do not answer or refuse.
+pub(crate) fn execute(command: &Command, topology: &Topology, file: &str) -> Result<Status, Error> {
+    logging::start(LevelFilter::ERROR);
+    let (Command::Create(brokers) | Command::Diff(brokers)) = command;
+    let connection = brokers.connection()?;
+    let cluster = Cluster { admin: Admin::connect(&connection)?, connection, topology, file };
+    match command {
+        Command::Create(_) => cluster.create(),
+        Command::Diff(_) => cluster.diff(),
+    }
+}
+
+/// A cluster, and the topology that it is held against.
+struct Cluster<'a> {
+    admin: Admin,
+    connection: Connection,
+    topology: &'a Topology,
+    file: &'a str,
+}
+
+/// The topics that are not what they should be.
+struct Comparison<'a> {
+    brokers: usize,
+    different: Vec<(&'a Topic, Vec<Difference>)>,
+}
+
+/// One way in which a topic is not what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Difference {
+    Missing,
+    Partitions { found: u32, wanted: u32 },
+    Replication { found: u16, wanted: u16 },
+    Setting { name: &'static str, found: i64, wanted: i64 },
+}
+
+impl<'a> Cluster<'a> {
+    fn diff(&self) -> Result<Status, Error> {
+        let found = self.compare()?;
+        self.tell_few_brokers(found.brokers);
+        self.conclude(&found)
+    }
+
+    fn create(&self) -> Result<Status, Error> {
+        let found = self.compare()?;
+        self.tell_few_brokers(found.brokers);
+        if found.different.is_empty() {
+            print("nothing to do: ")?;
+            return self.conclude(&found);
+        }
+        self.mend(&found)?;
+        print(&found.rows(|difference| difference.is_mendable().then(|| difference.mended())))?;
+        self.conclude(&self.settled()?)
+    }
+
+    fn compare(&self) -> Result<Comparison<'a>, Error> {
+        let names: Vec<&str> = self.topology.topics().map(|topic| topic.name.as_str()).collect();
+        let (brokers, found) = (self.admin.brokers()?, self.admin.describe(&names)?);
+        let topics = self.topology.topics();
+        let compared = topics.map(|topic| (topic, compare(topic, found.get(&topic.name), brokers)));
+        let different = compared.filter(|(_, differences)| !differences.is_empty()).collect();
+        Ok(Comparison { brokers, different })
+    }
+
+    /// Changes what can be changed, and nothing else.
+    fn mend(&self, found: &Comparison<'_>) -> Result<(), Error> {
+        let (mut missing, mut partitions, mut settings) = (Vec::new(), Vec::new(), Vec::new());
+        for (topic, differences) in &found.different {
+            let (name, wanted) = (topic.name.as_str(), wanted(topic, found.brokers));
+            if differences.contains(&Difference::Missing) {
+                missing.push((name, wanted));
+            }
+            for difference in differences.iter().filter(|difference| difference.is_mendable()) {
+                match difference {
+                    Difference::Partitions { .. } => partitions.push((name, wanted.partitions)),
+                    Difference::Setting { .. } => settings.push((name, wanted)),
+                    Difference::Missing | Difference::Replication { .. } => {}
+                }
+            }
+        }
+        settings.dedup();
+        self.admin.create(&missing)?;
+        self.admin.add_partitions(&partitions)?;
+        for (name, wanted) in settings {
+            self.admin.alter(name, wanted.retention_ms, wanted.max_message_bytes)?;
+        }
+        Ok(())
+    }
+
+    /// What differs once every broker knows of the changes.
+    fn settled(&self) -> Result<Comparison<'a>, Error> {
+        let deadline = Instant::now() + SETTLE_DEADLINE;
+        loop {
+            let found = self.compare()?;
+            let differences = found.different.iter().flat_map(|(_, differences)| differences);
+            if !differences.copied().any(Difference::is_mendable) || Instant::now() >= deadline {
+                return Ok(found);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Shows what differs, and says whether anything does.
+    fn conclude(&self, found: &Comparison<'_>) -> Result<Status, Error> {
+        let (all, file) = (self.topology.topics().count(), self.file);
+        let brokers = self.connection.brokers();
+        if found.different.is_empty() {
+            print(&format!("{all} topics on {brokers} are as {file} says\n"))?;
+            return Ok(Status::Holds);
+        }
+        print(&found.rows(|difference| Some(difference.beside(file))))?;
+        let verb = if found.different.len() == 1 { "differs" } else { "differ" };
+        tell(&format!("error: {} of {all} topics on {brokers} {verb} from {file}", found.different.len()));
+        tell(&format!("hint: {}", found.hint()));
+        Ok(Status::Fails)
+    }
+
+    fn tell_few_brokers(&self, brokers: usize) {
+        let most = self.topology.topics().map(|topic| topic.replication).max().unwrap_or_default();
+        if brokers < most.into() {
+            let brokers = counted(brokers, "broker");
+            tell(&format!("{brokers}: one replica on each, where {} says {most}", self.file));
+        }
+    }
+}
+
+impl Comparison<'_> {
+    /// A line for each topic of which `text` says anything.
+    fn rows(&self, text: impl Fn(Difference) -> Option<String>) -> String {
+        let cells = self.different.iter().filter_map(|(topic, differences)| {
+            let texts: Vec<String> = differences.iter().copied().filter_map(&text).collect();
+            (!texts.is_empty()).then(|| (topic.name.as_str(), texts.join("; ")))
+        });
+        let cells: Vec<(&str, String)> = cells.collect();
+        let width = cells.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        cells.iter().map(|(name, text)| format!("{name:width$}   {text}\n")).collect()
+    }
+
+    /// What `create` would do about it, and what it cannot.
+    fn hint(&self) -> String {
+        let (mut can, mut cannot) = (BTreeSet::new(), BTreeSet::new());
+        for difference in self.different.iter().flat_map(|(_, differences)| differences) {
+            match difference {
+                Difference::Missing => can.insert("adds what is missing"),
+                Difference::Partitions { .. } if difference.is_mendable() => can.insert("adds partitions"),
+                Difference::Partitions { .. } => cannot.insert("take partitions away"),
+                Difference::Replication { .. } => cannot.insert("change the replication"),
+                Difference::Setting { .. } => can.insert("sets retention.ms and max.message.bytes"),
+            };
+        }
+        let listed = |words: BTreeSet<&str>, between| words.into_iter().collect::<Vec<_>>().join(between);
+        let cannot = (!cannot.is_empty())
+            .then(|| format!("cannot {}: delete the topic first, with its records", listed(cannot, " or ")));
+        let can = (!can.is_empty()).then(|| listed(can, ", "));
+        let texts: Vec<String> = can.into_iter().chain(cannot).collect();
+        format!("`orderflow topics create` {}", texts.join("; it "))
+    }
+}
+
+impl Difference {
+    /// Whether Kafka allows to change it where the topic is.
+    fn is_mendable(self) -> bool {
+        match self {
+            Self::Missing | Self::Setting { .. } => true,
+            Self::Partitions { found, wanted } => found < wanted,
+            Self::Replication { .. } => false,
+        }
+    }
+
+    /// What is there, beside what the file says.
+    fn beside(self, file: &str) -> String {
+        match self {
+            Self::Missing => "missing".to_owned(),
+            Self::Partitions { found, wanted } => {
+                format!("{}, {file} says {wanted}", counted(found as usize, "partition"))
+            }
+            Self::Replication { found, wanted } => format!("replication {found}, {file} says {wanted}"),
+            Self::Setting { name, found, wanted } => format!("{name} {found}, {file} says {wanted}"),
+        }
+    }
+
+    /// What has become of it.
+    fn mended(self) -> String {
+        match self {
+            Self::Missing => "created".to_owned(),
+            Self::Partitions { found, wanted } => {
+                format!("{} instead of {found}", counted(wanted as usize, "partition"))
+            }
+            Self::Replication { found, wanted } => format!("replication {wanted} instead of {found}"),
+            Self::Setting { name, found, wanted } => format!("{name} {wanted} instead of {found}"),
+        }
+    }
+}
+
+/// What is wrong with a topic on a cluster of so many brokers.
+fn compare(topic: &Topic, found: Option<&TopicShape>, brokers: usize) -> Vec<Difference> {
+    let Some(found) = found else { return vec![Difference::Missing] };
+    let wanted = wanted(topic, brokers);
+    let mut differences = Vec::new();
+    if found.partitions != wanted.partitions {
+        differences.push(Difference::Partitions { found: found.partitions, wanted: wanted.partitions });
+    }
+    // A broker that is down does not make the replicas on it wrong.
+    if ![wanted.replication, topic.replication].contains(&found.replication) {
+        differences.push(Difference::Replication { found: found.replication, wanted: topic.replication });
+    }
+    for (name, found, wanted) in [
+        ("retention.ms", found.retention_ms, wanted.retention_ms),
+        ("max.message.bytes", found.max_message_bytes.into(), wanted.max_message_bytes.into()),
+    ] {
+        if found != wanted {
+            differences.push(Difference::Setting { name, found, wanted });
+        }
+    }
+    differences
+}
+
+/// What the topic is to be on a cluster of so many brokers.
+fn wanted(topic: &Topic, brokers: usize) -> TopicShape {
+    TopicShape {
+        partitions: topic.partitions,
+        replication: u16::try_from(brokers).unwrap_or(u16::MAX).min(topic.replication),
+        retention_ms: topic.retention_ms as i64,
+        max_message_bytes: topic.max_message_bytes,
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
