@@ -9,7 +9,7 @@ use crate::kafka::Kafka;
 
 /// A broker under test. What goes wrong in another way than by a [`Refusal`] fails the case.
 ///
-/// Cases run at the same time, each with a topic and groups of its own.
+/// Most cases run at the same time, each with a topic and groups of its own.
 pub(crate) trait Broker: Sync {
     /// Its name in reports.
     fn name(&self) -> &'static str;
@@ -17,10 +17,13 @@ pub(crate) trait Broker: Sync {
     /// What it can do beyond the rest of this trait.
     fn capabilities(&self) -> &'static [Capability];
 
-    /// Itself, where it speaks Kafka's protocol.
+    /// Itself, for cases that need more than any broker has.
     fn as_kafka(&self) -> Option<&Kafka> {
         None
     }
+
+    /// Makes a topic. Needs [`Capability::Creation`].
+    fn create(&self, topic: Topic, partitions: usize) -> Result<(), Refusal>;
 
     /// How many partitions a topic has; `None` where there is no such topic.
     fn partitions(&self, topic: Topic) -> Option<usize>;
@@ -69,6 +72,8 @@ pub(crate) enum End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     UnknownTopic,
+    TopicExists,
+    TooLarge,
     /// The group has gone on without this member.
     LateMember,
 }
@@ -78,12 +83,27 @@ pub(crate) enum Refusal {
 pub(crate) enum Capability {
     /// It is reached by Kafka's protocol, through our own clients.
     Protocol,
+    /// Topics are made while it runs.
+    Creation,
+    /// A topic has a retention, a number of replicas, a largest batch.
+    Settings,
+    /// It keeps what it has confirmed when it is killed.
+    Durability,
+    /// Others take over for a broker that is killed.
+    Replication,
+    /// It knows its users.
+    Security,
 }
 
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Protocol => "Kafka's protocol",
+            Self::Creation => "topics that are made while it runs",
+            Self::Settings => "settings of topics",
+            Self::Durability => "durability",
+            Self::Replication => "replication",
+            Self::Security => "security",
         })
     }
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use events::shop::OrderPlaced;
-use kafka_transport::{Connection, EmbeddedCluster, Membership, Pace};
+use kafka_cluster::{ADMIN, Cluster, Distribution, Options};
+use kafka_transport::{Admin, Connection, EmbeddedCluster, Error, Membership, Pace, TopicShape};
 use messaging::audit::Verdict;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -12,15 +13,19 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use simulation::broker::{Place, Stored};
+use topology::Topology;
 
 use crate::broker::{Broker, Capability, End, Member, Refusal};
-use crate::shop;
+use crate::{shop, suite};
 
 /// No case waits longer for anything; one that gets here has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a member may be silent: what Kafka allows at least.
 const SESSION_TIMEOUT_MS: &str = "6000";
+
+/// Kafka's default for a topic's largest batch.
+pub(crate) const MAX_MESSAGE_BYTES: u32 = 1_048_588;
 
 /// A broker that is reached by Kafka's protocol, with plain clients of librdkafka.
 pub(crate) struct Kafka {
@@ -30,8 +35,12 @@ pub(crate) struct Kafka {
     pub(crate) connection: Connection,
     pub(crate) pace: Pace,
     membership: Membership,
+    /// Replicas of each topic.
+    pub(crate) replication: u16,
     config: ClientConfig,
     producer: ThreadedProducer<Reports>,
+    /// What can be killed.
+    pub(crate) cluster: Option<Cluster>,
 }
 
 impl Kafka {
@@ -44,9 +53,70 @@ impl Kafka {
             connection: Connection::plaintext(&cluster.brokers()),
             pace: Pace::FULL,
             membership: Membership::Sole,
+            replication: 1,
             producer: producer(&config),
             config,
+            cluster: None,
         }
+    }
+
+    pub(crate) fn kraft() -> Self {
+        use Capability::{Creation, Durability, Protocol, Settings};
+        let cluster = Options::kraft().start(&Distribution::find().unwrap()).unwrap();
+        let capabilities = &[Protocol, Creation, Settings, Durability];
+        Self::apache("a KRaft broker", capabilities, 1, ClientConfig::new(), cluster)
+    }
+
+    pub(crate) fn secured() -> Self {
+        use Capability::{Creation, Durability, Protocol, Replication, Security, Settings};
+        let topology = Topology::built_in().unwrap();
+        let cluster = Options::secured(&topology).start(&Distribution::find().unwrap()).unwrap();
+        let mut config = ClientConfig::new();
+        config
+            .set("security.protocol", "SASL_SSL")
+            .set("sasl.mechanism", "SCRAM-SHA-512")
+            .set("sasl.username", ADMIN)
+            .set("sasl.password", cluster.password(ADMIN).unwrap())
+            .set("ssl.ca.location", cluster.ca_file().unwrap().to_string_lossy());
+        let capabilities = &[Protocol, Creation, Settings, Durability, Replication, Security];
+        Self::apache("the secured cluster", capabilities, 3, config, cluster)
+    }
+
+    fn apache(
+        name: &'static str,
+        capabilities: &'static [Capability],
+        replication: u16,
+        mut config: ClientConfig,
+        cluster: Cluster,
+    ) -> Self {
+        config.set("bootstrap.servers", cluster.brokers());
+        let connection = cluster.connection();
+        let shape = |partitions: i32| TopicShape {
+            partitions: partitions.unsigned_abs(),
+            replication,
+            retention_ms: -1,
+            max_message_bytes: MAX_MESSAGE_BYTES,
+        };
+        let topics: Vec<_> = suite::topics().map(|(topic, partitions)| (topic.as_str(), shape(partitions))).collect();
+        Admin::connect(&connection).and_then(|admin| admin.create(&topics)).unwrap();
+        Self {
+            name,
+            capabilities,
+            connection,
+            pace: Pace::BROKERS,
+            membership: Membership::Shared { instance: None },
+            replication,
+            producer: producer(&config),
+            config,
+            cluster: Some(cluster),
+        }
+    }
+
+    /// The broker that leads a partition, if one does.
+    pub(crate) fn leader(&self, topic: Topic, partition: i32) -> Option<u8> {
+        let metadata = self.consumer("metadata").fetch_metadata(Some(topic.as_str()), DEADLINE).unwrap();
+        let partitions = metadata.topics().first().unwrap().partitions();
+        partitions.iter().find(|known| known.id() == partition).and_then(|known| u8::try_from(known.leader()).ok())
     }
 
     fn consumer(&self, group: &str) -> BaseConsumer {
@@ -59,6 +129,8 @@ fn producer(config: &ClientConfig) -> ThreadedProducer<Reports> {
     config
         .set("acks", "all")
         .set("linger.ms", "1")
+        // What is too large is for the broker to say.
+        .set("message.max.bytes", "2097152")
         .set("allow.auto.create.topics", "false")
         // The default gives a topic half a minute to appear.
         .set("topic.metadata.propagation.max.ms", "500");
@@ -76,6 +148,20 @@ impl Broker for Kafka {
 
     fn as_kafka(&self) -> Option<&Kafka> {
         Some(self)
+    }
+
+    fn create(&self, topic: Topic, partitions: usize) -> Result<(), Refusal> {
+        let shape = TopicShape {
+            partitions: partitions as u32,
+            replication: self.replication,
+            retention_ms: -1,
+            max_message_bytes: MAX_MESSAGE_BYTES,
+        };
+        match Admin::connect(&self.connection).unwrap().create(&[(topic.as_str(), shape)]) {
+            Ok(()) => Ok(()),
+            Err(Error::Kafka { source, .. }) => Err(refusal(source)),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     fn partitions(&self, topic: Topic) -> Option<usize> {
@@ -194,6 +280,8 @@ fn refusal(error: KafkaError) -> Refusal {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Refusal::UnknownTopic,
         Some(RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::IllegalGeneration) => Refusal::LateMember,
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => Refusal::TooLarge,
+        _ if error == KafkaError::AdminOp(RDKafkaErrorCode::TopicAlreadyExists) => Refusal::TopicExists,
         _ => panic!("{error}"),
     }
 }

@@ -18,11 +18,38 @@ use crate::memory::Memory;
 
 #[test]
 fn the_broker_in_memory_keeps_the_contract() {
-    suite::check(&Memory::with(suite::topics()), &[]);
+    let not_applicable = [
+        "a_record_beyond_the_topics_limit_is_refused_and_those_around_it_are_not",
+        "a_key_stands_where_javas_clients_would_put_it",
+        "a_topic_has_the_settings_that_it_was_made_with",
+        "a_stranger_is_not_let_in",
+        "what_was_confirmed_survives_the_death_of_its_leader",
+        "what_was_confirmed_survives_the_death_of_all_brokers",
+    ];
+    suite::check(&Memory::with(suite::topics()), &not_applicable);
 }
 
 #[test]
 fn the_embedded_cluster_keeps_the_contract() {
     let cluster = EmbeddedCluster::start(suite::topics()).unwrap();
-    suite::check(&Kafka::embedded(&cluster), &[]);
+    let not_applicable = [
+        "a_record_beyond_the_topics_limit_is_refused_and_those_around_it_are_not",
+        "a_topic_is_made_once_with_its_partitions",
+        "a_topic_has_the_settings_that_it_was_made_with",
+        "a_stranger_is_not_let_in",
+        "what_was_confirmed_survives_the_death_of_its_leader",
+        "what_was_confirmed_survives_the_death_of_all_brokers",
+    ];
+    suite::check(&Kafka::embedded(&cluster), &not_applicable);
+}
+
+#[test]
+fn a_kraft_broker_keeps_the_contract() {
+    let not_applicable = ["a_stranger_is_not_let_in", "what_was_confirmed_survives_the_death_of_its_leader"];
+    suite::check(&Kafka::kraft(), &not_applicable);
+}
+
+#[test]
+fn the_secured_cluster_keeps_the_contract() {
+    suite::check(&Kafka::secured(), &[]);
 }

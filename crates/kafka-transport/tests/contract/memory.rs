@@ -36,7 +36,11 @@ impl Broker for Memory {
     }
 
     fn capabilities(&self) -> &'static [Capability] {
-        &[]
+        &[Capability::Creation]
+    }
+
+    fn create(&self, topic: Topic, partitions: usize) -> Result<(), Refusal> {
+        self.broker().create_topic(topic, partitions).map_err(refusal)
     }
 
     fn partitions(&self, topic: Topic) -> Option<usize> {
@@ -111,6 +115,7 @@ impl Member for MemberInMemory<'_> {
 fn refusal(error: broker::Error) -> Refusal {
     match error {
         broker::Error::UnknownTopic(_) => Refusal::UnknownTopic,
+        broker::Error::TopicExists(_) => Refusal::TopicExists,
         broker::Error::UnknownMember { .. } | broker::Error::OldGeneration { .. } => Refusal::LateMember,
         other => panic!("{other}"),
     }

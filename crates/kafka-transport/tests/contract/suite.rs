@@ -1,77 +1,79 @@
+use std::any::Any;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use events::Topic;
 use topology::Topology;
 
 use crate::broker::{Broker, Capability};
 use crate::cases::CASES;
-use crate::kafka::Kafka;
 
 /// Something that is asked of brokers. It has a topic of its own name, with [`PARTITIONS`].
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    pub(crate) ask: Ask,
+    /// What a broker must be capable of to be asked.
+    pub(crate) needs: Option<Capability>,
+    pub(crate) company: Company,
+    pub(crate) ask: fn(&dyn Broker, Topic),
 }
 
-/// Of which brokers it is asked.
-pub(crate) enum Ask {
-    /// Of all.
-    All(fn(&dyn Broker, Topic)),
-    /// Of those that have this.
-    Capable(Capability, fn(&Kafka, Topic)),
+/// Whether other cases may run at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// They may: most cases do little but wait.
+    Others,
+    /// They may not, because it breaks the broker. It leaves it whole.
+    Nobody,
 }
 
 /// Partitions of each case's topic.
 pub(crate) const PARTITIONS: i32 = 3;
 
 /// The topics that a broker must have: one for each case, and those of the shop.
-pub(crate) fn topics() -> Vec<(Topic, i32)> {
+pub(crate) fn topics() -> impl Iterator<Item = (Topic, i32)> {
     let topology = Topology::built_in().unwrap();
-    let of_shop = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
-    CASES.iter().map(|case| (Topic::new(case.name), PARTITIONS)).chain(of_shop).collect()
+    let of_shop: Vec<_> = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
+    CASES.iter().map(|case| (Topic::new(case.name), PARTITIONS)).chain(of_shop)
 }
 
-/// Asks a broker all cases at once, most of which do little but wait. `not_applicable` are those that it lacks a capability for.
+/// Asks a broker all cases, and reports each by its name. `not_applicable` are those that need what it is not capable of.
 #[track_caller]
 pub(crate) fn check(broker: &dyn Broker, not_applicable: &[&str]) {
-    let (mut failed, mut lacking) = (Vec::new(), Vec::new());
-    thread::scope(|scope| {
-        let mut running = Vec::new();
-        for case in CASES {
-            let Some(ask) = applicable(case, broker) else {
-                lacking.push(case.name);
-                continue;
-            };
-            let timed = move || {
-                let started = Instant::now();
-                ask(Topic::new(case.name));
-                started.elapsed()
-            };
-            let thread = thread::Builder::new().name(case.name.into()).spawn_scoped(scope, timed).unwrap();
-            running.push((case.name, thread));
-        }
-        for (name, thread) in running {
-            match thread.join() {
-                Ok(took) => println!("passed on {}: {name} in {:.1} s", broker.name(), took.as_secs_f64()),
-                Err(_) => failed.push(name), // it has printed why
-            }
-        }
-    });
-    assert!(failed.is_empty(), "failed on {}: {failed:#?}", broker.name());
-    assert_eq!(lacking, not_applicable, "not applicable on {}", broker.name());
+    let is_capable = |case: &Case| case.needs.is_none_or(|needed| broker.capabilities().contains(&needed));
+    let (applicable, others): (Vec<&Case>, Vec<&Case>) = CASES.iter().partition(|case| is_capable(case));
+    let mut failed = Vec::new();
+    for company in [Company::Others, Company::Nobody] {
+        let cases = applicable.iter().filter(|case| case.company == company);
+        failed.extend(ask(broker, cases.copied()));
+    }
+    for Case { name, needs, .. } in &others {
+        println!("not applicable on {}: {name} needs {}", broker.name(), needs.unwrap());
+    }
+    assert!(failed.is_empty(), "{} failed {} of {}: {failed:#?}", broker.name(), failed.len(), applicable.len());
+    assert_eq!(others.iter().map(|case| case.name).collect::<Vec<_>>(), not_applicable, "{}", broker.name());
 }
 
-/// The case as it is asked of this broker; `None`, and a line that says so, where it cannot be.
-fn applicable<'a>(case: &Case, broker: &'a dyn Broker) -> Option<Box<dyn FnOnce(Topic) + Send + 'a>> {
-    match case.ask {
-        Ask::All(ask) => Some(Box::new(move |topic| ask(broker, topic))),
-        Ask::Capable(capability, ask) => {
-            let kafka = broker.as_kafka().filter(|_| broker.capabilities().contains(&capability));
-            if kafka.is_none() {
-                println!("not applicable on {}: {} needs {capability}", broker.name(), case.name);
+/// Asks cases at the same time, and answers with the names of those that failed.
+fn ask<'a>(broker: &dyn Broker, cases: impl Iterator<Item = &'a Case>) -> Vec<&'static str> {
+    thread::scope(|scope| {
+        let start = |case: &'a Case| {
+            let thread = thread::Builder::new().name(case.name.into());
+            (case.name, thread.spawn_scoped(scope, || timed(case, broker)).unwrap())
+        };
+        let running: Vec<_> = cases.map(start).collect();
+        let report = |name, result: Result<Duration, Box<dyn Any + Send>>| match result {
+            Ok(took) => {
+                println!("passed on {}: {name} in {:.1} s", broker.name(), took.as_secs_f64());
+                None
             }
-            kafka.map(|kafka| Box::new(move |topic| ask(kafka, topic)) as _)
-        }
-    }
+            Err(_) => Some(name), // it has printed why
+        };
+        running.into_iter().filter_map(|(name, thread)| report(name, thread.join())).collect()
+    })
+}
+
+fn timed(case: &Case, broker: &dyn Broker) -> Duration {
+    let started = Instant::now();
+    (case.ask)(broker, Topic::new(case.name));
+    started.elapsed()
 }

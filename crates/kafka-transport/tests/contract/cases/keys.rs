@@ -6,7 +6,6 @@ use messaging::Outgoing;
 use simulation::broker::Stored;
 
 use crate::broker::Broker;
-use crate::kafka::Kafka;
 use crate::suite::PARTITIONS;
 
 pub(super) fn records_of_a_key_stand_in_one_partition_in_their_order_without_a_gap(broker: &dyn Broker, topic: Topic) {
@@ -46,7 +45,8 @@ const MURMUR2: [(&str, i32); 6] = [
     ("abc", 479_470_107),
 ];
 
-pub(super) fn a_key_stands_where_javas_clients_would_put_it(kafka: &Kafka, topic: Topic) {
+pub(super) fn a_key_stands_where_javas_clients_would_put_it(broker: &dyn Broker, topic: Topic) {
+    let kafka = broker.as_kafka().unwrap();
     let record = |key: &str| Outgoing {
         topic,
         key: key.into(),
@@ -66,7 +66,7 @@ pub(super) fn a_key_stands_where_javas_clients_would_put_it(kafka: &Kafka, topic
     pipeline.publish(&MURMUR2.map(|(key, _)| record(key)), "the-run");
     pipeline.drain().unwrap();
     for partition in 0..PARTITIONS {
-        let stands = kafka.read(topic, partition, 0).into_iter().map(|record| record.key.unwrap());
+        let stands = broker.read(topic, partition, 0).into_iter().map(|record| record.key.unwrap());
         let of_java = MURMUR2.iter().filter(|(_, hash)| (hash & i32::MAX) % PARTITIONS == partition);
         let of_java: Vec<Vec<u8>> = of_java.map(|(key, _)| (*key).into()).collect();
         assert_eq!(stands.collect::<Vec<_>>(), of_java, "partition {partition}");

@@ -3,7 +3,8 @@ use events::shop::OrderPlaced;
 use messaging::{EVENT_ID, Headers, Outgoing, RUN, Record};
 use simulation::broker::{Place, Stored};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Refusal};
+use crate::kafka::MAX_MESSAGE_BYTES;
 use crate::shop::orders;
 
 pub(super) fn null_empty_and_any_other_bytes_come_back_as_they_were_written(broker: &dyn Broker, topic: Topic) {
@@ -30,7 +31,7 @@ pub(super) fn null_empty_and_any_other_bytes_come_back_as_they_were_written(brok
 }
 
 pub(super) fn an_event_is_decoded_as_it_was_encoded(broker: &dyn Broker, topic: Topic) {
-    let orders = orders(20);
+    let orders = orders(3);
     let written: Vec<Stored> = orders.iter().map(|order| Stored::of(&Outgoing::of(order), Some(b"the-run"))).collect();
     for (order, place) in orders.iter().zip(broker.write(topic, &written)) {
         let place = place.unwrap();
@@ -48,6 +49,19 @@ pub(super) fn an_event_is_decoded_as_it_was_encoded(broker: &dyn Broker, topic: 
         assert_eq!(headers.last(EVENT_ID), Some(&Outgoing::of(order).event_id.encode()[..]));
         assert_eq!(headers.last(RUN), Some(&b"the-run"[..]));
     }
+}
+
+pub(super) fn a_record_beyond_the_topics_limit_is_refused_and_those_around_it_are_not(
+    broker: &dyn Broker,
+    topic: Topic,
+) {
+    let of_size =
+        |bytes: usize| Stored { key: Some(b"a key".into()), value: Some(vec![7; bytes]), ..Stored::default() };
+    let written = [of_size(1), of_size(MAX_MESSAGE_BYTES as usize + 1), of_size(2)];
+    let results = broker.write(topic, &written);
+    assert_eq!(results[1], Err(Refusal::TooLarge));
+    let partition = results[0].unwrap().partition;
+    assert_eq!(broker.read(topic, partition, 0), [of_size(1), of_size(2)]);
 }
 
 /// The record at a place.
