@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use kafka_transport::{Ca, Connection};
+use kafka_transport::{Admin, Ca, Connection};
 use nix::sys::signal::Signal;
 
 use crate::folder::Folder;
@@ -22,7 +22,7 @@ use crate::{ADMIN, Detached, Error, Proxy};
 
 /// How long nodes may take until they are ready; on two busy cores the six of them were seen to take ten seconds.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a node may take to end in order.
+/// How long a node may take to end in order: a broker hands its partitions over, a node that was asked to writes its archive.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 const TAIL_LINES: usize = 20;
@@ -173,15 +173,10 @@ impl Cluster {
     /// # Errors
     /// A node that is not there, or still runs after its deadline.
     pub fn stop(&self, node: Node) -> Result<(), Error> {
-        self.signal(node, Signal::SIGTERM)?;
-        let deadline = Instant::now() + STOP_DEADLINE;
-        while self.is_running(node)? {
-            if Instant::now() >= deadline {
-                return Err(Error::NotStopped { node, deadline_s: STOP_DEADLINE.as_secs() });
-            }
-            thread::sleep(POLL);
+        match ends_politely(&mut self.process(node)?.child).map_err(Error::io(format!("end {node}")))? {
+            true => Ok(()),
+            false => Err(Error::NotStopped { node, deadline_s: STOP_DEADLINE.as_secs() }),
         }
-        Ok(())
     }
 
     /// Lets a node stand still, with all its connections open (SIGSTOP).
@@ -235,22 +230,34 @@ impl Cluster {
         pids.map(process::resident_kib).sum::<u64>() / 1024
     }
 
-    /// Waits until every node serves.
+    /// Waits until every node serves, and a client that logs in sees all brokers.
     ///
     /// # Errors
     /// A node that ended, or that took too long, with the end of its log.
     pub fn await_ready(&self) -> Result<(), Error> {
         let deadline = Instant::now() + READY_DEADLINE;
-        for (&node, running) in &self.nodes {
+        self.await_nodes(deadline)?;
+        let admin = Admin::connect(&self.connection())?;
+        let is_broker = |node: &Node| matches!(node, Node::Broker(_));
+        // Each serves before all of them have heard of it.
+        while admin.brokers()? < self.nodes().filter(is_broker).count() {
+            if Instant::now() >= deadline {
+                return Err(self.not_ready(Node::Broker(1)));
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    fn await_nodes(&self, deadline: Instant) -> Result<(), Error> {
+        for node in self.nodes() {
             while !self.is_ready(node)? {
                 // Whichever of them it is: that one is the reason why the others wait.
                 if let Some(ended) = self.ended_node()? {
                     return Err(ended);
                 }
                 if Instant::now() >= deadline {
-                    let tail = tail(&log_of(running));
-                    let deadline_s = READY_DEADLINE.as_secs();
-                    return Err(Error::NotReady { node, deadline_s, tail, logs: self.keep_logs() });
+                    return Err(self.not_ready(node));
                 }
                 thread::sleep(POLL);
             }
@@ -294,6 +301,11 @@ impl Cluster {
         })
     }
 
+    fn not_ready(&self, node: Node) -> Error {
+        let tail = self.nodes.get(&node).map(|running| tail(&log_of(running))).unwrap_or_default();
+        Error::NotReady { node, deadline_s: READY_DEADLINE.as_secs(), tail, logs: self.keep_logs() }
+    }
+
     fn ended_node(&self) -> Result<Option<Error>, Error> {
         for (&node, running) in &self.nodes {
             let status = self.process(node)?.child.try_wait().map_err(Error::io(format!("look at {node}")))?;
@@ -303,6 +315,17 @@ impl Cluster {
             }
         }
         Ok(None)
+    }
+
+    /// Ends politely the nodes that record their classes, a broker before ZooKeeper: it takes its leave there.
+    fn record_classes(&mut self) {
+        for running in self.nodes.values_mut().rev() {
+            let Some(recording) = running.launch.recording() else { continue };
+            let child = &mut running.process.get_mut().unwrap_or_else(PoisonError::into_inner).child;
+            if matches!(child.try_wait(), Ok(None)) && ends_politely(child).unwrap_or(false) {
+                recording.finish();
+            }
+        }
     }
 
     fn met_a_taken_port(&self) -> bool {
@@ -322,6 +345,9 @@ impl Drop for Cluster {
         if self.outlives_us {
             return;
         }
+        if !thread::panicking() {
+            self.record_classes();
+        }
         for running in self.nodes.values_mut() {
             let process = running.process.get_mut().unwrap_or_else(PoisonError::into_inner);
             // One that can't be ended now is ended by the system together with us.
@@ -340,6 +366,19 @@ pub(crate) const PID: &str = "pid";
 fn end(child: &mut Child) -> io::Result<()> {
     child.kill()?;
     child.wait().map(drop)
+}
+
+/// Whether it ended in time once it was asked to.
+fn ends_politely(child: &mut Child) -> io::Result<bool> {
+    let deadline = Instant::now() + STOP_DEADLINE;
+    process::signal_to(child.id(), Signal::SIGTERM)?;
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        thread::sleep(POLL);
+    }
+    Ok(true)
 }
 
 /// What a node has logged since it was last started.

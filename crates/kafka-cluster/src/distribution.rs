@@ -11,6 +11,7 @@ pub struct Distribution {
     java: PathBuf,
     /// Every jar, sorted: equal on every machine, whatever order its folders have.
     jars: Vec<PathBuf>,
+    cache: PathBuf,
 }
 
 impl Distribution {
@@ -19,19 +20,29 @@ impl Distribution {
     /// # Errors
     /// What is missing, and what provides it.
     pub fn find() -> Result<Self, Error> {
+        let cache = cache();
         let home = match variable("KAFKA_HOME") {
             Some(home) => home,
             None => {
-                let home = cache().join("kafka");
+                let home = cache.join("kafka");
                 // Another call of ci/kafka-dist may point it elsewhere while a cluster runs.
                 home.canonicalize().map_err(|_| Error::NoDistribution { looked: home.display().to_string() })?
             }
         };
-        Ok(Self { java: java()?, jars: jars(&home)? })
+        Ok(Self { java: java()?, jars: jars(&home)?, cache })
     }
 
     pub(crate) fn java(&self) -> &Path {
         &self.java
+    }
+
+    pub(crate) fn jars(&self) -> &[PathBuf] {
+        &self.jars
+    }
+
+    /// Where what is made once may be kept.
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
     }
 
     pub(crate) fn class_path(&self) -> String {

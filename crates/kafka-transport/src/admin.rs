@@ -55,7 +55,7 @@ impl Admin {
     /// # Errors
     /// Where they do not answer, or refuse us.
     pub fn connect(connection: &Connection) -> Result<Self, Error> {
-        let config = settings::client(connection);
+        let config = settings::admin(connection);
         let writer = config.create().map_err(Error::kafka("admin: create the client"))?;
         let admin = Self { reader: Reader::new(connection, &config)?, writer };
         admin.brokers()?;

@@ -19,6 +19,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rdsys;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::member::Member;
@@ -187,25 +188,42 @@ impl Message<'_> {
 
 impl Headers for Message<'_> {
     fn visit<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<&'a [u8]>)) {
-        let mut headers = ptr::null_mut();
-        // SAFETY: the headers belong to the message and live as long; names end in NUL. Any error means that there are no
-        // (more) headers.
-        unsafe {
-            if rdsys::rd_kafka_message_headers(self.message.as_ptr(), &mut headers)
+        // SAFETY: the message lives as long as this value.
+        unsafe { visit(self.message.as_ptr(), each) }
+    }
+}
+
+/// The headers of a message that came through the safe interface, whose own reading would panic at a name that is no UTF-8.
+pub(crate) struct HeadersOf<'m>(pub(crate) &'m BorrowedMessage<'m>);
+
+impl Headers for HeadersOf<'_> {
+    fn visit<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<&'a [u8]>)) {
+        // SAFETY: the message lives longer than this value.
+        unsafe { visit(self.0.ptr(), each) }
+    }
+}
+
+/// Shows each header of a message.
+///
+/// # Safety
+/// The message lives as long as what is shown is used.
+unsafe fn visit<'a>(message: *const rdsys::rd_kafka_message_t, each: &mut dyn FnMut(&'a str, Option<&'a [u8]>)) {
+    let mut headers = ptr::null_mut();
+    // SAFETY: the headers belong to the message and live as long; names end in NUL. Any error means that there are no (more)
+    // headers.
+    unsafe {
+        if rdsys::rd_kafka_message_headers(message, &mut headers) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return;
+        }
+        for index in 0.. {
+            let (mut name, mut value, mut len) = (ptr::null::<c_char>(), ptr::null(), 0);
+            if rdsys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut len)
                 != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
             {
                 return;
             }
-            for index in 0.. {
-                let (mut name, mut value, mut len) = (ptr::null::<c_char>(), ptr::null(), 0);
-                if rdsys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut len)
-                    != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
-                {
-                    return;
-                }
-                // A name that is no UTF-8 cannot be one of ours; its value still belongs into a dead letter.
-                each(CStr::from_ptr(name).to_str().unwrap_or("?"), bytes(value.cast(), len));
-            }
+            // A name that is no UTF-8 cannot be one of ours; its value still belongs into a dead letter.
+            each(CStr::from_ptr(name).to_str().unwrap_or("?"), bytes(value.cast(), len));
         }
     }
 }

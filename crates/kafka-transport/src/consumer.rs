@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::audit::Observation;
-use messaging::{Answer, BatchId, BatchStep, Clock, Effect, Origin, RUN, Record, Subscription, Worker};
+use messaging::{Answer, BatchId, BatchStep, Clock, Effect, RUN, Record, Subscription, Worker};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -349,7 +349,7 @@ impl ConsumerLoop {
                         (dead_letter.topic, dead_letter.key.as_deref(), dead_letter.value.as_deref());
                     self.shared.producer.write(slot, Write { topic, key, value, headers });
                     if let Some(tap) = &self.shared.tap {
-                        observations.push(tap.dead_lettered(dead_letter.origin, key));
+                        observations.extend(tap.dead_lettered(dead_letter.origin, key));
                     }
                 }
                 Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}
@@ -365,9 +365,10 @@ impl ConsumerLoop {
 
     fn observe(&self, record: &Record<'_>, answer: Answer) -> Option<Observation> {
         let Subscription { service, group, .. } = self.worker.subscription();
+        let tap = self.shared.tap.as_ref()?;
         match answer {
-            Answer::Handled => self.shared.tap.as_ref()?.handled(service, record),
-            Answer::Rejected(_) => Some(Observation::Rejected { origin: Origin::of(group, record) }),
+            Answer::Handled => tap.handled(service, record),
+            Answer::Rejected(_) => tap.rejected(group, record),
             Answer::Retried(_) => None,
         }
     }

@@ -45,6 +45,8 @@ impl Heard {
         mut serve: impl FnMut(),
     ) -> Result<T, Error> {
         let deadline = Instant::now() + settings::CONNECT_DEADLINE;
+        // What was refused before may have passed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).refused = None;
         loop {
             let error = match question(SLICE) {
                 Ok(answer) => return Ok(answer),
@@ -78,7 +80,11 @@ impl ClientContext for Heard {
     fn error(&self, error: KafkaError, reason: &str) {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match error.rdkafka_error_code() {
-            Some(code @ (RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)) => {
+            // A connection that breaks within its handshake is an SSL error too, and passes.
+            Some(code @ RDKafkaErrorCode::SSL) if reason.contains("certificate") => {
+                said.refused = Some((code, reason.to_owned()));
+            }
+            Some(code @ RDKafkaErrorCode::Authentication) => {
                 said.refused = Some((code, reason.to_owned()));
             }
             // That all are down follows from what was said of each before.

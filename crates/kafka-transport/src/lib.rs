@@ -5,6 +5,7 @@
 //! what was written and handled, once the broker has confirmed it.
 
 mod admin; // topics and groups from outside
+mod audit_reader; // what the audit reads beside a run
 mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
 mod connection; // where the brokers are, and as whom we speak to them
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
@@ -19,8 +20,10 @@ mod producer; // one shared producer; delivery reports by batch
 mod reader; // asks, and tells why there is no answer
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
+mod topic_reader; // what stands in topics, read without a group
 
 pub use admin::{Admin, TopicShape};
+pub use audit_reader::AuditReader;
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
 pub use consumer::{MAX_OPEN_BATCHES, Membership};
 pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
@@ -29,6 +32,7 @@ pub use metrics::Metrics;
 pub use pipeline::{Drained, Group, Pipeline, Plan};
 pub use settings::Pace;
 pub use tap::Tap;
+pub use topic_reader::{Span, TopicReader};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -93,6 +97,14 @@ pub enum Error {
         address: String,
         /// The topic.
         topic: events::Topic,
+    },
+    /// Records were deleted while they were being read.
+    #[error(
+        "{address}: records were deleted before they were read: the topics' retention is shorter than the reading takes"
+    )]
+    Deleted {
+        /// Who was asked.
+        address: String,
     },
     /// The brokers took a topic's new settings, and then did not have them.
     #[error(

@@ -51,6 +51,14 @@ pub(crate) fn client(connection: &Connection) -> ClientConfig {
     config
 }
 
+/// A client that looks after topics and groups.
+pub(crate) fn admin(connection: &Connection) -> ClientConfig {
+    let mut config = client(connection);
+    // The default is five minutes: a cluster that is just starting names no controller, and its requests would wait for that.
+    config.set("topic.metadata.refresh.interval.ms", "500");
+    config
+}
+
 /// Bounds in kilobytes of what a client holds in memory; librdkafka's defaults are 1 GiB and 64 MiB.
 const PRODUCER_QUEUE_KBYTES: &str = "65536";
 const CONSUMER_QUEUE_KBYTES: &str = "8192";

@@ -12,11 +12,13 @@ use crate::Origin;
 pub use flow::{Flow, Mark, Marks, OrderKey, Stage};
 pub use observation::{Observation, Written};
 use orders::{Closed, Seen};
+pub use reading::{Reading, Told};
 pub use verdict::{Drained, Verdict};
 
 mod flow; // what a system tells the audit
 mod observation; // what a host tells the audit
 mod orders; // what is remembered of open and closed orders
+mod reading; // what a record that stands in a topic tells
 mod verdict; // what the audit found
 
 /// Feed it; then ask for its verdict.
@@ -54,7 +56,7 @@ struct Order {
 /// An order's case is closed: it ended, or one of its records went to a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderClosed {
-    /// When it was accepted, in microseconds of the host's clock.
+    /// When it was accepted, in microseconds of the host's clock; 0 where that is not known.
     pub accepted_us: u64,
 }
 
@@ -93,6 +95,7 @@ impl<F: Flow> Audit<F> {
     pub fn observe(&mut self, observation: Observation) -> Result<Option<OrderClosed>, Error> {
         match observation {
             Observation::Accepted { order_id, at_us } => return self.accept(order_id, at_us).map(|()| None),
+            Observation::Entered { order_id } => return self.enter(order_id).map(|()| None),
             Observation::Written(written) => return Ok(self.write(written)),
             Observation::Handled { order, mark } => return Ok(self.mark(order, mark)),
             Observation::Rejected { origin } => {
@@ -115,10 +118,24 @@ impl<F: Flow> Audit<F> {
 
     fn accept(&mut self, order_id: OrderId, at_us: u64) -> Result<(), Error> {
         let key = OrderKey::of(order_id.as_str().as_bytes());
-        if self.open.contains_key(&key) || self.closed.contains(key) {
+        if self.knows(key) {
             self.counts.doubled += 1; // the same order taken in twice
             return Ok(());
         }
+        self.remember(key, order_id, at_us)
+    }
+
+    /// The record of an order may stand twice, as any record may: what is told of the second decides whether that is a fault.
+    fn enter(&mut self, order_id: OrderId) -> Result<(), Error> {
+        let key = OrderKey::of(order_id.as_str().as_bytes());
+        if self.knows(key) { Ok(()) } else { self.remember(key, order_id, 0) }
+    }
+
+    fn knows(&self, key: OrderKey) -> bool {
+        self.open.contains_key(&key) || self.closed.contains(key)
+    }
+
+    fn remember(&mut self, key: OrderKey, order_id: OrderId, at_us: u64) -> Result<(), Error> {
         if self.open.len() + self.closed.len() >= self.max_orders {
             return Err(Error::TooManyOrders(self.max_orders));
         }
@@ -190,6 +207,11 @@ impl<F: Flow> Audit<F> {
         order.is_dead = true;
         self.counts.dead_lettered += 1;
         Some(OrderClosed { accepted_us: order.accepted_us })
+    }
+
+    /// How many orders were accepted.
+    pub fn accepted(&self) -> u64 {
+        self.counts.accepted
     }
 
     /// How many orders were accepted and are neither ended nor given up.

@@ -11,10 +11,13 @@ use ::topology::Topology;
 use clap::{Parser, Subcommand, ValueEnum};
 use shop::Services;
 
+mod audit; // what the topics tell of a run
 mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
 mod logging; // log events as JSON lines on stderr
+mod report; // what run and audit tell alike
 mod reset; // our topics and groups emptied
+mod resources; // CPU time and peak memory
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
 mod signals; // Ctrl-C and SIGTERM
@@ -47,6 +50,7 @@ enum Command {
     #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
     Topics(topics::Command),
     Reset(reset::Args),
+    Audit(audit::Args),
     Work(work::Args),
 }
 
@@ -133,6 +137,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Work(args)) => work::execute(&args, &topology, &services()?),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
+        Some(Command::Audit(args)) => audit::execute(&args, &topology, &services()?),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
 }

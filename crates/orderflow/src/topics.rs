@@ -12,6 +12,12 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::connect::Brokers;
 use crate::{Error, Status, logging, print, tell};
 
+/// How long brokers that are just starting are waited for.
+const BROKERS_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How long to wait before looking again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// How long brokers may take to tell each other what was changed.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -72,14 +78,20 @@ impl<'a> Cluster<'a> {
     }
 
     fn create(&self) -> Result<Status, Error> {
-        let found = self.compare()?;
+        let mut found = self.compare()?;
+        // What is created too early has too few replicas for ever.
+        let deadline = Instant::now() + BROKERS_DEADLINE;
+        while found.lacks_brokers() && Instant::now() < deadline {
+            thread::sleep(LOOK_AGAIN);
+            found = self.compare()?;
+        }
         self.tell_few_brokers(found.brokers);
         if found.different.is_empty() {
             print("nothing to do: ")?;
             return self.conclude(&found);
         }
         self.mend(&found)?;
-        print(&found.rows(|difference| difference.is_mendable().then(|| difference.mended())))?;
+        print(&found.rows(|difference| difference.remedy().ok().map(|_| difference.mended())))?;
         self.conclude(&self.settled()?)
     }
 
@@ -97,18 +109,16 @@ impl<'a> Cluster<'a> {
         let (mut missing, mut partitions, mut settings) = (Vec::new(), Vec::new(), Vec::new());
         for (topic, differences) in &found.different {
             let (name, wanted) = (topic.name.as_str(), wanted(topic, found.brokers));
-            if differences.contains(&Difference::Missing) {
-                missing.push((name, wanted));
-            }
-            for difference in differences.iter().filter(|difference| difference.is_mendable()) {
+            for difference in differences.iter().filter(|difference| difference.remedy().is_ok()) {
                 match difference {
+                    Difference::Missing => missing.push((name, wanted)),
                     Difference::Partitions { .. } => partitions.push((name, wanted.partitions)),
                     Difference::Setting { .. } => settings.push((name, wanted)),
-                    Difference::Missing | Difference::Replication { .. } => {}
+                    Difference::Replication { .. } => {}
                 }
             }
         }
-        settings.dedup();
+        settings.dedup(); // both of a topic's settings go in one request
         self.admin.create(&missing)?;
         self.admin.add_partitions(&partitions)?;
         for (name, wanted) in settings {
@@ -123,10 +133,10 @@ impl<'a> Cluster<'a> {
         loop {
             let found = self.compare()?;
             let differences = found.different.iter().flat_map(|(_, differences)| differences);
-            if !differences.copied().any(Difference::is_mendable) || Instant::now() >= deadline {
+            if !differences.copied().any(|difference| difference.remedy().is_ok()) || Instant::now() >= deadline {
                 return Ok(found);
             }
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -155,6 +165,12 @@ impl<'a> Cluster<'a> {
 }
 
 impl Comparison<'_> {
+    /// Whether something that is missing wants more replicas than there are brokers.
+    fn lacks_brokers(&self) -> bool {
+        let lacks = |topic: &Topic| self.brokers < topic.replication.into();
+        self.different.iter().any(|(topic, differences)| lacks(topic) && differences.contains(&Difference::Missing))
+    }
+
     /// A line for each topic of which `text` says anything.
     fn rows(&self, text: impl Fn(Difference) -> Option<String>) -> String {
         let cells = self.different.iter().filter_map(|(topic, differences)| {
@@ -170,30 +186,29 @@ impl Comparison<'_> {
     fn hint(&self) -> String {
         let (mut can, mut cannot) = (BTreeSet::new(), BTreeSet::new());
         for difference in self.different.iter().flat_map(|(_, differences)| differences) {
-            match difference {
-                Difference::Missing => can.insert("adds what is missing"),
-                Difference::Partitions { .. } if difference.is_mendable() => can.insert("adds partitions"),
-                Difference::Partitions { .. } => cannot.insert("take partitions away"),
-                Difference::Replication { .. } => cannot.insert("change the replication"),
-                Difference::Setting { .. } => can.insert("sets retention.ms and max.message.bytes"),
+            match difference.remedy() {
+                Ok(what) => can.insert(what),
+                Err(what) => cannot.insert(what),
             };
         }
-        let listed = |words: BTreeSet<&str>, between| words.into_iter().collect::<Vec<_>>().join(between);
+        let listed = |what: BTreeSet<&str>, between| what.into_iter().collect::<Vec<_>>().join(between);
+        let can = (!can.is_empty()).then(|| listed(can, ", "));
         let cannot = (!cannot.is_empty())
             .then(|| format!("cannot {}: delete the topic first, with its records", listed(cannot, " or ")));
-        let can = (!can.is_empty()).then(|| listed(can, ", "));
         let texts: Vec<String> = can.into_iter().chain(cannot).collect();
         format!("`orderflow topics create` {}", texts.join("; it "))
     }
 }
 
 impl Difference {
-    /// Whether Kafka allows to change it where the topic is.
-    fn is_mendable(self) -> bool {
+    /// What `create` does about it, or else what it cannot: Kafka changes neither where a topic is.
+    fn remedy(self) -> Result<&'static str, &'static str> {
         match self {
-            Self::Missing | Self::Setting { .. } => true,
-            Self::Partitions { found, wanted } => found < wanted,
-            Self::Replication { .. } => false,
+            Self::Missing => Ok("adds what is missing"),
+            Self::Partitions { found, wanted } if found < wanted => Ok("adds partitions"),
+            Self::Partitions { .. } => Err("take partitions away"),
+            Self::Replication { .. } => Err("change the replication"),
+            Self::Setting { .. } => Ok("sets retention.ms and max.message.bytes"),
         }
     }
 
@@ -257,4 +272,66 @@ fn wanted(topic: &Topic, brokers: usize) -> TopicShape {
 
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AS_IT_SAYS: TopicShape =
+        TopicShape { partitions: 3, replication: 3, retention_ms: 604_800_000, max_message_bytes: 1_048_588 };
+
+    /// What is told of `order_placed`, found so on that many brokers; nothing where nothing differs.
+    #[track_caller]
+    fn check(brokers: usize, found: Option<TopicShape>, expected: &str) {
+        let topology = Topology::built_in().unwrap();
+        let topic = topology.topic("order_placed").unwrap();
+        let comparison = Comparison { brokers, different: vec![(topic, compare(topic, found.as_ref(), brokers))] };
+        let expected = if expected.is_empty() { String::new() } else { format!("order_placed   {expected}\n") };
+        assert_eq!(comparison.rows(|difference| Some(difference.beside("t.json"))), expected);
+    }
+
+    #[test]
+    fn each_way_to_differ_is_told() {
+        check(3, Some(AS_IT_SAYS), "");
+        check(3, None, "missing");
+        check(3, Some(TopicShape { partitions: 1, ..AS_IT_SAYS }), "1 partition, t.json says 3");
+        check(3, Some(TopicShape { partitions: 4, ..AS_IT_SAYS }), "4 partitions, t.json says 3");
+        check(3, Some(TopicShape { replication: 2, ..AS_IT_SAYS }), "replication 2, t.json says 3");
+        check(3, Some(TopicShape { retention_ms: -1, ..AS_IT_SAYS }), "retention.ms -1, t.json says 604800000");
+        check(
+            3,
+            Some(TopicShape { partitions: 2, replication: 1, retention_ms: 60_000, max_message_bytes: 1 }),
+            "2 partitions, t.json says 3; replication 1, t.json says 3; retention.ms 60000, t.json says 604800000; \
+             max.message.bytes 1, t.json says 1048588",
+        );
+    }
+
+    #[test]
+    fn with_fewer_brokers_one_replica_on_each_is_right_and_so_are_those_on_a_broker_that_is_down() {
+        check(1, Some(TopicShape { replication: 1, ..AS_IT_SAYS }), "");
+        check(2, Some(TopicShape { replication: 2, ..AS_IT_SAYS }), "");
+        check(2, Some(TopicShape { replication: 1, ..AS_IT_SAYS }), "replication 1, t.json says 3");
+        check(2, Some(AS_IT_SAYS), "");
+        check(9, Some(AS_IT_SAYS), "");
+    }
+
+    #[test]
+    fn the_hint_says_what_create_does_and_what_it_cannot() {
+        let topology = Topology::built_in().unwrap();
+        let topic = topology.topic("order_placed").unwrap();
+        let check = |differences: &[Difference], expected: &str| {
+            let comparison = Comparison { brokers: 3, different: vec![(topic, differences.to_vec())] };
+            assert_eq!(comparison.hint(), format!("`orderflow topics create` {expected}"));
+        };
+        let more = Difference::Partitions { found: 4, wanted: 3 };
+        let replication = Difference::Replication { found: 1, wanted: 3 };
+        check(&[Difference::Missing], "adds what is missing");
+        check(&[more], "cannot take partitions away: delete the topic first, with its records");
+        check(
+            &[Difference::Partitions { found: 1, wanted: 3 }, Difference::Missing, replication, more],
+            "adds partitions, adds what is missing; \
+             it cannot change the replication or take partitions away: delete the topic first, with its records",
+        );
+    }
 }

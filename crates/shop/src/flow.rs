@@ -25,6 +25,10 @@ const TOLD_DECLINED: Mark = Mark::new(9);
 pub struct ShopFlow;
 
 impl Flow for ShopFlow {
+    fn takes_in(&self, topic: Topic) -> bool {
+        topic == OrderPlaced::TOPIC
+    }
+
     fn order_of(&self, _: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
         key.map(OrderKey::of) // every record of the shop has the order's id as its key
     }

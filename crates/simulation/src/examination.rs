@@ -1,8 +1,10 @@
 //! After the run: the audit reads the broker's topics.
 
-use events::{EventId, Topic};
-use messaging::audit::{Audit, Drained, Observation, Written};
-use messaging::{EVENT_ID, Headers, Origin};
+use std::sync::Arc;
+
+use events::Topic;
+use messaging::audit::{Audit, Drained, Observation, Reading, Told};
+use messaging::{Origin, Record};
 
 use crate::broker::{Broker, Place, Stored};
 use crate::incident::Names;
@@ -19,27 +21,28 @@ impl Run<'_> {
         for (order, accepted_ms) in self.orders.iter().zip(&self.source.accepted_ms) {
             observe(Observation::Accepted { order_id: order.order_id.clone(), at_us: accepted_ms * 1_000 });
         }
-        for (place, record) in records(&self.broker, |topic| !self.dead_letter_topics.contains(&topic)) {
-            match self.written(place.topic, record) {
-                Some(written) => observe(Observation::Written(written)),
-                None => self.origins(place).for_each(|origin| observe(Observation::Rejected { origin })),
-            }
+        let subscriptions = self.system.consumers.iter().map(|consumer| consumer.subscription.clone());
+        let reading = Reading::new(Arc::clone(flow), subscriptions);
+        for (place, record) in records(&self.broker, |topic| !reading.is_dead_letter(topic)) {
+            reading.read(&record_at(place, record), &mut |told| match told {
+                // The source has told what it accepted, the members what they handled.
+                Told::Now(Observation::Entered { .. }) | Told::OnceCommitted(..) => {}
+                Told::Now(observation) => observe(observation),
+            });
         }
-        for &(order, mark) in &self.findings.handled {
-            observe(Observation::Handled { order, mark });
-        }
-        let topics: Vec<Topic> = self.broker.topics().map(|(topic, _)| topic).collect();
+        self.findings.handled.into_iter().for_each(&mut observe);
         let mut altered_dead_letters = 0;
-        for (_, record) in records(&self.broker, |topic| self.dead_letter_topics.contains(&topic)) {
-            let origin =
-                Origin::read(&record.headers, &topics).filter(|origin| is_true_copy(&self.broker, origin, record));
-            match origin {
-                Some(origin) => {
-                    let order = flow.order_of(origin.topic, record.key.as_deref());
+        for (place, record) in records(&self.broker, |topic| reading.is_dead_letter(topic)) {
+            altered_dead_letters += 1;
+            reading.read(&record_at(place, record), &mut |told| match told {
+                Told::Now(Observation::DeadLettered { origin, order })
+                    if is_true_copy(&self.broker, &origin, record) =>
+                {
+                    altered_dead_letters -= 1;
                     observe(Observation::DeadLettered { origin, order });
                 }
-                None => altered_dead_letters += 1,
-            }
+                _ => {}
+            });
         }
         let groups = || self.system.consumers.iter().map(|consumer| &consumer.subscription);
         Report {
@@ -67,22 +70,11 @@ impl Run<'_> {
             },
         }
     }
+}
 
-    /// The record as the audit sees it; `None` where nobody can decode it.
-    fn written(&self, topic: Topic, record: &Stored) -> Option<Written> {
-        let event_id = EventId::parse(record.headers.last(EVENT_ID)?)?;
-        let (key, value) = (record.key.as_deref()?, record.value.as_deref()?);
-        Written::of(&self.system.flow, topic, key, value, event_id)
-    }
-
-    /// The record's dead letters: one for each group that reads its topic.
-    fn origins(&self, Place { topic, partition, offset }: Place) -> impl Iterator<Item = Origin> {
-        let readers = self.readers.get(&topic).into_iter().flatten();
-        readers.map(move |&consumer| {
-            let group = self.system.consumers[consumer].subscription.group.clone();
-            Origin { group, topic, partition, offset }
-        })
-    }
+fn record_at(Place { topic, partition, offset }: Place, stored: &Stored) -> Record<'_> {
+    let (key, value) = (stored.key.as_deref(), stored.value.as_deref());
+    Record { topic, partition, offset, key, value, headers: &stored.headers, deliveries: None }
 }
 
 /// The records of the topics that are asked for.

@@ -1,6 +1,7 @@
 //! What a member does with a batch: hands it to its worker, and puts on its way what follows from it.
 
 use events::Topic;
+use messaging::audit::Observation;
 use messaging::{Answer, BatchId, Effect, RUN, Record};
 
 use crate::broker::Stored;
@@ -58,9 +59,7 @@ impl Run<'_> {
         for effect in effects {
             match effect {
                 Effect::Answered { index, answer: Answer::Handled } => {
-                    let mark = flow.handled(service, topic);
-                    let order = mark.and_then(|_| flow.order_of(topic, records[index].key));
-                    self.findings.handled.extend(order.zip(mark));
+                    self.findings.handled.extend(Observation::handled(flow, service, &records[index]));
                 }
                 Effect::Produce { index, record, .. } => {
                     let stored = Stored::of(&record, records[index].headers.last(RUN));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use events::Topic;
 use messaging::Subscription;
-use messaging::audit::{Mark, OrderKey};
+use messaging::audit::Observation;
 
 use crate::broker::{self, Broker};
 use crate::faults::{CrashPoint, Fault};
@@ -54,7 +54,7 @@ pub(crate) struct Run<'a> {
 /// What a run brings to light beyond the broker's topics.
 #[derive(Default)]
 pub(crate) struct Findings {
-    pub(crate) handled: Vec<(OrderKey, Mark)>,
+    pub(crate) handled: Vec<Observation>,
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) crashes: BTreeMap<CrashPoint, u64>,
     pub(crate) refused_commits: u64,

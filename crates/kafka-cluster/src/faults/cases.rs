@@ -8,20 +8,25 @@ use super::{Error, RATE, Row, System, Target};
 pub struct Case {
     /// What happens.
     pub name: &'static str,
+    /// The name that each worker keeps, where it comes back: without one the group waits for the end of its old session.
+    pub(crate) instance: Option<&'static str>,
     play: fn(&mut Scene<'_>) -> Result<(), Error>,
 }
 
+const FIRST: &str = "first";
+const SECOND: &str = "second";
+
 /// Everything that happens, in the order in which it is tried.
 pub const CASES: [Case; 9] = [
-    Case { name: "broker killed", play: broker_killed },
-    Case { name: "leaders moved", play: leaders_moved },
-    Case { name: "broker frozen for 20 s", play: broker_frozen },
-    Case { name: "all brokers down for 10 s", play: all_brokers_down },
-    Case { name: "worker killed", play: worker_killed },
-    Case { name: "members joining and leaving", play: members_joining_and_leaving },
-    Case { name: "clients cut off from a broker", play: clients_cut_off },
-    Case { name: "records corrupted", play: records_corrupted },
-    Case { name: "in-flight window full", play: window_full },
+    Case { name: "broker killed", instance: None, play: broker_killed },
+    Case { name: "leaders moved", instance: None, play: leaders_moved },
+    Case { name: "broker frozen for 20 s", instance: None, play: broker_frozen },
+    Case { name: "all brokers down for 10 s", instance: None, play: all_brokers_down },
+    Case { name: "worker killed", instance: Some(FIRST), play: worker_killed },
+    Case { name: "members joining and leaving", instance: Some(FIRST), play: members_joining_and_leaving },
+    Case { name: "clients cut off from a broker", instance: None, play: clients_cut_off },
+    Case { name: "records corrupted", instance: None, play: records_corrupted },
+    Case { name: "in-flight window full", instance: None, play: window_full },
 ];
 
 /// How long orders flow undisturbed before the first fault, and after the last.
@@ -34,7 +39,7 @@ impl Case {
     /// # Errors
     /// What could not be played; that something was lost is no error but a row that does not hold.
     pub fn play(&self, target: &dyn Target, system: &System, seed: u64) -> Result<Row, Error> {
-        let mut scene = Scene::set(target, system, self.name, seed)?;
+        let mut scene = Scene::set(target, system, self, seed)?;
         let pauses = scene.watch()?;
         (self.play)(&mut scene)?;
         scene.wait(CALM)?;
@@ -102,7 +107,7 @@ fn worker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
             worker.kill()?;
         }
         scene.count(1);
-        let worker = scene.worker(&service, "first")?;
+        let worker = scene.worker(&service, Some(FIRST))?;
         scene.workers.insert(service, worker);
     }
     scene.await_workers()
@@ -115,7 +120,7 @@ fn members_joining_and_leaving(scene: &mut Scene<'_>) -> Result<(), Error> {
     let services: Vec<String> = scene.workers.keys().cloned().collect();
     for time in 0..TIMES {
         let service = &services[time as usize % services.len()];
-        let mut second = scene.worker(service, "second")?;
+        let mut second = scene.worker(service, Some(SECOND))?;
         second.await_ready()?;
         let moment = scene.moment(100..900);
         scene.wait(moment)?;
@@ -167,7 +172,7 @@ fn window_full(scene: &mut Scene<'_>) -> Result<(), Error> {
         scene.wait(Duration::from_millis(10))?;
     }
     for service in &services {
-        let worker = scene.worker(service, "first")?;
+        let worker = scene.worker(service, None)?;
         scene.workers.insert(service.clone(), worker);
     }
     scene.await_workers()?;

@@ -11,7 +11,7 @@ use super::load::{Load, Orders};
 use super::pauses::Pauses;
 use super::verdict::{self, Row};
 use super::workers::Worker;
-use super::{Error, RATE, System, Target};
+use super::{Case, Error, RATE, System, Target};
 use crate::ADMIN;
 use crate::nursery::Nursery;
 
@@ -30,8 +30,8 @@ pub(crate) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// Every service at work in a process of its own, and no order yet.
-    pub(crate) fn set(target: &'a dyn Target, system: &'a System, case: &str, seed: u64) -> Result<Self, Error> {
-        let run = format!("faults-{}-{:016x}", case.replace(' ', "-"), rand::random::<u64>());
+    pub(crate) fn set(target: &'a dyn Target, system: &'a System, case: &Case, seed: u64) -> Result<Self, Error> {
+        let run = format!("faults-{}-{:016x}", case.name.replace(' ', "-"), rand::random::<u64>());
         let mut scene = Self {
             target,
             random: SmallRng::seed_from_u64(seed),
@@ -44,7 +44,7 @@ impl<'a> Scene<'a> {
             faults: 0,
         };
         for service in &system.services {
-            let worker = scene.worker(service, "first")?;
+            let worker = scene.worker(service, case.instance)?;
             scene.workers.insert(service.clone(), worker);
         }
         scene.await_workers()?;
@@ -52,7 +52,7 @@ impl<'a> Scene<'a> {
     }
 
     /// A service in a process of its own.
-    pub(crate) fn worker(&self, service: &str, instance: &str) -> Result<Worker, Error> {
+    pub(crate) fn worker(&self, service: &str, instance: Option<&str>) -> Result<Worker, Error> {
         let connection = self.target.connection_as(service)?;
         Worker::start(&self.nursery, &self.system.program, service, instance, &connection)
     }

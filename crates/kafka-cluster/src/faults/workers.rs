@@ -25,21 +25,22 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts `program work SERVICE` with a name that it keeps when it is started again.
+    /// Starts `program work SERVICE`, with a name where it is to keep its place when it is started again.
     pub(crate) fn start(
         nursery: &Nursery,
         program: &Path,
         service: &str,
-        instance: &str,
+        instance: Option<&str>,
         connection: &Connection,
     ) -> Result<Self, Error> {
-        let name = format!("{service} ({instance})");
+        let name = instance.map_or(service.to_owned(), |instance| format!("{service} ({instance})"));
         // Free now; should somebody take it meanwhile, the worker says so and ends.
         let listen = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let listen = listen.map_err(Error::process(&name))?;
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]).arg(program).args(["work", service, "--instance", instance]);
+        command.args(["--pdeathsig", "KILL"]).arg(program).args(["work", service]);
         command.args(["--listen", &listen.to_string()]);
+        command.args(instance.iter().flat_map(|instance| ["--instance", instance]));
         command.envs(connection.variables()).env("RUST_LOG", "error");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let child = nursery.spawn(command).map_err(Error::process(&name))?;

@@ -1,6 +1,7 @@
 //! The shop on the embedded cluster, through the public API only; rdkafka looks at the topics from outside.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which clippy takes for production code")]
 
+mod audit_reader; // an audit that reads beside a run
 mod backpressure; // a broker that does not confirm holds a group back
 mod broker_faults; // refused writes, a broker that is away
 mod dead_letters; // records that nobody can read
@@ -11,6 +12,7 @@ mod planted_faults; // what the audit sees of a step that cheats, and what it ca
 mod rest; // when nothing moves any more
 mod retries; // one partition waits, the others go on
 mod stopping; // a pipeline that is given up, drained early, or whose step panics
+mod topic_reader; // topics read without a group
 
 mod from_outside; // a plain producer and a plain reader
 mod run; // the shop, its pipeline and its audit

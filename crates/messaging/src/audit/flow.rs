@@ -5,6 +5,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// What a system tells the audit.
 pub trait Flow: Send + Sync {
+    /// Whether orders enter by this topic: a record that stands there takes its order in.
+    fn takes_in(&self, topic: Topic) -> bool;
+
     /// The order that a record is about, also where its value cannot be decoded; `None` where nothing tells.
     fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey>;
 
@@ -28,6 +31,10 @@ pub trait Flow: Send + Sync {
 }
 
 impl<F: Flow + ?Sized> Flow for Arc<F> {
+    fn takes_in(&self, topic: Topic) -> bool {
+        (**self).takes_in(topic)
+    }
+
     fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
         (**self).order_of(topic, key)
     }

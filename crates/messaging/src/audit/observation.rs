@@ -2,7 +2,7 @@ use events::{EventId, OrderId, Topic};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Flow, Mark, OrderKey};
-use crate::{Origin, Outgoing};
+use crate::{Origin, Outgoing, Record};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -13,6 +13,11 @@ pub enum Observation {
         order_id: OrderId,
         /// When, in microseconds of the host's clock: what its latency is counted from.
         at_us: u64,
+    },
+    /// An order's record stands where orders enter: it was taken in, unless that was said before. When is not known.
+    Entered {
+        /// The order.
+        order_id: OrderId,
     },
     /// A record stands in a topic.
     Written(Written),
@@ -35,6 +40,20 @@ pub enum Observation {
         /// The order, where the record tells; nothing further is expected of it.
         order: Option<OrderKey>,
     },
+}
+
+impl Observation {
+    /// What it means that a service has handled a record; nothing where its writing proves it.
+    pub fn handled(flow: &dyn Flow, service: &str, record: &Record<'_>) -> Option<Self> {
+        let mark = flow.handled(service, record.topic)?;
+        Some(Self::Handled { order: flow.order_of(record.topic, record.key)?, mark })
+    }
+
+    /// What a dead letter with this key means: its order is the one that the original record was about.
+    pub fn dead_lettered(flow: &dyn Flow, origin: Origin, key: Option<&[u8]>) -> Self {
+        let order = flow.order_of(origin.topic, key);
+        Self::DeadLettered { origin, order }
+    }
 }
 
 /// A record that stands in a topic, reduced to what the audit needs of it.

@@ -6,6 +6,8 @@ use events::{EventId, Topic};
 
 use super::*;
 
+mod reading; // what a record that stands in a topic tells
+
 #[test]
 fn an_order_with_its_end_and_all_it_must_have_has_ended() {
     given(complete("a")).then(Verdict { accepted: 1, ended: 1, ..passed() });
@@ -109,6 +111,14 @@ fn an_order_taken_in_twice_is_doubled_whether_open_or_closed() {
         doubled: 1,
         ..passed()
     });
+}
+
+#[test]
+fn an_order_whose_record_stands_twice_was_taken_in_once() {
+    let entered = || Observation::Entered { order_id: id("a") };
+    let ended = Verdict { accepted: 1, ended: 1, redelivered: 1, ..passed() };
+    given([entered(), placed("a"), entered(), placed("a"), cancelled("a"), entered()]).then(ended.clone());
+    given([vec![entered(), placed("a")], complete("a")].concat()).then(Verdict { doubled: 1, ..ended });
 }
 
 #[test]
@@ -395,6 +405,10 @@ const MAILED: Mark = Mark::new(3);
 struct Parcels;
 
 impl Flow for Parcels {
+    fn takes_in(&self, topic: Topic) -> bool {
+        topic == ORDERS
+    }
+
     fn order_of(&self, _: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
         key.filter(|key| !key.is_empty()).map(OrderKey::of)
     }

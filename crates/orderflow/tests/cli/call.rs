@@ -1,9 +1,11 @@
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
+use kafka_transport::{BROKERS, CA_FILE, CA_PEM, PASSWORD, USERNAME};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -15,6 +17,7 @@ pub(crate) struct Call {
     command: Command,
     folder: TempDir,
     stdin: Vec<u8>,
+    terminal: Option<OwnedFd>,
     is_mute: bool,
 }
 
@@ -23,9 +26,13 @@ pub(crate) fn orderflow(arguments: &str) -> Call {
     let folder = TempDir::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_orderflow"));
     command.args(arguments.split_whitespace()).current_dir(&folder);
+    // Whatever is set where the tests run.
+    for name in ["RUST_LOG", BROKERS, USERNAME, PASSWORD, CA_FILE, CA_PEM] {
+        command.env_remove(name);
+    }
     // With a backtrace on every panic, so that none goes unseen.
-    command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "1");
-    Call { command, folder, stdin: Vec::new(), is_mute: false }
+    command.env("RUST_BACKTRACE", "1");
+    Call { command, folder, stdin: Vec::new(), terminal: None, is_mute: false }
 }
 
 impl Call {
@@ -68,6 +75,12 @@ impl Call {
         self
     }
 
+    /// What is typed on this terminal is its stdin.
+    pub(crate) fn terminal(mut self, terminal: OwnedFd) -> Self {
+        self.terminal = Some(terminal);
+        self
+    }
+
     /// Nobody can be told anything.
     pub(crate) fn without_stderr(mut self) -> Self {
         self.is_mute = true;
@@ -80,11 +93,13 @@ impl Call {
             true => File::options().write(true).open("/dev/full").unwrap().into(),
             false => Stdio::piped(),
         };
-        let pipes = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
-        let mut child = pipes.spawn().unwrap();
-        let (mut pipe, bytes) = (child.stdin.take().unwrap(), self.stdin);
-        // On a thread: a command that writes before it has read everything would block both. One that does not read is no error.
-        thread::spawn(move || pipe.write_all(&bytes));
+        let stdin = self.terminal.map_or_else(Stdio::piped, Stdio::from);
+        let mut child = self.command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        if let Some(mut pipe) = child.stdin.take() {
+            // On a thread: a command that writes before it has read everything would block both. One that does not read is no
+            // error.
+            thread::spawn(move || pipe.write_all(&self.stdin));
+        }
         (child, self.folder)
     }
 

@@ -5,7 +5,21 @@ use crate::call::orderflow;
 
 #[test]
 fn the_help_of_every_command_shows_an_example() {
-    for command in ["", "run", "generate", "simulate", "topology", "topology check", "topology show"] {
+    for command in [
+        "",
+        "run",
+        "generate",
+        "simulate",
+        "audit",
+        "work",
+        "topology",
+        "topology check",
+        "topology show",
+        "topics",
+        "topics create",
+        "topics diff",
+        "reset",
+    ] {
         for help in [format!("{command} --help"), format!("{command} -h"), format!("help {command}")] {
             let ended = orderflow(&help).end().with_status(0);
             assert!(ended.stdout.contains("Example"), "{help}: {}", ended.stdout);
