@@ -41,8 +41,8 @@ pub(crate) const CASES: &[Case] = &[
     case!(topics::a_topic_has_the_settings_that_it_was_made_with needs Settings),
     case!(topics::a_stranger_is_not_let_in needs Security),
     case!(orders::every_order_comes_to_its_end_with_the_digest_of_the_simulation),
-    case!(crashes::what_was_confirmed_survives_the_death_of_its_leader needs Replication alone),
-    case!(crashes::what_was_confirmed_survives_the_death_of_all_brokers needs Durability alone),
+    case!(crashes::another_leads_on_where_a_leader_is_killed needs Replication alone),
+    case!(crashes::what_was_confirmed_survives_a_crash needs Durability alone),
 ];
 
 /// Tries until this holds.

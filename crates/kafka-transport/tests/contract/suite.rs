@@ -41,11 +41,10 @@ pub(crate) fn topics() -> impl Iterator<Item = (Topic, i32)> {
 pub(crate) fn check(broker: &dyn Broker, not_applicable: &[&str]) {
     let is_capable = |case: &Case| case.needs.is_none_or(|needed| broker.capabilities().contains(&needed));
     let (applicable, others): (Vec<&Case>, Vec<&Case>) = CASES.iter().partition(|case| is_capable(case));
-    let mut failed = Vec::new();
-    for company in [Company::Others, Company::Nobody] {
-        let cases = applicable.iter().filter(|case| case.company == company);
-        failed.extend(ask(broker, cases.copied()));
-    }
+    let (together, alone): (Vec<&Case>, Vec<&Case>) =
+        applicable.iter().partition(|case| case.company == Company::Others);
+    let mut failed = ask(broker, &together);
+    alone.iter().for_each(|&case| failed.extend(ask(broker, &[case])));
     for Case { name, needs, .. } in &others {
         println!("not applicable on {}: {name} needs {}", broker.name(), needs.unwrap());
     }
@@ -54,13 +53,13 @@ pub(crate) fn check(broker: &dyn Broker, not_applicable: &[&str]) {
 }
 
 /// Asks cases at the same time, and answers with the names of those that failed.
-fn ask<'a>(broker: &dyn Broker, cases: impl Iterator<Item = &'a Case>) -> Vec<&'static str> {
+fn ask(broker: &dyn Broker, cases: &[&'static Case]) -> Vec<&'static str> {
     thread::scope(|scope| {
-        let start = |case: &'a Case| {
+        let start = |&case: &&'static Case| {
             let thread = thread::Builder::new().name(case.name.into());
             (case.name, thread.spawn_scoped(scope, || timed(case, broker)).unwrap())
         };
-        let running: Vec<_> = cases.map(start).collect();
+        let running: Vec<_> = cases.iter().map(start).collect();
         let report = |name, result: Result<Duration, Box<dyn Any + Send>>| match result {
             Ok(took) => {
                 println!("passed on {}: {name} in {:.1} s", broker.name(), took.as_secs_f64());
