@@ -74,6 +74,7 @@ pub(crate) enum Refusal {
     UnknownTopic,
     TopicExists,
     TooLarge,
+    Forbidden,
     /// The group has gone on without this member.
     LateMember,
 }

@@ -9,21 +9,8 @@ mod topics; // what there is
 
 use std::time::Instant;
 
-use crate::broker::Capability;
 use crate::kafka::DEADLINE;
-use crate::suite::{Case, Company};
-
-macro_rules! case {
-    ($subject:ident::$name:ident) => {
-        Case { name: stringify!($name), needs: None, company: Company::Others, ask: $subject::$name }
-    };
-    ($subject:ident::$name:ident needs $capability:ident) => {
-        Case { needs: Some(Capability::$capability), ..case!($subject::$name) }
-    };
-    ($subject:ident::$name:ident needs $capability:ident alone) => {
-        Case { company: Company::Nobody, ..case!($subject::$name needs $capability) }
-    };
-}
+use crate::suite::{Case, case};
 
 /// All cases.
 pub(crate) const CASES: &[Case] = &[
@@ -47,7 +34,7 @@ pub(crate) const CASES: &[Case] = &[
 
 /// Tries until this holds.
 #[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "waited {} s for {what}", DEADLINE.as_secs());

@@ -16,13 +16,21 @@ use simulation::broker::{Place, Stored};
 use topology::Topology;
 
 use crate::broker::{Broker, Capability, End, Member, Refusal};
-use crate::{shop, suite};
+use crate::cases::until;
+use crate::shop;
+use crate::suite::{self, Case};
 
 /// No case waits longer for anything; one that gets here has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long one look at what a consumer has takes.
+pub(crate) const TURN: Duration = Duration::from_millis(50);
+
 /// How long a member may be silent: what Kafka allows at least.
 const SESSION_TIMEOUT_MS: &str = "6000";
+
+/// A user without any right.
+pub(crate) const STRANGER: &str = "stranger";
 
 /// Kafka's default for a topic's largest batch.
 pub(crate) const MAX_MESSAGE_BYTES: u32 = 1_048_588;
@@ -60,26 +68,23 @@ impl Kafka {
         }
     }
 
-    pub(crate) fn kraft() -> Self {
+    /// One broker without security, with the topics of these cases.
+    pub(crate) fn kraft(cases: &[Case]) -> Self {
         use Capability::{Creation, Durability, Protocol, Settings};
         let cluster = Options::kraft().start(&Distribution::find().unwrap()).unwrap();
         let capabilities = &[Protocol, Creation, Settings, Durability];
-        Self::apache("a KRaft broker", capabilities, 1, ClientConfig::new(), cluster)
+        let config = ClientConfig::new();
+        Self::apache("a KRaft broker", capabilities, 1, config, cluster).with_topics(cases)
     }
 
-    pub(crate) fn secured() -> Self {
+    /// Three brokers behind TLS, SCRAM and ACLs, with the topics of these cases.
+    pub(crate) fn secured(cases: &[Case]) -> Self {
         use Capability::{Creation, Durability, Protocol, Replication, Security, Settings};
         let topology = Topology::built_in().unwrap();
-        let cluster = Options::secured(&topology).start(&Distribution::find().unwrap()).unwrap();
-        let mut config = ClientConfig::new();
-        config
-            .set("security.protocol", "SASL_SSL")
-            .set("sasl.mechanism", "SCRAM-SHA-512")
-            .set("sasl.username", ADMIN)
-            .set("sasl.password", cluster.password(ADMIN).unwrap())
-            .set("ssl.ca.location", cluster.ca_file().unwrap().to_string_lossy());
+        let cluster = Options::secured(&topology).with_user(STRANGER).start(&Distribution::find().unwrap()).unwrap();
+        let config = sasl_ssl(&cluster, ADMIN);
         let capabilities = &[Protocol, Creation, Settings, Durability, Replication, Security];
-        Self::apache("the secured cluster", capabilities, 3, config, cluster)
+        Self::apache("the secured cluster", capabilities, 3, config, cluster).with_topics(cases)
     }
 
     fn apache(
@@ -90,19 +95,10 @@ impl Kafka {
         cluster: Cluster,
     ) -> Self {
         config.set("bootstrap.servers", cluster.brokers());
-        let connection = cluster.connection();
-        let shape = |partitions: i32| TopicShape {
-            partitions: partitions.unsigned_abs(),
-            replication,
-            retention_ms: -1,
-            max_message_bytes: MAX_MESSAGE_BYTES,
-        };
-        let topics: Vec<_> = suite::topics().map(|(topic, partitions)| (topic.as_str(), shape(partitions))).collect();
-        Admin::connect(&connection).and_then(|admin| admin.create(&topics)).unwrap();
         Self {
             name,
             capabilities,
-            connection,
+            connection: cluster.connection(),
             pace: Pace::BROKERS,
             membership: Membership::Shared { instance: None },
             replication,
@@ -110,6 +106,43 @@ impl Kafka {
             config,
             cluster: Some(cluster),
         }
+    }
+
+    fn with_topics(self, cases: &[Case]) -> Self {
+        let topics = suite::topics(cases);
+        let shapes: Vec<_> =
+            topics.iter().map(|(topic, partitions)| (topic.as_str(), self.shape(partitions.unsigned_abs()))).collect();
+        Admin::connect(&self.connection).and_then(|admin| admin.create(&shapes)).unwrap();
+        self
+    }
+
+    fn shape(&self, partitions: u32) -> TopicShape {
+        let Self { replication, .. } = *self;
+        TopicShape { partitions, replication, retention_ms: -1, max_message_bytes: MAX_MESSAGE_BYTES }
+    }
+
+    /// The services, with the connection of each that runs in a pipeline of its own: where there is security, as its own user.
+    fn parts(&self) -> Vec<(Connection, Vec<String>)> {
+        let topology = Topology::built_in().unwrap();
+        let services = topology.services().map(|service| service.name.clone());
+        if self.membership == Membership::Sole {
+            return vec![(self.connection.clone(), services.collect())]; // it counts all that is written
+        }
+        let connection_of = |service: &str| {
+            self.cluster
+                .as_ref()
+                .and_then(|cluster| cluster.connection_as(service).ok())
+                .unwrap_or(self.connection.clone())
+        };
+        services.map(|service| (connection_of(&service), vec![service])).collect()
+    }
+
+    /// What a plain client is told to be one of the users.
+    pub(crate) fn config_as(&self, user: &str) -> ClientConfig {
+        let cluster = self.cluster.as_ref().unwrap();
+        let mut config = sasl_ssl(cluster, user);
+        config.set("bootstrap.servers", cluster.brokers());
+        config
     }
 
     /// The broker that leads a partition, if one does.
@@ -124,7 +157,18 @@ impl Kafka {
     }
 }
 
-fn producer(config: &ClientConfig) -> ThreadedProducer<Reports> {
+fn sasl_ssl(cluster: &Cluster, user: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("security.protocol", "SASL_SSL")
+        .set("sasl.mechanism", "SCRAM-SHA-512")
+        .set("sasl.username", user)
+        .set("sasl.password", cluster.password(user).unwrap())
+        .set("ssl.ca.location", cluster.ca_file().unwrap().to_string_lossy());
+    config
+}
+
+pub(crate) fn producer(config: &ClientConfig) -> ThreadedProducer<Reports> {
     let mut config = config.clone();
     config
         .set("acks", "all")
@@ -151,13 +195,8 @@ impl Broker for Kafka {
     }
 
     fn create(&self, topic: Topic, partitions: usize) -> Result<(), Refusal> {
-        let shape = TopicShape {
-            partitions: partitions as u32,
-            replication: self.replication,
-            retention_ms: -1,
-            max_message_bytes: MAX_MESSAGE_BYTES,
-        };
-        match Admin::connect(&self.connection).unwrap().create(&[(topic.as_str(), shape)]) {
+        let topics = [(topic.as_str(), self.shape(partitions as u32))];
+        match Admin::connect(&self.connection).unwrap().create(&topics) {
             Ok(()) => Ok(()),
             Err(Error::Kafka { source, .. }) => Err(refusal(source)),
             Err(error) => panic!("{error}"),
@@ -171,24 +210,7 @@ impl Broker for Kafka {
     }
 
     fn write(&self, topic: Topic, records: &[Stored]) -> Vec<Result<Place, Refusal>> {
-        let (sender, reports) = sync_channel(records.len());
-        for (index, Stored { key, value, headers }) in records.iter().enumerate() {
-            let add = |list: OwnedHeaders, (key, value): &messaging::Header| {
-                list.insert(Header { key, value: value.as_deref() })
-            };
-            let opaque = Box::new((index, sender.clone()));
-            let mut record = BaseRecord::with_opaque_to(topic.as_str(), opaque);
-            record = record.headers(headers.iter().fold(OwnedHeaders::new(), add));
-            (record.key, record.payload) = (key.as_deref(), value.as_deref());
-            if let Err((error, record)) = self.producer.send(record) {
-                let (index, sender) = *record.delivery_opaque;
-                sender.send((index, Err(error))).unwrap();
-            }
-        }
-        let mut reported: Vec<_> = records.iter().map(|_| reports.recv_timeout(DEADLINE).unwrap()).collect();
-        reported.sort_by_key(|(index, _)| *index);
-        let place = |(partition, offset)| Place { topic, partition, offset };
-        reported.into_iter().map(|(_, result)| result.map(place).map_err(refusal)).collect()
+        write(&self.producer, topic, records)
     }
 
     fn read(&self, topic: Topic, partition: i32, from: i64) -> Vec<Stored> {
@@ -197,8 +219,13 @@ impl Broker for Kafka {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic.as_str(), partition, Offset::Offset(from)).unwrap();
         consumer.assign(&list).unwrap();
-        let next = || stored(&consumer.poll(DEADLINE).expect("a record in time").unwrap());
-        (from..end).map(|_| next()).collect()
+        let mut records = Vec::new();
+        until("the records of a partition", || {
+            // An error is passing: its leader has moved, or is asked too early.
+            records.extend(consumer.poll(TURN).and_then(Result::ok).map(|message| stored(&message)));
+            records.len() as i64 == end - from
+        });
+        records
     }
 
     fn join(&self, group: &str, topic: Topic, end: End) -> Box<dyn Member + '_> {
@@ -213,7 +240,7 @@ impl Broker for Kafka {
     }
 
     fn audit(&self, orders: &[OrderPlaced]) -> Verdict {
-        shop::run(&self.connection, self.pace, self.membership.clone(), orders)
+        shop::run(self.parts(), &self.membership, self.pace, orders)
     }
 }
 
@@ -246,10 +273,9 @@ impl KafkaMember {
 
 impl Member for KafkaMember {
     fn turn(&mut self) -> Vec<i32> {
-        let until = Instant::now() + Duration::from_millis(50);
-        while let Some(message) = self.consumer.poll(until.saturating_duration_since(Instant::now())) {
-            let message = message.unwrap();
-            self.seen.push((message.partition(), message.offset()));
+        let deadline = Instant::now() + TURN;
+        while let Some(message) = self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
+            self.seen.extend(message.ok().map(|message| (message.partition(), message.offset())));
         }
         let assigned: BTreeSet<i32> =
             self.consumer.assignment().unwrap().elements().iter().map(|element| element.partition()).collect();
@@ -269,6 +295,29 @@ impl Member for KafkaMember {
     fn end(self: Box<Self>) {}
 }
 
+/// Writes records without waiting in between.
+pub(crate) fn write(
+    producer: &ThreadedProducer<Reports>,
+    topic: Topic,
+    records: &[Stored],
+) -> Vec<Result<Place, Refusal>> {
+    let (sender, reports) = sync_channel(records.len());
+    for (index, Stored { key, value, headers }) in records.iter().enumerate() {
+        let add =
+            |list: OwnedHeaders, (key, value): &messaging::Header| list.insert(Header { key, value: value.as_deref() });
+        let mut record = BaseRecord::with_opaque_to(topic.as_str(), Box::new((index, sender.clone())));
+        record = record.headers(headers.iter().fold(OwnedHeaders::new(), add));
+        (record.key, record.payload) = (key.as_deref(), value.as_deref());
+        if let Err((error, _)) = producer.send(record) {
+            sender.send((index, Err(error))).unwrap();
+        }
+    }
+    let mut reported: Vec<_> = records.iter().map(|_| reports.recv_timeout(DEADLINE).unwrap()).collect();
+    reported.sort_by_key(|(index, _)| *index);
+    let place = |(partition, offset)| Place { topic, partition, offset };
+    reported.into_iter().map(|(_, result)| result.map(place).map_err(refusal)).collect()
+}
+
 fn stored(message: &BorrowedMessage<'_>) -> Stored {
     let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
     let header = |header: Header<'_, &[u8]>| (header.key.to_owned(), bytes(header.value));
@@ -280,6 +329,7 @@ fn refusal(error: KafkaError) -> Refusal {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => Refusal::UnknownTopic,
         Some(RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::IllegalGeneration) => Refusal::LateMember,
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Refusal::Forbidden,
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => Refusal::TooLarge,
         _ if error == KafkaError::AdminOp(RDKafkaErrorCode::TopicAlreadyExists) => Refusal::TopicExists,
         _ => panic!("{error}"),
@@ -287,9 +337,9 @@ fn refusal(error: KafkaError) -> Refusal {
 }
 
 /// Where librdkafka reports deliveries, each to whom it may concern.
-struct Reports;
+pub(crate) struct Reports;
 
-type Delivery = (usize, Result<(i32, i64), KafkaError>);
+pub(crate) type Delivery = (usize, Result<(i32, i64), KafkaError>);
 
 impl ClientContext for Reports {}
 

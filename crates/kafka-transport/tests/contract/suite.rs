@@ -6,7 +6,6 @@ use events::Topic;
 use topology::Topology;
 
 use crate::broker::{Broker, Capability};
-use crate::cases::CASES;
 
 /// Something that is asked of brokers. It has a topic of its own name, with [`PARTITIONS`].
 pub(crate) struct Case {
@@ -16,6 +15,20 @@ pub(crate) struct Case {
     pub(crate) company: Company,
     pub(crate) ask: fn(&dyn Broker, Topic),
 }
+
+/// A function as a case of its name.
+macro_rules! case {
+    ($subject:ident::$name:ident) => {
+        $crate::suite::Case { name: stringify!($name), needs: None, company: $crate::suite::Company::Others, ask: $subject::$name }
+    };
+    ($subject:ident::$name:ident needs $capability:ident) => {
+        $crate::suite::Case { needs: Some($crate::broker::Capability::$capability), ..$crate::suite::case!($subject::$name) }
+    };
+    ($subject:ident::$name:ident needs $capability:ident alone) => {
+        $crate::suite::Case { company: $crate::suite::Company::Nobody, ..$crate::suite::case!($subject::$name needs $capability) }
+    };
+}
+pub(crate) use case;
 
 /// Whether other cases may run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +42,18 @@ pub(crate) enum Company {
 /// Partitions of each case's topic.
 pub(crate) const PARTITIONS: i32 = 3;
 
-/// The topics that a broker must have: one for each case, and those of the shop.
-pub(crate) fn topics() -> impl Iterator<Item = (Topic, i32)> {
+/// The topics that a broker must have to be asked: one for each case, and those of the shop.
+pub(crate) fn topics(cases: &[Case]) -> Vec<(Topic, i32)> {
     let topology = Topology::built_in().unwrap();
-    let of_shop: Vec<_> = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
-    CASES.iter().map(|case| (Topic::new(case.name), PARTITIONS)).chain(of_shop)
+    let of_shop = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
+    cases.iter().map(|case| (Topic::new(case.name), PARTITIONS)).chain(of_shop).collect()
 }
 
-/// Asks a broker all cases, and reports each by its name. `not_applicable` are those that need what it is not capable of.
+/// Asks a broker the cases, and reports each by its name. `not_applicable` are those that need what it is not capable of.
 #[track_caller]
-pub(crate) fn check(broker: &dyn Broker, not_applicable: &[&str]) {
+pub(crate) fn check(broker: &dyn Broker, cases: &'static [Case], not_applicable: &[&str]) {
     let is_capable = |case: &Case| case.needs.is_none_or(|needed| broker.capabilities().contains(&needed));
-    let (applicable, others): (Vec<&Case>, Vec<&Case>) = CASES.iter().partition(|case| is_capable(case));
+    let (applicable, others): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| is_capable(case));
     let (together, alone): (Vec<&Case>, Vec<&Case>) =
         applicable.iter().partition(|case| case.company == Company::Others);
     let mut failed = ask(broker, &together);
