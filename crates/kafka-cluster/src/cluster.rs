@@ -279,6 +279,7 @@ impl Cluster {
     /// Leaves the nodes running.
     pub(crate) fn detach(mut self) -> Result<Detached, Error> {
         self.outlives_us = true;
+        self.folder.stay();
         Detached::open(self.folder.path())
     }
 
@@ -377,7 +378,6 @@ impl Drop for Cluster {
         if thread::panicking() {
             let _ = writeln!(io::stderr(), "logs of the cluster's nodes are kept in {}", self.keep_logs().display());
         }
-        self.folder.remove();
     }
 }
 
