@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use kafka_transport::{Ca, Connection};
+use kafka_transport::{Admin, Ca, Connection};
 use nix::sys::signal::Signal;
 
 use crate::folder::Folder;
@@ -20,10 +20,12 @@ use crate::ports::Ports;
 use crate::process::{self, Identity};
 use crate::{ADMIN, Detached, Error, Proxy};
 
-/// How long nodes may take until they are ready; on two busy cores the six of them were seen to take ten seconds.
-const READY_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a node may take to end in order.
+/// How long nodes may take until they are ready: with twenty times the work that two cores can do, six were seen to take a minute.
+const READY_DEADLINE: Duration = Duration::from_secs(120);
+/// How long a node may take to end in order: a broker hands its partitions over, a node that was asked to writes its archive.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// How long ZooKeeper may take to end a killed broker's session: six seconds, and longer after an election.
+const FORGOTTEN_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 const TAIL_LINES: usize = 20;
 
@@ -173,15 +175,10 @@ impl Cluster {
     /// # Errors
     /// A node that is not there, or still runs after its deadline.
     pub fn stop(&self, node: Node) -> Result<(), Error> {
-        self.signal(node, Signal::SIGTERM)?;
-        let deadline = Instant::now() + STOP_DEADLINE;
-        while self.is_running(node)? {
-            if Instant::now() >= deadline {
-                return Err(Error::NotStopped { node, deadline_s: STOP_DEADLINE.as_secs() });
-            }
-            thread::sleep(POLL);
+        match ends_politely(&mut self.process(node)?.child).map_err(Error::io(format!("end {node}")))? {
+            true => Ok(()),
+            false => Err(Error::NotStopped { node, deadline_s: STOP_DEADLINE.as_secs() }),
         }
-        Ok(())
     }
 
     /// Lets a node stand still, with all its connections open (SIGSTOP).
@@ -202,12 +199,18 @@ impl Cluster {
 
     /// Starts a node again with its data, after a kill if it still runs. Does not wait for it: [`Cluster::await_ready`] does.
     ///
+    /// ZooKeeper takes a killed broker for alive until its session has ended, after six seconds. A broker that starts before that
+    /// finds its own name taken and ends: so it is started then.
+    ///
     /// # Errors
     /// A node that is not there or does not start.
     pub fn restart(&self, node: Node) -> Result<(), Error> {
         let launch = &self.running(node)?.launch;
         let mut process = self.process(node)?;
         end(&mut process.child).map_err(Error::io(format!("end {node}")))?;
+        if let Node::Broker(id) = node {
+            self.await_forgotten(id);
+        }
         *process = self.spawn(node, launch)?;
         Ok(())
     }
@@ -235,22 +238,37 @@ impl Cluster {
         pids.map(process::resident_kib).sum::<u64>() / 1024
     }
 
-    /// Waits until every node serves.
+    /// Waits until every node serves, and a client that logs in sees all brokers.
     ///
     /// # Errors
     /// A node that ended, or that took too long, with the end of its log.
     pub fn await_ready(&self) -> Result<(), Error> {
         let deadline = Instant::now() + READY_DEADLINE;
-        for (&node, running) in &self.nodes {
-            while !self.is_ready(node)? {
+        self.await_nodes(deadline)?;
+        let admin = Admin::connect(&self.connection())?;
+        let is_broker = |node: &Node| matches!(node, Node::Broker(_));
+        // Each serves before all of them have heard of it.
+        while admin.brokers()? < self.nodes().filter(is_broker).count() {
+            if Instant::now() >= deadline {
+                return Err(self.not_ready(Node::Broker(1)));
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    fn await_nodes(&self, deadline: Instant) -> Result<(), Error> {
+        for node in self.nodes() {
+            loop {
                 // Whichever of them it is: that one is the reason why the others wait.
                 if let Some(ended) = self.ended_node()? {
                     return Err(ended);
                 }
+                if self.is_ready(node)? {
+                    break;
+                }
                 if Instant::now() >= deadline {
-                    let tail = tail(&log_of(running));
-                    let deadline_s = READY_DEADLINE.as_secs();
-                    return Err(Error::NotReady { node, deadline_s, tail, logs: self.keep_logs() });
+                    return Err(self.not_ready(node));
                 }
                 thread::sleep(POLL);
             }
@@ -289,9 +307,24 @@ impl Cluster {
     fn is_ready(&self, node: Node) -> Result<bool, Error> {
         let running = self.running(node)?;
         Ok(match self.zookeeper_ports.get(&node) {
-            Some(&port) => serves(port).unwrap_or(false),
+            Some(&port) => ask(port, "srvr").is_ok_and(|answer| answer.contains("Mode: ")),
             None => log_of(running).contains(STARTED),
         })
+    }
+
+    /// Waits until ZooKeeper has ended the session of a broker, where there is a ZooKeeper that can tell.
+    fn await_forgotten(&self, broker: u8) {
+        let deadline = Instant::now() + FORGOTTEN_DEADLINE;
+        let own = format!("\t/brokers/ids/{broker}\n");
+        let knows_it = |&port: &u16| ask(port, "dump").is_ok_and(|answer| answer.contains(&own));
+        while self.zookeeper_ports.values().any(knows_it) && Instant::now() < deadline {
+            thread::sleep(POLL);
+        }
+    }
+
+    fn not_ready(&self, node: Node) -> Error {
+        let tail = self.nodes.get(&node).map(|running| tail(&log_of(running))).unwrap_or_default();
+        Error::NotReady { node, deadline_s: READY_DEADLINE.as_secs(), tail, logs: self.keep_logs() }
     }
 
     fn ended_node(&self) -> Result<Option<Error>, Error> {
@@ -303,6 +336,17 @@ impl Cluster {
             }
         }
         Ok(None)
+    }
+
+    /// Ends politely the nodes that record their classes, a broker before ZooKeeper: it takes its leave there.
+    fn record_classes(&mut self) {
+        for running in self.nodes.values_mut().rev() {
+            let Some(recording) = running.launch.recording() else { continue };
+            let child = &mut running.process.get_mut().unwrap_or_else(PoisonError::into_inner).child;
+            if matches!(child.try_wait(), Ok(None)) && ends_politely(child).unwrap_or(false) {
+                recording.finish();
+            }
+        }
     }
 
     fn met_a_taken_port(&self) -> bool {
@@ -321,6 +365,9 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if self.outlives_us {
             return;
+        }
+        if !thread::panicking() {
+            self.record_classes();
         }
         for running in self.nodes.values_mut() {
             let process = running.process.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -342,6 +389,19 @@ fn end(child: &mut Child) -> io::Result<()> {
     child.wait().map(drop)
 }
 
+/// Whether it ended in time once it was asked to.
+fn ends_politely(child: &mut Child) -> io::Result<bool> {
+    let deadline = Instant::now() + STOP_DEADLINE;
+    process::signal_to(child.id(), Signal::SIGTERM)?;
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        thread::sleep(POLL);
+    }
+    Ok(true)
+}
+
 /// What a node has logged since it was last started.
 fn log_of(running: &Running) -> String {
     let from = running.process.lock().unwrap_or_else(PoisonError::into_inner).log_from;
@@ -355,12 +415,12 @@ fn tail(log: &str) -> String {
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
-/// Whether a ZooKeeper server has found its ensemble.
-fn serves(port: u16) -> io::Result<bool> {
+/// Asks a ZooKeeper server: `srvr` how it is, `dump` which sessions hold which nodes.
+fn ask(port: u16, question: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-    stream.write_all(b"srvr")?;
+    stream.write_all(question.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    Ok(answer.contains("Mode: "))
+    Ok(answer)
 }

@@ -53,6 +53,20 @@ impl Detached {
         self.nodes().filter_map(|(_, pid)| pid).map(process::resident_kib).sum::<u64>() / 1024
     }
 
+    /// The folder in which everything of it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Who may log in, by name.
+    pub fn users(&self) -> Vec<String> {
+        let files = self.folder.join(CREDENTIALS).read_dir().into_iter().flatten().filter_map(Result::ok);
+        let names = files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".env")?.to_owned()));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
     /// How to reach the brokers as [`ADMIN`].
     ///
     /// # Errors
@@ -93,5 +107,36 @@ impl Detached {
     /// The node's process if it runs and is the one that was started from this folder, not a later one of its number.
     fn own(&self, node: Node, identity: Option<Identity>) -> Option<Identity> {
         identity.filter(|identity| identity.runs_with(&self.folder.join(node.to_string())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_was_not_started_from_the_folder_is_not_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
+        let identity = Identity::of(stranger.id()).unwrap();
+        fs::create_dir(folder.path().join("broker-1")).unwrap();
+        fs::write(folder.path().join("broker-1").join(PID), identity.to_line()).unwrap();
+
+        let cluster = Detached::open(folder.path()).unwrap();
+        assert_eq!(cluster.nodes().collect::<Vec<_>>(), [(Node::Broker(1), None)]);
+        cluster.end().unwrap();
+        assert!(!folder.path().exists());
+        assert_eq!(stranger.try_wait().unwrap(), None);
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+    }
+
+    #[test]
+    fn a_folder_without_nodes_is_no_cluster_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Detached::open(folder.path()), Err(Error::NoCluster(_))));
+        assert!(folder.path().exists());
     }
 }

@@ -11,6 +11,7 @@ pub struct Distribution {
     java: PathBuf,
     /// Every jar, sorted: equal on every machine, whatever order its folders have.
     jars: Vec<PathBuf>,
+    cache: PathBuf,
 }
 
 impl Distribution {
@@ -19,19 +20,34 @@ impl Distribution {
     /// # Errors
     /// What is missing, and what provides it.
     pub fn find() -> Result<Self, Error> {
-        let home = match variable("KAFKA_HOME") {
-            Some(home) => home,
-            None => {
-                let home = cache().join("kafka");
-                // Another call of ci/kafka-dist may point it elsewhere while a cluster runs.
-                home.canonicalize().map_err(|_| Error::NoDistribution { looked: home.display().to_string() })?
-            }
-        };
-        Ok(Self { java: java()?, jars: jars(&home)? })
+        if let Some(home) = variable("KAFKA_HOME") {
+            return Self::at(&home);
+        }
+        let home = cache().join("kafka");
+        // Another call of ci/kafka-dist may point it elsewhere while a cluster runs.
+        let home = home.canonicalize().map_err(|_| Error::NoDistribution { looked: home.display().to_string() })?;
+        Self::at(&home)
+    }
+
+    /// Takes Kafka from this folder, and Java from `JAVA_HOME`, else from `PATH`.
+    ///
+    /// # Errors
+    /// What is missing, and what provides it.
+    pub fn at(home: &Path) -> Result<Self, Error> {
+        Ok(Self { java: java()?, jars: jars(home)?, cache: cache() })
     }
 
     pub(crate) fn java(&self) -> &Path {
         &self.java
+    }
+
+    pub(crate) fn jars(&self) -> &[PathBuf] {
+        &self.jars
+    }
+
+    /// Where what is made once may be kept.
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
     }
 
     pub(crate) fn class_path(&self) -> String {

@@ -20,21 +20,49 @@ use std::path::PathBuf;
 
 use events::Topic;
 use messaging::Outgoing;
+use serde_json::Value;
+use topology::Topology;
 
 /// The system that is under load while things break.
-pub struct System {
+pub struct System<'a> {
     /// The operator's program.
     pub program: PathBuf,
-    /// Topics with their partitions.
-    pub topics: Vec<(Topic, i32)>,
-    /// The services that run, each in a process of its own.
-    pub services: Vec<String>,
-    /// The service that publishes the orders; its user does.
-    pub source: String,
+    /// What `topology.json` says.
+    pub topology: &'a Topology,
+    /// Its text: a case may change a limit in it.
+    pub topology_json: &'a str,
     /// The record of the `n`-th order of a seed.
     pub order: fn(seed: u64, n: u64) -> Outgoing,
     /// The topic whose growth shows that orders come to their end.
     pub end: Topic,
+}
+
+impl System<'_> {
+    /// The services that read topics: those run in processes of their own.
+    fn workers(&self) -> impl Iterator<Item = &str> {
+        self.topology.services().filter(|service| !service.consumes.is_empty()).map(|service| service.name.as_str())
+    }
+
+    /// The service that takes orders in, whose user publishes them; nobody where the topology has none.
+    fn source(&self) -> &str {
+        self.topology.services().find(|service| service.consumes.is_empty()).map_or("", |service| &service.name)
+    }
+
+    fn topics(&self) -> Vec<(Topic, i32)> {
+        self.topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect()
+    }
+
+    /// The topology with so few records a batch.
+    fn with_batches_of(&self, records: u32) -> Result<String, Error> {
+        let no_json =
+            |error: serde_json::Error| Error::Process { what: "topology.json".into(), reason: error.to_string() };
+        let mut topology: Value = serde_json::from_str(self.topology_json).map_err(no_json)?;
+        let services = topology["services"].as_object_mut().into_iter().flat_map(|services| services.values_mut());
+        for group in services.filter_map(|service| service["consumes"].as_array_mut()).flatten() {
+            group["batch_records"] = records.into();
+        }
+        Ok(topology.to_string())
+    }
 }
 
 /// Orders a second while things break.

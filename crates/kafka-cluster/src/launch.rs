@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Distribution;
+use crate::shared_classes::{Recording, SharedClasses};
 
 /// What a node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,14 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::KraftBroker => "kraft-broker",
+            Self::Broker => "broker",
+            Self::ZooKeeper => "zookeeper",
+        }
+    }
+
     const fn main_class(self) -> &'static str {
         match self {
             Self::KraftBroker | Self::Broker => "kafka.Kafka",
@@ -50,6 +59,7 @@ pub(crate) struct Launch {
     program: &'static str,
     arguments: Vec<OsString>,
     log: PathBuf,
+    classes: SharedClasses,
 }
 
 impl Launch {
@@ -66,11 +76,17 @@ impl Launch {
         // One compiler, one thread for garbage: it starts in a third of the CPU time. No file per process in the temporary folder.
         arguments.extend(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"].map(OsString::from));
         arguments.extend(role.settings().iter().map(OsString::from));
+        let classes = match lifetime {
+            Lifetime::Thread => SharedClasses::find_or_record(distribution, role),
+            // Nobody waits until it has ended.
+            Lifetime::Detached => SharedClasses::find(distribution, role),
+        };
+        arguments.extend(classes.argument().map(OsString::from));
         let log4j = folder.with_file_name(LOG4J);
         arguments.push(format!("-Dlog4j.configuration=file:{}", log4j.display()).into());
         arguments.extend(["-cp".into(), distribution.class_path().into()]);
         arguments.extend([role.main_class().into(), folder.join(file).into()]);
-        Self { program, arguments, log: folder.join(LOG) }
+        Self { program, arguments, log: folder.join(LOG), classes }
     }
 
     /// The command, for one start; its output is added to the log.
@@ -84,6 +100,14 @@ impl Launch {
     /// Which program is called; it starts the other.
     pub(crate) const fn program(&self) -> &str {
         self.program
+    }
+
+    /// The archive that the node leaves if it ends politely.
+    pub(crate) const fn recording(&self) -> Option<&Recording> {
+        match &self.classes {
+            SharedClasses::Recorded(recording) => Some(recording),
+            SharedClasses::Shared(_) | SharedClasses::Parsed => None,
+        }
     }
 
     pub(crate) fn log(&self) -> &Path {

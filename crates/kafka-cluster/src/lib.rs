@@ -19,6 +19,7 @@ mod process; // one process: signals, its end, its identity
 mod proxy; // a network that can be cut
 mod scram; // passwords, and what Kafka keeps of them
 mod settings; // the files that brokers and ZooKeeper read
+mod shared_classes; // a JVM's classes, parsed once
 mod snapshot; // ZooKeeper's file format
 mod znodes; // what ZooKeeper knows before it starts: users and rights
 

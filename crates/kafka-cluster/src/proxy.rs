@@ -164,3 +164,75 @@ impl Way {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::io::BufReader;
+    use std::sync::mpsc::{self, Receiver};
+
+    use super::*;
+
+    /// A server that tells which lines it gets, in their order, and answers each with the same.
+    fn server() -> (u16, Receiver<String>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (told, lines) = mpsc::sync_channel(16);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, told) = (stream.unwrap(), told.clone());
+                thread::spawn(move || {
+                    for line in BufReader::new(&stream).lines().map_while(Result::ok) {
+                        told.send(line.clone()).unwrap();
+                        writeln!(&stream, "{line}").unwrap();
+                    }
+                });
+            }
+        });
+        (port, lines)
+    }
+
+    fn client(port: u16, line: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        writeln!(stream, "{line}").unwrap();
+        stream
+    }
+
+    fn answer(stream: &TcpStream) -> String {
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line
+    }
+
+    #[test]
+    fn what_is_sent_while_the_network_is_cut_arrives_once_it_is_healed() {
+        let (server, lines) = server();
+        let proxy = Proxy::before(server).unwrap();
+        let mut old = client(proxy.port(), "before");
+        assert_eq!(answer(&old), "before\n");
+        proxy.cut();
+        writeln!(old, "held").unwrap();
+        let new = client(proxy.port(), "held too");
+        let direct = client(server, "direct");
+        assert_eq!(answer(&direct), "direct\n");
+        proxy.heal();
+        assert_eq!((answer(&old), answer(&new)), ("held\n".into(), "held too\n".into()));
+        let arrived: Vec<String> = lines.try_iter().collect();
+        assert_eq!(arrived[..2], ["before", "direct"]);
+    }
+
+    #[test]
+    fn a_client_learns_that_the_broker_is_down_and_that_the_proxy_has_ended() {
+        let (server, _lines) = server();
+        let proxy = Proxy::before(server).unwrap();
+        let client = client(proxy.port(), "line");
+        assert_eq!(answer(&client), "line\n");
+        drop(proxy);
+        assert_eq!(answer(&client), "");
+
+        let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let proxy = Proxy::before(nobody).unwrap();
+        let mut client = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    }
+}

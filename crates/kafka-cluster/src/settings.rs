@@ -140,7 +140,7 @@ clientPort={client}
 clientPortAddress=127.0.0.1
 maxClientCnxns=0
 admin.enableServer=false
-4lw.commands.whitelist=srvr
+4lw.commands.whitelist=srvr,dump
 # It starts from a snapshot that no transaction has led to.
 snapshot.trust.empty=true
 {servers}",

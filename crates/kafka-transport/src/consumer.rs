@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::audit::Observation;
-use messaging::{Answer, BatchId, BatchStep, Clock, Effect, Origin, RUN, Record, Subscription, Worker};
+use messaging::{Answer, BatchId, BatchStep, Clock, Effect, RUN, Record, Subscription, Worker};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -77,8 +77,8 @@ pub(crate) struct ConsumerLoop {
     open: VecDeque<OpenBatch>,
     /// The partitions that are ours, each with the offset that it stored last: where it began, at first.
     stored: BTreeMap<i32, i64>,
-    /// Partitions that are ours once we know where the group stopped.
-    awaited: BTreeSet<i32>,
+    /// Partitions that are ours once we know where the group stopped; the group waits until we have begun, also with none.
+    awaited: Option<BTreeSet<i32>>,
     /// Partitions that failed and are to go back to an offset, as soon as librdkafka lets them.
     resuming: BTreeMap<i32, i64>,
     metrics: Option<GroupMetrics>,
@@ -164,7 +164,7 @@ impl ConsumerLoop {
             free_slots: slots.collect(),
             open: VecDeque::new(),
             stored,
-            awaited: BTreeSet::new(),
+            awaited: None,
             resuming: BTreeMap::new(),
             metrics,
             pulse: Arc::default(),
@@ -196,7 +196,7 @@ impl ConsumerLoop {
         while let Some(rebalance) = self.queue.consumer().context().next_rebalance() {
             match rebalance {
                 Rebalance::Assigned(partitions) => {
-                    self.awaited.extend(partitions);
+                    self.awaited.get_or_insert_default().extend(partitions);
                     self.pulse.has_joined.store(true, Ordering::Release);
                 }
                 Rebalance::Revoked(partitions) => self.give_back(&partitions, effects)?,
@@ -205,38 +205,45 @@ impl ConsumerLoop {
         if let Some(metrics) = &self.metrics {
             metrics.state(self.worker.breaker(), self.open.len());
         }
-        if self.awaited.is_empty() { Ok(()) } else { self.take() }
+        self.take()
     }
 
     /// Begins with the awaited partitions where the group stopped, or at their first record where it never began. Asked again at
     /// the next turn while nobody answers: the group's coordinator may be moving.
     fn take(&mut self) -> Result<(), Error> {
+        let Some(awaited) = &self.awaited else { return Ok(()) };
+        let Some(began) = self.beginnings(awaited) else { return Ok(()) };
         let Subscription { topic, group, .. } = self.worker.subscription();
-        let consumer = self.queue.consumer();
-        let mut asked = TopicPartitionList::new();
-        for &partition in &self.awaited {
-            asked.add_partition(topic.as_str(), partition);
-        }
-        let Ok(committed) = consumer.committed_offsets(asked, COMMITTED_DEADLINE) else { return Ok(()) };
-        let mut began = BTreeMap::new();
-        for element in committed.elements() {
-            let offset = match (element.error(), element.offset()) {
-                (Ok(()), Offset::Offset(offset)) => offset,
-                (Ok(()), _) => {
-                    let watermarks = consumer.fetch_watermarks(topic.as_str(), element.partition(), COMMITTED_DEADLINE);
-                    let Ok((first, _)) = watermarks else { return Ok(()) };
-                    first
-                }
-                (Err(_), _) => return Ok(()),
-            };
-            began.insert(element.partition(), offset);
-        }
         positions(*topic, &began)
             .and_then(|list| self.queue.take(&list))
             .map_err(Error::kafka(format!("{group}: take partitions")))?;
-        self.awaited.clear();
+        self.awaited = None;
         self.stored.extend(began);
         Ok(())
+    }
+
+    /// Where the group stopped in these partitions; `None` while nobody answers.
+    fn beginnings(&self, partitions: &BTreeSet<i32>) -> Option<BTreeMap<i32, i64>> {
+        let mut began = BTreeMap::new();
+        if partitions.is_empty() {
+            return Some(began);
+        }
+        let topic = self.worker.subscription().topic;
+        let consumer = self.queue.consumer();
+        let asked = partition_list(topic, partitions);
+        let committed = consumer.committed_offsets(asked, COMMITTED_DEADLINE).ok()?;
+        for element in committed.elements() {
+            element.error().ok()?;
+            let offset = match element.offset() {
+                Offset::Offset(offset) => offset,
+                _ => {
+                    let partition = element.partition();
+                    consumer.fetch_watermarks(topic.as_str(), partition, COMMITTED_DEADLINE).ok()?.0
+                }
+            };
+            began.insert(element.partition(), offset);
+        }
+        Some(began)
     }
 
     /// Settles what is open, commits what is done of the partitions, and lets them go.
@@ -261,15 +268,17 @@ impl ConsumerLoop {
                 }
             }
         }
-        let mut given = TopicPartitionList::new();
         for &partition in partitions {
-            given.add_partition(topic.as_str(), partition);
             self.worker.revoke(partition);
             self.stored.remove(&partition);
-            self.awaited.remove(&partition);
+            if let Some(awaited) = &mut self.awaited {
+                awaited.remove(&partition);
+            }
             self.resuming.remove(&partition);
         }
-        self.queue.give_back(&given).map_err(Error::kafka(format!("{group}: give partitions back")))
+        self.queue
+            .give_back(&partition_list(topic, partitions))
+            .map_err(Error::kafka(format!("{group}: give partitions back")))
     }
 
     /// Goes back to where partitions failed. A partition whose leader is moving is asked again at the next turn.
@@ -279,7 +288,7 @@ impl ConsumerLoop {
         let mut refused = None;
         self.resuming.retain(|&partition, &mut from| {
             let sought = consumer.seek(topic.as_str(), partition, Offset::Offset(from), SEEK_DEADLINE);
-            match sought.and_then(|()| consumer.resume(&only(topic.as_str(), partition))) {
+            match sought.and_then(|()| consumer.resume(&partition_list(topic, [&partition]))) {
                 Ok(()) => false,
                 Err(error) if is_passing(&error) => true,
                 Err(error) => {
@@ -349,7 +358,7 @@ impl ConsumerLoop {
                         (dead_letter.topic, dead_letter.key.as_deref(), dead_letter.value.as_deref());
                     self.shared.producer.write(slot, Write { topic, key, value, headers });
                     if let Some(tap) = &self.shared.tap {
-                        observations.push(tap.dead_lettered(dead_letter.origin, key));
+                        observations.extend(tap.dead_lettered(dead_letter.origin, key));
                     }
                 }
                 Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}
@@ -365,9 +374,10 @@ impl ConsumerLoop {
 
     fn observe(&self, record: &Record<'_>, answer: Answer) -> Option<Observation> {
         let Subscription { service, group, .. } = self.worker.subscription();
+        let tap = self.shared.tap.as_ref()?;
         match answer {
-            Answer::Handled => self.shared.tap.as_ref()?.handled(service, record),
-            Answer::Rejected(_) => Some(Observation::Rejected { origin: Origin::of(group, record) }),
+            Answer::Handled => tap.handled(service, record),
+            Answer::Rejected(_) => tap.rejected(group, record),
             Answer::Retried(_) => None,
         }
     }
@@ -406,7 +416,9 @@ impl ConsumerLoop {
                     positions(topic, &BTreeMap::from([(partition, offset)]))
                         .and_then(|offsets| self.queue.consumer().store_offsets(&offsets))
                 }),
-                Effect::Pause { partition } => ("pause", self.queue.consumer().pause(&only(topic.as_str(), partition))),
+                Effect::Pause { partition } => {
+                    ("pause", self.queue.consumer().pause(&partition_list(topic, [&partition])))
+                }
                 Effect::Resume { partition, from } => {
                     self.resuming.insert(partition, from);
                     continue;
@@ -463,9 +475,31 @@ impl ConsumerLoop {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        self.stop_waiting();
         match self.queue.consumer().commit_consumer_state(CommitMode::Sync) {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
             Err(error) => Err(Error::kafka(format!("{}: commit", self.worker.subscription().group))(error)),
+        }
+    }
+
+    /// Answers what the group still waits for, with nothing: a consumer that owes an answer cannot leave.
+    fn stop_waiting(&mut self) {
+        let group = &self.worker.subscription().group;
+        while let Some(rebalance) = self.queue.consumer().context().next_rebalance() {
+            match rebalance {
+                Rebalance::Assigned(_) => self.awaited = Some(BTreeSet::new()),
+                Rebalance::Revoked(partitions) => {
+                    let given = partition_list(self.worker.subscription().topic, &partitions);
+                    if let Err(error) = self.queue.give_back(&given) {
+                        tracing::debug!(group, %error, "partitions were not given back before leaving");
+                    }
+                }
+            }
+        }
+        if self.awaited.take().is_some()
+            && let Err(error) = self.queue.take(&TopicPartitionList::new())
+        {
+            tracing::debug!(group, %error, "partitions were not refused before leaving");
         }
     }
 }
@@ -519,8 +553,11 @@ fn positions(topic: Topic, offsets: &BTreeMap<i32, i64>) -> Result<TopicPartitio
     Ok(list)
 }
 
-fn only(topic: &str, partition: i32) -> TopicPartitionList {
+/// These partitions of one topic.
+fn partition_list<'a>(topic: Topic, partitions: impl IntoIterator<Item = &'a i32>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
-    list.add_partition(topic, partition);
+    for &partition in partitions {
+        list.add_partition(topic.as_str(), partition);
+    }
     list
 }

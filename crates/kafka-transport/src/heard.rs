@@ -45,6 +45,8 @@ impl Heard {
         mut serve: impl FnMut(),
     ) -> Result<T, Error> {
         let deadline = Instant::now() + settings::CONNECT_DEADLINE;
+        // What was refused before may have passed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).refused = None;
         loop {
             let error = match question(SLICE) {
                 Ok(answer) => return Ok(answer),
@@ -64,8 +66,13 @@ impl Heard {
     }
 }
 
+/// What librdkafka adds to a reason: times, which differ each time, and advice that names its own settings.
+const ADDED: [&str; 2] = [" (after ", ": broker certificate could not be verified"];
+
 /// librdkafka's `sasl_ssl://HOST:PORT/ID: REASON` as address and reason; all brokers where it names none.
 fn split(connection: &Connection, reason: &str) -> (String, String) {
+    let end = ADDED.iter().filter_map(|added| reason.find(added)).min();
+    let reason = &reason[..end.unwrap_or(reason.len())];
     let parts = reason.split_once("://").and_then(|(_, rest)| {
         let (address, rest) = rest.split_once('/')?;
         let (_, reason) = rest.split_once(": ")?;
@@ -78,7 +85,11 @@ impl ClientContext for Heard {
     fn error(&self, error: KafkaError, reason: &str) {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match error.rdkafka_error_code() {
-            Some(code @ (RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)) => {
+            // A connection that breaks within its handshake is an SSL error too, and passes.
+            Some(code @ RDKafkaErrorCode::SSL) if reason.contains("certificate") => {
+                said.refused = Some((code, reason.to_owned()));
+            }
+            Some(code @ RDKafkaErrorCode::Authentication) => {
                 said.refused = Some((code, reason.to_owned()));
             }
             // That all are down follows from what was said of each before.
@@ -108,5 +119,17 @@ mod tests {
         check("sasl_ssl://b:2/bootstrap: SASL authentication error: no", "b:2", "SASL authentication error: no");
         check("plaintext://b:2/1: Connect to ipv4#b:2 failed", "b:2", "Connect to ipv4#b:2 failed");
         check("2/2 brokers are down", "a:1,b:2", "2/2 brokers are down");
+    }
+
+    #[test]
+    fn a_reason_ends_before_its_times_and_before_advice_that_is_not_ours() {
+        let connection = Connection::plaintext("a:1");
+        let check = |reason: &str, expected: &str| assert_eq!(split(&connection, reason).1, expected);
+        check("plaintext://a:1/1: Disconnected (after 2ms in state APIVERSION_QUERY)", "Disconnected");
+        check(
+            "sasl_ssl://a:1/1: certificate verify failed: broker certificate could not be verified, verify that \
+             ssl.ca.location is correctly configured (after 7ms in state SSL_HANDSHAKE)",
+            "certificate verify failed",
+        );
     }
 }

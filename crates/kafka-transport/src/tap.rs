@@ -2,36 +2,54 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use messaging::audit::{Flow, Observation, Written};
-use messaging::{Origin, Outgoing, Record};
+use messaging::{Origin, Outgoing, RUN, Record};
 
 /// What the audit hears while records flow. Its channel is bounded: an audit that falls behind slows the flow down.
 #[derive(Clone)]
 pub struct Tap {
     flow: Arc<dyn Flow>,
     observations: SyncSender<Vec<Observation>>,
+    /// The one run to tell of, where a reader of the topics tells the rest.
+    run: Option<Arc<[u8]>>,
 }
 
 impl Tap {
     /// A tap into the channel of an audit.
     pub fn new(flow: Arc<dyn Flow>, observations: SyncSender<Vec<Observation>>) -> Self {
-        Self { flow, observations }
+        Self { flow, observations, run: None }
+    }
+
+    /// A tap that tells only what the topics do not: which records of a run were handled. An [`crate::AuditReader`] tells what
+    /// stands in them.
+    pub fn beside_a_reader(flow: Arc<dyn Flow>, observations: SyncSender<Vec<Observation>>, run: &str) -> Self {
+        Self { flow, observations, run: Some(run.as_bytes().into()) }
     }
 
     /// What to tell of a record that is being written.
     pub(crate) fn written(&self, outgoing: &Outgoing) -> Option<Observation> {
+        if self.run.is_some() {
+            return None; // its reader finds it
+        }
         Written::encoded(&*self.flow, outgoing).map(Observation::Written)
     }
 
     /// What to tell of a record that a group has handled; nothing where its writing proves it.
     pub(crate) fn handled(&self, service: &str, record: &Record<'_>) -> Option<Observation> {
-        let mark = self.flow.handled(service, record.topic)?;
-        Some(Observation::Handled { order: self.flow.order_of(record.topic, record.key)?, mark })
+        let is_of_run = self.run.as_deref().is_none_or(|run| record.headers.last(RUN) == Some(run));
+        if !is_of_run {
+            return None;
+        }
+        Observation::handled(&*self.flow, service, record)
+    }
+
+    /// What to tell of a record that a group gave up.
+    pub(crate) fn rejected(&self, group: &str, record: &Record<'_>) -> Option<Observation> {
+        self.run.is_none().then(|| Observation::Rejected { origin: Origin::of(group, record) })
     }
 
     /// What to tell of a dead letter: the order is the one that the original record was about.
-    pub(crate) fn dead_lettered(&self, origin: Origin, key: Option<&[u8]>) -> Observation {
-        let order = self.flow.order_of(origin.topic, key);
-        Observation::DeadLettered { origin, order }
+    pub(crate) fn dead_lettered(&self, origin: Origin, key: Option<&[u8]>) -> Option<Observation> {
+        self.run.is_none().then(|| Observation::dead_lettered(&*self.flow, origin, key))
     }
 
     /// Tells the audit, and waits while its channel is full. An audit that is gone needs no telling.

@@ -11,10 +11,14 @@ use ::topology::Topology;
 use clap::{Parser, Subcommand, ValueEnum};
 use shop::Services;
 
+mod audit; // what the topics tell of a run
+mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
 mod logging; // log events as JSON lines on stderr
+mod report; // what run and audit tell alike
 mod reset; // our topics and groups emptied
+mod resources; // CPU time and peak memory
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
 mod signals; // Ctrl-C and SIGTERM
@@ -47,7 +51,10 @@ enum Command {
     #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
     Topics(topics::Command),
     Reset(reset::Args),
+    Audit(audit::Args),
     Work(work::Args),
+    #[command(subcommand, after_help = "Example: orderflow cluster up")]
+    Cluster(cluster::Command),
 }
 
 /// Which of the systems.
@@ -131,8 +138,10 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &services()?, path.as_deref()),
         Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
         Some(Command::Work(args)) => work::execute(&args, &topology, &services()?),
+        Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
+        Some(Command::Audit(args)) => audit::execute(&args, &topology, &services()?),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
 }

@@ -1,4 +1,4 @@
-//! `orderflow run`: orders through the services on an embedded Kafka, and the proof that none was lost and none was doubled.
+//! `orderflow run`: orders through the services on an embedded Kafka or one that is there, and the proof that none was lost and none was doubled.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,30 +8,35 @@ use std::time::Duration;
 use ::topology::Topology;
 use clap::Parser;
 use events::Topic;
-use kafka_transport::{Pace, Tap};
+use kafka_transport::{Connection, Pace, Tap};
 use shop::{Rates, Services, ShopFlow};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
-use crate::{Error, Format, Status, System, logging, seed, signals};
+use crate::connect::Brokers;
+use crate::{Error, Format, Status, System, logging, resources, seed, signals};
 use auditor::Auditor;
-use clusters::{Clusters, Wiring};
+pub(crate) use auditor::MAX_ORDERS;
+use cluster::{Cluster, Wiring};
+use embedded::Embedded;
+use existing::Existing;
 use intake::{Intake, Limits};
 use orders::Orders;
 use progress::Progress;
 use summary::Summary;
 
 mod auditor; // the audit on a thread of its own
-mod clusters; // the embedded cluster, replaced before it grows slow
+mod cluster; // the Kafka that the orders take their way through
 mod dry_run; // the same events, logged instead of sent
+mod embedded; // the cluster inside this process, replaced before it grows slow
+mod existing; // a Kafka that is there, with the audit reading beside
 mod input; // orders as JSON lines, the bad ones set aside
 mod intake; // how many orders may be on their way, and when the next is due
 mod orders; // where the orders come from
 mod progress; // a bar for a person, lines for a log
-mod resources; // CPU time and peak memory
 mod summary; // the result, as a table or as JSON
 
-/// Runs orders through the services on an embedded Kafka and audits the result.
+/// Runs orders through the services, on an embedded Kafka or on the one at --brokers, and audits the result.
 #[derive(Parser)]
 #[command(
     after_help = "Examples:\n  orderflow run --orders 20000 --seed 7 --format json\n  orderflow run --rate 100 --duration 1m\n  \
@@ -43,7 +48,7 @@ pub(crate) struct Args {
     system: System,
     /// How many orders, up to 20,000,000; 10,000 unless --duration is given.
     #[arg(long, value_name = "N", allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u64).range(..=auditor::MAX_ORDERS))]
+        value_parser = clap::value_parser!(u64).range(..=MAX_ORDERS))]
     orders: Option<u64>,
     /// How long orders are taken in: 30s, 5m.
     #[arg(long, allow_negative_numbers = true, value_parser = humantime::parse_duration)]
@@ -62,11 +67,13 @@ pub(crate) struct Args {
     /// Where refused input lines go, with their numbers and reasons.
     #[arg(long, value_name = "FILE", default_value = "rejects.jsonl", requires = "input")]
     rejects: PathBuf,
+    #[command(flatten)]
+    brokers: Brokers,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Logs the events of each order and sends nothing.
-    #[arg(long, conflicts_with_all = ["rate", "duration", "format"])]
+    #[arg(long, conflicts_with_all = ["rate", "duration", "format", "brokers"])]
     dry_run: bool,
 }
 
@@ -97,6 +104,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
         seed: args.input.is_none().then_some(seed),
         rejects: args.rejects.clone(),
         limits: Limits { rate: args.rate, duration: args.duration },
+        connection: args.brokers.brokers.is_some().then(|| args.brokers.connection()).transpose()?,
         stop: signals::stop_flag()?,
     };
     let progress = Progress::start(&run, orders.expected(), args.format);
@@ -113,22 +121,29 @@ struct Run {
     seed: Option<u64>,
     rejects: PathBuf,
     limits: Limits,
+    /// `None` for the embedded cluster.
+    connection: Option<Connection>,
     stop: Arc<AtomicBool>,
 }
 
 impl Run {
     fn through(&self, wiring: Wiring, orders: &mut Orders, progress: &Progress) -> Result<Summary, Error> {
         let auditor = Auditor::start(ShopFlow);
-        let pace = if self.limits.rate.is_some() { Pace::STEADY } else { Pace::FULL };
-        let tap = Tap::new(Arc::new(ShopFlow), auditor.sender());
-        let clusters = Clusters::start(wiring, pace, tap)?;
+        let cluster: Box<dyn Cluster> = match &self.connection {
+            Some(connection) => Box::new(Existing::start(connection, &wiring, &auditor, &self.id)?),
+            None => {
+                let pace = if self.limits.rate.is_some() { Pace::STEADY } else { Pace::FULL };
+                let tap = Tap::new(Arc::new(ShopFlow), auditor.sender());
+                Box::new(Embedded::start(wiring, pace, tap)?)
+            }
+        };
 
         let meter = resources::Meter::start();
-        let mut intake = Intake::new(&auditor, clusters, &self.limits, progress);
+        let mut intake = Intake::new(&auditor, cluster, &self.limits, progress);
         intake.take(orders, &self.id, &self.stop)?;
-        let clusters = intake.wait_for_ends()?;
+        let cluster = intake.wait_for_ends()?;
         let usage = meter.read();
-        let records = clusters.drain()?;
+        let records = cluster.drain()?;
         let audited = auditor.finish()?;
         Ok(Summary {
             seed: self.seed,

@@ -1,7 +1,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::scene::Scene;
+use kafka_transport::MAX_OPEN_BATCHES;
+
+use super::scene::{Scene, TOPOLOGY};
 use super::{Error, RATE, Row, System, Target};
 
 /// A row of the matrix.
@@ -10,6 +12,8 @@ pub struct Case {
     pub name: &'static str,
     /// The name that each worker keeps, where it comes back: without one the group waits for the end of its old session.
     pub(crate) instance: Option<&'static str>,
+    /// Whether the workers are there before the first order.
+    pub(crate) starts_with_workers: bool,
     play: fn(&mut Scene<'_>) -> Result<(), Error>,
 }
 
@@ -18,15 +22,20 @@ const SECOND: &str = "second";
 
 /// Everything that happens, in the order in which it is tried.
 pub const CASES: [Case; 9] = [
-    Case { name: "broker killed", instance: None, play: broker_killed },
-    Case { name: "leaders moved", instance: None, play: leaders_moved },
-    Case { name: "broker frozen for 20 s", instance: None, play: broker_frozen },
-    Case { name: "all brokers down for 10 s", instance: None, play: all_brokers_down },
-    Case { name: "worker killed", instance: Some(FIRST), play: worker_killed },
-    Case { name: "members joining and leaving", instance: Some(FIRST), play: members_joining_and_leaving },
-    Case { name: "clients cut off from a broker", instance: None, play: clients_cut_off },
-    Case { name: "records corrupted", instance: None, play: records_corrupted },
-    Case { name: "in-flight window full", instance: None, play: window_full },
+    Case { name: "broker killed", instance: None, starts_with_workers: true, play: broker_killed },
+    Case { name: "leaders moved", instance: None, starts_with_workers: true, play: leaders_moved },
+    Case { name: "broker frozen for 20 s", instance: None, starts_with_workers: true, play: broker_frozen },
+    Case { name: "all brokers down for 10 s", instance: None, starts_with_workers: true, play: all_brokers_down },
+    Case { name: "worker killed", instance: Some(FIRST), starts_with_workers: true, play: worker_killed },
+    Case {
+        name: "members joining and leaving",
+        instance: Some(FIRST),
+        starts_with_workers: true,
+        play: members_joining_and_leaving,
+    },
+    Case { name: "clients cut off from a broker", instance: None, starts_with_workers: true, play: clients_cut_off },
+    Case { name: "records corrupted", instance: None, starts_with_workers: true, play: records_corrupted },
+    Case { name: "in-flight window full", instance: None, starts_with_workers: false, play: window_full },
 ];
 
 /// How long orders flow undisturbed before the first fault, and after the last.
@@ -38,7 +47,7 @@ impl Case {
     ///
     /// # Errors
     /// What could not be played; that something was lost is no error but a row that does not hold.
-    pub fn play(&self, target: &dyn Target, system: &System, seed: u64) -> Result<Row, Error> {
+    pub fn play(&self, target: &dyn Target, system: &System<'_>, seed: u64) -> Result<Row, Error> {
         let mut scene = Scene::set(target, system, self, seed)?;
         let pauses = scene.watch()?;
         (self.play)(&mut scene)?;
@@ -154,43 +163,42 @@ fn records_corrupted(scene: &mut Scene<'_>) -> Result<(), Error> {
         order
     })?;
     scene.wait(Duration::from_secs(10))?;
-    let corrupted = scene.published() / ONE_IN;
+    let corrupted = scene.enough()? / ONE_IN;
     scene.count(u32::try_from(corrupted).unwrap_or(u32::MAX));
     Ok(())
 }
 
-/// All brokers stand still while workers have a backlog: what they have fetched fills their window of unconfirmed batches. It is
-/// over before their sessions are.
+/// All brokers stand still while workers have a backlog: what they have fetched fills their window of unconfirmed batches, which
+/// are small so that it does. It is over before their sessions are.
 fn window_full(scene: &mut Scene<'_>) -> Result<(), Error> {
-    const BACKLOG: u64 = 60_000;
+    const BACKLOG: u64 = 20_000;
+    const BATCH: u32 = 10;
     const FROZEN: Duration = Duration::from_secs(4);
-    let services: Vec<String> = scene.workers.keys().cloned().collect();
-    scene.workers.values_mut().try_for_each(super::workers::Worker::stop)?;
-    scene.workers.clear();
-    scene.publish_at(100 * RATE, |_, order| order)?;
+    scene.publish_at(25 * RATE, |_, order| order)?;
     while scene.published() < BACKLOG {
         scene.wait(Duration::from_millis(10))?;
     }
-    for service in &services {
-        let worker = scene.worker(service, None)?;
-        scene.workers.insert(service.clone(), worker);
+    scene.enough()?;
+    let folder = scene.with_batches_of(BATCH)?;
+    scene.start_workers(None, Some(&folder.path().join(TOPOLOGY)))?;
+    let started = Instant::now();
+    while fullest(scene) == 0 && started.elapsed() < Duration::from_secs(30) {
+        scene.wait(Duration::from_millis(2))?;
     }
-    scene.await_workers()?;
     let brokers = scene.target.brokers();
     brokers.iter().try_for_each(|&broker| scene.target.freeze(broker))?;
-    let frozen = Instant::now();
-    let mut fullest = 0;
+    let (frozen, mut most) = (Instant::now(), 0);
     while frozen.elapsed() < FROZEN {
-        fullest = scene
-            .workers
-            .values()
-            .filter_map(|worker| worker.gauge("orderflow_open_batches"))
-            .max()
-            .max(Some(fullest))
-            .unwrap_or(0);
+        most = most.max(fullest(scene));
         thread::sleep(Duration::from_millis(50));
     }
     brokers.iter().try_for_each(|&broker| scene.target.thaw(broker))?;
-    scene.count(u32::from(fullest >= kafka_transport::MAX_OPEN_BATCHES as u64));
+    scene.count(u32::from(most >= MAX_OPEN_BATCHES as u64));
+    folder.remove();
     Ok(())
+}
+
+/// How many batches the worker that has most of them has unconfirmed.
+fn fullest(scene: &Scene<'_>) -> u64 {
+    scene.workers.values().filter_map(|worker| worker.gauge("orderflow_open_batches")).max().unwrap_or(0)
 }

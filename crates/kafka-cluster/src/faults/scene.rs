@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -13,24 +14,29 @@ use super::verdict::{self, Row};
 use super::workers::Worker;
 use super::{Case, Error, RATE, System, Target};
 use crate::ADMIN;
+use crate::folder::Folder;
 use crate::nursery::Nursery;
+
+/// What a changed topology is called in its folder.
+pub(crate) const TOPOLOGY: &str = "topology.json";
 
 /// What a case works with: the cluster, the workers, the orders, and chance from a seed.
 pub(crate) struct Scene<'a> {
     pub(crate) target: &'a dyn Target,
     pub(crate) random: SmallRng,
     pub(crate) workers: BTreeMap<String, Worker>,
-    system: &'a System,
+    system: &'a System<'a>,
     seed: u64,
     run: String,
     nursery: Nursery,
     load: Option<Load>,
+    orders: u64,
     faults: u32,
 }
 
 impl<'a> Scene<'a> {
     /// Every service at work in a process of its own, and no order yet.
-    pub(crate) fn set(target: &'a dyn Target, system: &'a System, case: &Case, seed: u64) -> Result<Self, Error> {
+    pub(crate) fn set(target: &'a dyn Target, system: &'a System<'a>, case: &Case, seed: u64) -> Result<Self, Error> {
         let run = format!("faults-{}-{:016x}", case.name.replace(' ', "-"), rand::random::<u64>());
         let mut scene = Self {
             target,
@@ -41,20 +47,37 @@ impl<'a> Scene<'a> {
             run,
             nursery: Nursery::new()?,
             load: None,
+            orders: 0,
             faults: 0,
         };
-        for service in &system.services {
-            let worker = scene.worker(service, case.instance)?;
-            scene.workers.insert(service.clone(), worker);
+        if case.starts_with_workers {
+            scene.start_workers(case.instance, None)?;
+            scene.await_workers()?;
         }
-        scene.await_workers()?;
         Ok(scene)
+    }
+
+    /// Starts each service, with a topology where that is not the built-in one.
+    pub(crate) fn start_workers(&mut self, instance: Option<&str>, topology: Option<&Path>) -> Result<(), Error> {
+        for service in self.system.workers() {
+            let connection = self.target.connection_as(service)?;
+            let worker = Worker::start(&self.nursery, &self.system.program, service, instance, topology, &connection)?;
+            self.workers.insert(service.to_owned(), worker);
+        }
+        Ok(())
+    }
+
+    /// A file of the topology with so few records a batch, as long as the answer lives.
+    pub(crate) fn with_batches_of(&self, records: u32) -> Result<Folder, Error> {
+        let folder = Folder::temporary()?;
+        folder.write(TOPOLOGY, self.system.with_batches_of(records)?)?;
+        Ok(folder)
     }
 
     /// A service in a process of its own.
     pub(crate) fn worker(&self, service: &str, instance: Option<&str>) -> Result<Worker, Error> {
         let connection = self.target.connection_as(service)?;
-        Worker::start(&self.nursery, &self.system.program, service, instance, &connection)
+        Worker::start(&self.nursery, &self.system.program, service, instance, None, &connection)
     }
 
     /// Waits until each worker has its place.
@@ -66,8 +89,8 @@ impl<'a> Scene<'a> {
     pub(crate) fn publish_at(&mut self, rate: u32, change: fn(u64, Outgoing) -> Outgoing) -> Result<(), Error> {
         let (order, seed) = (self.system.order, self.seed);
         self.load = Some(Load::start(Orders {
-            connection: self.target.connection_as(&self.system.source)?,
-            topics: self.system.topics.clone(),
+            connection: self.target.connection_as(self.system.source())?,
+            topics: self.system.topics(),
             run: self.run.clone(),
             rate,
             order: Box::new(move |n| change(n, order(seed, n))),
@@ -110,13 +133,21 @@ impl<'a> Scene<'a> {
     /// Watches how the ends grow, from now on.
     pub(crate) fn watch(&self) -> Result<Pauses, Error> {
         let end = self.system.end;
-        let partitions = self.system.topics.iter().find(|(topic, _)| *topic == end).map_or(1, |(_, count)| *count);
-        Pauses::watch(&self.target.connection_as(ADMIN)?, end, partitions.unsigned_abs())
+        let partitions = self.system.topology.topic(end.as_str()).map_or(1, |topic| topic.partitions);
+        Pauses::watch(&self.target.connection_as(ADMIN)?, end, partitions)
+    }
+
+    /// No more orders; answers with their number once all are confirmed.
+    pub(crate) fn enough(&mut self) -> Result<u64, Error> {
+        if let Some(load) = self.load.take() {
+            self.orders = load.end()?;
+        }
+        Ok(self.orders)
     }
 
     /// No more orders; all that were published come to their end, and the audit judges.
     pub(crate) fn end(mut self, case: &'static str, pauses: Pauses) -> Result<Row, Error> {
-        let orders = self.load.take().map_or(Ok(0), Load::end)?;
+        let orders = self.enough()?;
         let audit = verdict::audit(self.system, &self.target.connection_as(ADMIN)?, &self.run)?;
         let recovered = pauses.longest()?;
         self.workers.values_mut().try_for_each(Worker::check)?;

@@ -58,7 +58,7 @@ pub fn table(rows: &[Row]) -> String {
 }
 
 /// Lets the operator's program audit a run, as the user of the connection.
-pub(crate) fn audit(system: &System, connection: &Connection, run: &str) -> Result<Value, Error> {
+pub(crate) fn audit(system: &System<'_>, connection: &Connection, run: &str) -> Result<Value, Error> {
     let what = || format!("audit of {run}");
     let output = Command::new(&system.program)
         .args(["audit", "--run", run, "--format", "json", "--wait", "60s"])

@@ -25,12 +25,14 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts `program work SERVICE`, with a name where it is to keep its place when it is started again.
+    /// Starts `program work SERVICE`: with a name where it is to keep its place when it is started again, with a topology where
+    /// that is not the built-in one.
     pub(crate) fn start(
         nursery: &Nursery,
         program: &Path,
         service: &str,
         instance: Option<&str>,
+        topology: Option<&Path>,
         connection: &Connection,
     ) -> Result<Self, Error> {
         let name = instance.map_or(service.to_owned(), |instance| format!("{service} ({instance})"));
@@ -41,6 +43,9 @@ impl Worker {
         command.args(["--pdeathsig", "KILL"]).arg(program).args(["work", service]);
         command.args(["--listen", &listen.to_string()]);
         command.args(instance.iter().flat_map(|instance| ["--instance", instance]));
+        if let Some(topology) = topology {
+            command.arg("--topology").arg(topology);
+        }
         command.envs(connection.variables()).env("RUST_LOG", "error");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let child = nursery.spawn(command).map_err(Error::process(&name))?;

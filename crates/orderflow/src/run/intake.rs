@@ -8,7 +8,7 @@ use messaging::Outgoing;
 use messaging::audit::Observation;
 
 use super::auditor::{Auditor, MAX_ORDERS};
-use super::clusters::Clusters;
+use super::cluster::Cluster;
 use super::orders::{Next, Orders};
 use super::progress::Progress;
 use crate::{Error, tell};
@@ -30,13 +30,10 @@ pub(crate) struct Limits {
     pub(crate) duration: Option<Duration>,
 }
 
-/// How long nothing may move before what has no end counts as lost.
-const STALL: Duration = Duration::from_secs(10);
-
 /// Hands orders to a cluster, never more at once than the embedded cluster can hold, and waits for their ends.
 pub(crate) struct Intake<'a> {
     auditor: &'a Auditor,
-    clusters: Clusters,
+    cluster: Box<dyn Cluster>,
     limits: &'a Limits,
     progress: &'a Progress,
     started_us: u64,
@@ -55,11 +52,16 @@ struct Moved {
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn new(auditor: &'a Auditor, clusters: Clusters, limits: &'a Limits, progress: &'a Progress) -> Self {
+    pub(crate) fn new(
+        auditor: &'a Auditor,
+        cluster: Box<dyn Cluster>,
+        limits: &'a Limits,
+        progress: &'a Progress,
+    ) -> Self {
         let moved = Moved { closed: 0, handled: 0, at: Instant::now() };
         Self {
             auditor,
-            clusters,
+            cluster,
             limits,
             progress,
             started_us: auditor.now_us(),
@@ -84,7 +86,7 @@ impl<'a> Intake<'a> {
                 continue;
             }
             if self.limits.rate.is_some() {
-                self.clusters.replace_if_due()?;
+                self.cluster.prepare()?;
             }
             let (chunk, is_end) = next_chunk(orders, room);
             if !chunk.is_empty() {
@@ -105,22 +107,22 @@ impl<'a> Intake<'a> {
     ///
     /// # Errors
     /// Where the flow breaks.
-    pub(crate) fn wait_for_ends(mut self) -> Result<Clusters, Error> {
+    pub(crate) fn wait_for_ends(mut self) -> Result<Box<dyn Cluster>, Error> {
         while self.auditor.in_flight() > 0 && self.wait()? {}
-        Ok(self.clusters)
+        Ok(self.cluster)
     }
 
     /// Waits a little; `false` once nothing has moved for too long although orders are on their way.
     fn wait(&mut self) -> Result<bool, Error> {
-        self.clusters.check()?;
+        self.cluster.check()?;
         self.auditor.check()?;
         std::thread::park_timeout(Duration::from_millis(1));
-        let (closed, handled) = (self.auditor.closed(), self.clusters.handled());
+        let (closed, handled) = (self.auditor.closed(), self.cluster.handled());
         self.progress.update(closed);
         if (closed, handled) != (self.moved.closed, self.moved.handled) || self.auditor.in_flight() == 0 {
             self.moved = Moved { closed, handled, at: Instant::now() };
         }
-        Ok(self.moved.at.elapsed() < STALL)
+        Ok(self.moved.at.elapsed() < self.cluster.stall_deadline())
     }
 
     fn is_over(&self) -> bool {
@@ -161,7 +163,7 @@ impl<'a> Intake<'a> {
         let records: Vec<Outgoing> = chunk.iter().map(Outgoing::of).collect();
         let largest = records.iter().map(|record| record.value.len() as u64 + OVERHEAD_BYTES).max();
         self.largest_bytes = self.largest_bytes.max(largest.unwrap_or(0));
-        self.clusters.publish(&records, run);
+        self.cluster.publish(&records, run);
         self.taken += chunk.len() as u64;
         self.moved.at = Instant::now(); // however long the input paused before
     }

@@ -29,7 +29,8 @@ impl Progress {
         };
         let origin = run.seed.map_or("from the input".into(), |seed| format!("of seed {seed}"));
         if format == Format::Text {
-            tell(&format!("shop: {orders} {origin} on an embedded Kafka, run {}", run.id));
+            let place = run.connection.as_ref().map_or("an embedded Kafka", |connection| connection.brokers());
+            tell(&format!("shop: {orders} {origin} on {place}, run {}", run.id));
         }
         let is_watched = std::io::stderr().is_terminal() && format == Format::Text;
         let bar = is_watched.then(|| bar(expected));

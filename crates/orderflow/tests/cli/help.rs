@@ -10,6 +10,8 @@ fn the_help_of_every_command_shows_an_example() {
         "run",
         "generate",
         "simulate",
+        "audit",
+        "work",
         "topology",
         "topology check",
         "topology show",

@@ -1,9 +1,11 @@
 //! The command as an operator meets it: arguments, files and signals in; stdout, stderr, files and the exit status out.
 #![cfg(test)]
 
+mod audit; // what the topics tell of a run
 mod call; // one call of the command, in a folder of its own
 mod digest; // equal orders, equal digest: whatever carries them
 mod dry_run; // events logged, nothing sent
+mod flow; // the shop on a Kafka of the test's own
 mod generate; // orders as JSON lines
 mod help; // every command shows an example
 mod input; // bad lines set aside, good ones processed

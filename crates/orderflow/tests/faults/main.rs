@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use events::shop::OrderShipped;
-use events::{Event, Timestamp, Topic};
+use events::{Event, Timestamp};
 use kafka_cluster::faults::{CASES, Row, System, table};
 use kafka_cluster::{Distribution, Options};
 use messaging::Outgoing;
@@ -32,13 +32,11 @@ fn no_order_is_lost_or_doubled_whatever_happens_to_brokers_workers_and_network()
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-fn shop(topology: &Topology) -> System {
-    let consumes = |service: &&topology::Service| !service.consumes.is_empty();
+fn shop(topology: &Topology) -> System<'_> {
     System {
         program: PathBuf::from(env!("CARGO_BIN_EXE_orderflow")),
-        topics: topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect(),
-        services: topology.services().filter(consumes).map(|service| service.name.clone()).collect(),
-        source: shop::order_generator::NAME.to_owned(),
+        topology,
+        topology_json: include_str!("../../../../topology.json"),
         order: |seed, n| Outgoing::of(&generate_order_event(seed, Timestamp::BASE, n)),
         end: OrderShipped::TOPIC,
     }

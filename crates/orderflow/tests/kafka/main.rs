@@ -8,6 +8,7 @@ use kafka_cluster::{Cluster, Distribution, Options};
 
 use call::{Call, orderflow};
 
+mod audit; // what the topics tell of a run
 #[path = "../cli/call.rs"]
 #[allow(dead_code, reason = "shared with the tests beside these, which use the rest of it")]
 mod call; // one call of the command, in a folder of its own

@@ -3,10 +3,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use kafka_transport::{Connection, Drained, EmbeddedCluster, Group, Membership, Pace, Pipeline, Plan, Tap};
-use messaging::{BatchStep, Outgoing};
-use shop::Services;
+use kafka_transport::{Connection, Drained, EmbeddedCluster, Membership, Pace, Pipeline, Plan, Tap};
+use messaging::Outgoing;
 
+use super::cluster::{Cluster, Wiring};
 use crate::Error;
 
 /// How many batches a partition may keep before its cluster is replaced. Each fetch walks over all of them: with ten thousand
@@ -16,17 +16,11 @@ const MAX_BATCHES: u64 = 1_000;
 /// How long a replaced cluster may take to finish its orders.
 const RETIRE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What runs on a cluster.
-pub(crate) struct Wiring {
-    pub(crate) services: Services,
-    pub(crate) topics: Vec<(Topic, i32)>,
-}
-
 /// The embedded cluster that takes new orders, and those before it that still finish theirs.
 ///
 /// At a steady rate a cluster is replaced from time to time ([`MAX_BATCHES`]): the next one is ready before the first order goes
 /// there, and the audit spans them all.
-pub(crate) struct Clusters {
+pub(crate) struct Embedded {
     wiring: Wiring,
     pace: Pace,
     tap: Tap,
@@ -50,48 +44,10 @@ struct Retiring {
     _cluster: EmbeddedCluster,
 }
 
-impl Clusters {
+impl Embedded {
     pub(crate) fn start(wiring: Wiring, pace: Pace, tap: Tap) -> Result<Self, Error> {
         let current = Generation::start(&wiring, pace, &tap)?;
         Ok(Self { wiring, pace, tap, current, retiring: Vec::new(), records: BTreeMap::new() })
-    }
-
-    /// Hands records to the cluster that takes new orders.
-    pub(crate) fn publish(&mut self, records: &[Outgoing], run: &str) {
-        self.current.published += records.len() as u64;
-        self.current.pipeline.publish(records, run);
-    }
-
-    /// Records answered by the groups of the current cluster: as long as it changes, something moves.
-    pub(crate) fn handled(&self) -> u64 {
-        self.current.pipeline.handled()
-    }
-
-    /// Looks whether anything has failed for good.
-    pub(crate) fn check(&mut self) -> Result<(), Error> {
-        self.current.pipeline.check().map_err(Error::failed)?;
-        self.collect(|retiring| retiring.drain.is_finished())
-    }
-
-    /// Replaces the current cluster if its partitions may keep too many batches.
-    pub(crate) fn replace_if_due(&mut self) -> Result<(), Error> {
-        if self.current.batches(self.pace, &self.wiring.topics) < MAX_BATCHES {
-            return Ok(());
-        }
-        let next = Generation::start(&self.wiring, self.pace, &self.tap)?;
-        let Generation { pipeline, cluster, .. } = std::mem::replace(&mut self.current, next);
-        let drain = std::thread::spawn(move || finish(pipeline));
-        self.retiring.push(Retiring { drain, _cluster: cluster });
-        Ok(())
-    }
-
-    /// Stops everything, and answers with the records of each topic.
-    pub(crate) fn drain(mut self) -> Result<Vec<(Topic, u64)>, Error> {
-        self.collect(|_| true)?;
-        let Generation { pipeline, cluster, .. } = self.current;
-        add(&mut self.records, finish(pipeline)?);
-        drop(cluster);
-        Ok(self.records.into_iter().collect())
     }
 
     /// Takes in what retired clusters had written.
@@ -107,23 +63,60 @@ impl Clusters {
     }
 }
 
+impl Cluster for Embedded {
+    fn publish(&mut self, records: &[Outgoing], run: &str) {
+        self.current.published += records.len() as u64;
+        self.current.pipeline.publish(records, run);
+    }
+
+    /// Of the current cluster alone: what replaces it begins anew.
+    fn handled(&self) -> u64 {
+        self.current.pipeline.handled()
+    }
+
+    fn check(&mut self) -> Result<(), Error> {
+        self.current.pipeline.check()?;
+        self.collect(|retiring| retiring.drain.is_finished())
+    }
+
+    /// Replaces the current cluster if its partitions may keep too many batches.
+    fn prepare(&mut self) -> Result<(), Error> {
+        if self.current.batches(self.pace, &self.wiring.topics) < MAX_BATCHES {
+            return Ok(());
+        }
+        let next = Generation::start(&self.wiring, self.pace, &self.tap)?;
+        let Generation { pipeline, cluster, .. } = std::mem::replace(&mut self.current, next);
+        let drain = std::thread::spawn(move || finish(pipeline));
+        self.retiring.push(Retiring { drain, _cluster: cluster });
+        Ok(())
+    }
+
+    fn stall_deadline(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    fn drain(mut self: Box<Self>) -> Result<Vec<(Topic, u64)>, Error> {
+        self.collect(|_| true)?;
+        let Self { current: Generation { pipeline, cluster, .. }, mut records, .. } = *self;
+        add(&mut records, finish(pipeline)?);
+        drop(cluster);
+        Ok(records.into_iter().collect())
+    }
+}
+
 impl Generation {
     fn start(wiring: &Wiring, pace: Pace, tap: &Tap) -> Result<Self, Error> {
-        let cluster = EmbeddedCluster::start(wiring.topics.iter().copied()).map_err(Error::failed)?;
-        let groups = wiring.services.iter().map(|(subscription, step)| Group {
-            subscription: subscription.clone(),
-            step: Box::new(step) as Box<dyn BatchStep>,
-        });
+        let cluster = EmbeddedCluster::start(wiring.topics.iter().copied())?;
         let pipeline = Pipeline::start(Plan {
             connection: Connection::plaintext(&cluster.brokers()),
             membership: Membership::Sole,
             pace,
             topics: wiring.topics.clone(),
-            groups: groups.collect(),
+            groups: wiring.groups(),
             tap: Some(tap.clone()),
             metrics: None,
         });
-        Ok(Self { pipeline: pipeline.map_err(Error::failed)?, cluster, started: Instant::now(), published: 0 })
+        Ok(Self { pipeline: pipeline?, cluster, started: Instant::now(), published: 0 })
     }
 
     /// About how many batches a partition keeps by now: at most one a record, and one a linger.
@@ -147,8 +140,8 @@ fn add(records: &mut BTreeMap<Topic, u64>, drained: Drained) {
 fn finish(mut pipeline: Pipeline) -> Result<Drained, Error> {
     let deadline = Instant::now() + RETIRE_DEADLINE;
     while !pipeline.is_at_rest() && Instant::now() < deadline {
-        pipeline.check().map_err(Error::failed)?;
+        pipeline.check()?;
         std::thread::sleep(Duration::from_millis(2));
     }
-    pipeline.drain().map_err(Error::failed)
+    Ok(pipeline.drain()?)
 }

@@ -1,0 +1,122 @@
+//! Whom the secured cluster refuses, and what he is told: what happened, at which address, for whom, and what to check.
+
+mod access; // a topic or a group is another's
+mod logins; // nobody comes in
+mod rights; // everybody against the topology
+mod tls; // what stands between us and the brokers
+mod writes; // what brokers do not take
+
+use std::time::{Duration, Instant};
+
+use events::{EventId, Topic};
+use kafka_cluster::Cluster;
+use kafka_transport::{Admin, Ca, Connection, Error, Group, Membership, Pace, Pipeline, Plan};
+use messaging::{BatchStep, Outcome, Outgoing, Record, RetryPolicy, Subscription};
+
+use crate::broker::Broker;
+use crate::cases::until;
+use crate::kafka::TURN;
+use crate::suite::{Case, PARTITIONS, case};
+
+/// All cases.
+pub(crate) const CASES: &[Case] = &[
+    case!(logins::a_wrong_password_is_told_with_the_user_it_was_given_for needs Security),
+    case!(logins::an_unknown_user_is_told_as_a_wrong_password_is needs Security),
+    case!(tls::a_ca_that_did_not_sign_is_not_trusted needs Security),
+    case!(tls::a_certificate_for_another_name_is_not_trusted needs Security),
+    case!(tls::plaintext_on_a_tls_port_is_told_within_10_seconds needs Security),
+    case!(tls::tls_on_a_plaintext_port_is_told_within_10_seconds needs Security),
+    case!(access::reading_without_the_right_is_refused_before_the_first_record needs Security),
+    case!(access::writing_without_the_right_is_refused needs Security),
+    case!(access::the_group_of_another_is_refused needs Security),
+    case!(access::a_user_without_any_right_neither_reads_nor_writes needs Security),
+    case!(access::an_unknown_topic_is_told_to_whom_may_know_it_and_hidden_from_others needs Security),
+    case!(rights::everybody_may_do_what_the_topology_says_and_nothing_else needs Security),
+    case!(writes::a_record_that_is_too_large_is_told_with_its_topic needs Security),
+    case!(writes::too_few_replicas_in_sync_are_told_within_30_seconds needs Security alone),
+];
+
+const ORDER_PLACED: Topic = Topic::new("order_placed");
+
+/// How much longer than documented it may take on a busy machine.
+const GRACE: Duration = Duration::from_secs(5);
+
+fn cluster(broker: &dyn Broker) -> &Cluster {
+    broker.as_kafka().unwrap().cluster.as_ref().unwrap()
+}
+
+/// The address of one broker.
+fn first(cluster: &Cluster) -> &str {
+    cluster.brokers().split(',').next().unwrap()
+}
+
+/// Who asks at one broker only, so that the message names that one.
+fn login(cluster: &Cluster, address: &str, user: &str, password: &str) -> Connection {
+    Connection::sasl_ssl(address, user, password, Ca::File(cluster.ca_file().unwrap().into()))
+}
+
+/// What somebody is told who cannot connect, within 10 seconds.
+#[track_caller]
+fn told(connection: &Connection) -> String {
+    let started = Instant::now();
+    let refused = Admin::connect(connection).err().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(10) + GRACE, "{:?}", started.elapsed());
+    refused.to_string()
+}
+
+/// What a member of a group is told that reads a topic.
+#[track_caller]
+fn told_as_reader(connection: Connection, membership: Membership, group: &str, topic: Topic) -> String {
+    let subscription = Subscription {
+        service: "reader".into(),
+        group: group.into(),
+        topic,
+        dead_letter: topic,
+        batch_records: 10,
+        retry: RetryPolicy::try_new(100, 1_000, 5).unwrap(),
+    };
+    let group = Group { subscription, step: Box::new(Ignores) };
+    failure_of(connection, membership, topic, vec![group], &[]).to_string()
+}
+
+/// What somebody is told who writes a record of so many bytes.
+#[track_caller]
+fn told_as_writer(connection: Connection, topic: Topic, bytes: usize) -> String {
+    let event_id = EventId::parse(b"00000000-0000-0000-0000-000000000000").unwrap();
+    let record = Outgoing { topic, key: b"abc".into(), value: vec![7; bytes], event_id };
+    failure_of(connection, Membership::Shared { instance: None }, topic, Vec::new(), &[record]).to_string()
+}
+
+/// What ends a pipeline that should not come far.
+#[track_caller]
+fn failure_of(
+    connection: Connection,
+    membership: Membership,
+    topic: Topic,
+    groups: Vec<Group>,
+    records: &[Outgoing],
+) -> Error {
+    let topics = vec![(topic, PARTITIONS)];
+    let plan = Plan { connection, membership, pace: Pace::BROKERS, topics, groups, tap: None, metrics: None };
+    let mut pipeline = match Pipeline::start(plan) {
+        Ok(pipeline) => pipeline,
+        Err(error) => return error,
+    };
+    pipeline.publish(records, "the-run");
+    let mut failure = None;
+    until("the failure", || {
+        std::thread::sleep(TURN);
+        failure = pipeline.check().err();
+        failure.is_some()
+    });
+    failure.unwrap()
+}
+
+/// A step that is never asked, or in vain.
+struct Ignores;
+
+impl BatchStep for Ignores {
+    fn process(&mut self, batch: &[Record<'_>]) -> Vec<Outcome> {
+        batch.iter().map(|_| Outcome::Done(Vec::new())).collect()
+    }
+}

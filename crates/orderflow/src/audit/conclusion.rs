@@ -1,0 +1,98 @@
+use ::topology::Topology;
+use serde_json::{Map, Value, json};
+use shop::Rates;
+
+use super::groups::Reached;
+use super::judge::JudgedRun;
+use crate::report::{Report, row};
+use crate::{Error, Format, Status, grouped, print, tell};
+
+/// What an order takes in the audit's memory, in bytes, before it is closed: its id, its records, its place in a map that grows.
+const ORDER_BYTES: u64 = 250;
+
+/// All verdicts, and what they rest on.
+pub(crate) struct Conclusion {
+    pub(crate) runs: Vec<JudgedRun>,
+    pub(crate) reached: Reached,
+    /// Whether a record that stands twice is a fault.
+    pub(crate) no_redeliveries: bool,
+    pub(crate) peak_rss_mib: u64,
+}
+
+impl Conclusion {
+    /// Prints the verdicts to stdout, and to stderr why they do not hold beyond what they say.
+    ///
+    /// # Errors
+    /// Where stdout cannot be written to.
+    pub(crate) fn print(&self, format: Format, topology: &Topology, rates: Rates) -> Result<Status, Error> {
+        for run in &self.runs {
+            print(&match format {
+                Format::Json => self.json(run),
+                Format::Text => self.text(run, topology, rates),
+            })?;
+        }
+        if !self.reached.is_drained() {
+            tell(&format!("error: not at the end of their topics when the wait was over: {}", self.reached.behind()));
+        }
+        let redelivered: u64 = self.runs.iter().map(|run| run.verdict.redelivered).sum();
+        if self.no_redeliveries && redelivered > 0 {
+            tell(&format!("error: {redelivered} records stand again, and --no-redeliveries allows none"));
+        }
+        let holds = self.runs.iter().all(|run| self.holds(run));
+        if !holds {
+            self.hint();
+        }
+        Ok(if holds { Status::Holds } else { Status::Fails })
+    }
+
+    /// What has been deleted cannot be judged.
+    fn hint(&self) {
+        let older: Vec<String> = self
+            .reached
+            .spans
+            .iter()
+            .filter(|span| span.from > 0)
+            .map(|span| format!("{}-{}@{}", span.topic, span.partition, span.from))
+            .collect();
+        if !older.is_empty() {
+            tell(&format!(
+                "hint: these begin after records that were deleted, which may be what is missing: {}",
+                older.join(", ")
+            ));
+        }
+    }
+
+    fn holds(&self, run: &JudgedRun) -> bool {
+        let is_redelivered = self.no_redeliveries && run.verdict.redelivered > 0;
+        run.verdict.passed() && self.reached.is_drained() && !is_redelivered
+    }
+
+    fn json(&self, run: &JudgedRun) -> String {
+        let mut document = report(run).document();
+        let lag: Map<String, Value> =
+            self.reached.groups.iter().map(|group| (group.group.clone(), json!(group.lag))).collect();
+        document["run"] = json!(run.run);
+        document["audit"]["passed"] = json!(self.holds(run));
+        document["lag"] = json!(lag);
+        document["peak_rss_mib"] = json!(self.peak_rss_mib);
+        document["bytes_per_order"] = json!(ORDER_BYTES);
+        format!("{document:#}\n")
+    }
+
+    fn text(&self, run: &JudgedRun, topology: &Topology, rates: Rates) -> String {
+        let report = report(run);
+        let mut text = format!("run {}\n", run.run);
+        text.push_str(&report.tables(topology, rates));
+        let lag = self.reached.groups.iter().map(|group| group.lag).sum();
+        row(&mut text, format_args!("  lag          {} records, {} groups", grouped(lag), self.reached.groups.len()));
+        let memory = self.peak_rss_mib;
+        row(&mut text, format_args!("  memory       {memory} MiB at most, about {ORDER_BYTES} bytes an order"));
+        report.digest(&mut text);
+        row(&mut text, format_args!("\n{}", run.verdict));
+        text
+    }
+}
+
+fn report(run: &JudgedRun) -> Report<'_> {
+    Report { verdict: &run.verdict, tally: &run.tally, records: &run.records }
+}

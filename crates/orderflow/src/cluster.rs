@@ -1,0 +1,185 @@
+//! `orderflow cluster`: a secured Kafka cluster on this machine to play with.
+
+use std::env;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use kafka_cluster::{ADMIN, Detached, Distribution, Node, Options};
+use kafka_transport::Admin;
+use topology::Topology;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{Error, Status, logging, print, tell};
+
+/// Starts and ends a secured Kafka cluster on this machine: three ZooKeeper servers, three brokers, TLS, SCRAM and ACLs.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Starts it, and prints where it is and a ready line for every command. One that runs already is left as it is.
+    ///
+    /// Its users are admin, who may do everything, and each service with the rights that the topology gives it.
+    #[command(after_help = "Example: orderflow cluster up")]
+    Up(Place),
+    /// Ends it and removes all that it wrote, records too.
+    #[command(after_help = "Example: orderflow cluster down")]
+    Down(Place),
+    /// Shows which nodes run and whether the brokers answer.
+    #[command(after_help = "Example: orderflow cluster status")]
+    Status(Place),
+}
+
+/// Where it keeps its settings, credentials, logs and records.
+#[derive(clap::Args)]
+pub(crate) struct Place {
+    /// Where settings, credentials, logs and records are kept; in the home folder's .local/state/orderflow/cluster if absent.
+    #[arg(long, value_name = "FOLDER", value_parser = plain_path)]
+    folder: Option<PathBuf>,
+}
+
+/// What stands in commands that a person pastes, and in files of several kinds.
+fn plain_path(text: &str) -> Result<PathBuf, String> {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+@,:=".contains(letter);
+    if text.is_empty() || !text.chars().all(is_plain) {
+        return Err("allowed are letters, digits and /._-+@,:=".into());
+    }
+    Ok(text.into())
+}
+
+/// Starts, ends or shows it.
+///
+/// # Errors
+/// Where there is no Kafka, a node does not start, or a folder does not serve.
+pub(crate) fn execute(command: &Command, topology: &Topology, topology_path: Option<&Path>) -> Result<Status, Error> {
+    logging::start(LevelFilter::ERROR);
+    let (Command::Up(place) | Command::Down(place) | Command::Status(place)) = command;
+    let (folder, is_default) = match &place.folder {
+        Some(folder) => (folder.clone(), false),
+        None => (default_folder()?, true),
+    };
+    let found = folder.exists().then(|| Detached::open(&folder));
+    match command {
+        Command::Up(_) => {
+            let cluster = up(&folder, found, topology)?;
+            print(&commands(&cluster, topology, topology_path, is_default)?)?;
+            Ok(Status::Holds)
+        }
+        Command::Down(_) => down(&folder, found),
+        Command::Status(_) => status(&folder, found),
+    }
+}
+
+type Found = Option<Result<Detached, kafka_cluster::Error>>;
+
+fn up(folder: &Path, found: Found, topology: &Topology) -> Result<Detached, Error> {
+    match found {
+        Some(Ok(cluster)) => {
+            let down: Vec<String> = missing(&cluster).map(|node| node.to_string()).collect();
+            if !down.is_empty() {
+                let down = down.join(", ");
+                let hint = "`orderflow cluster down` ends the rest and removes it";
+                return Err(Error::Failed(format!("{}: {down} does not run; {hint}", folder.display())));
+            }
+            tell("it runs already");
+            return Ok(cluster);
+        }
+        // It goes with the cluster: nothing of anybody else may be in it.
+        Some(Err(_)) if !is_empty(folder) => {
+            let hint = "name a folder that is empty or not there";
+            return Err(Error::Usage(format!("{}: not empty, and no cluster of ours; {hint}", folder.display())));
+        }
+        Some(Err(_)) | None => {}
+    }
+    let distribution = Distribution::find()?;
+    tell("starting three ZooKeeper servers and three brokers");
+    Ok(Options::secured(topology).start_detached(&distribution, folder)?)
+}
+
+fn down(folder: &Path, found: Found) -> Result<Status, Error> {
+    let Some(found) = found else {
+        tell(&format!("{}: no cluster there, so nothing to end", folder.display()));
+        return Ok(Status::Holds);
+    };
+    found?.end()?;
+    tell("the cluster has ended, and its folder is gone");
+    Ok(Status::Holds)
+}
+
+fn status(folder: &Path, found: Found) -> Result<Status, Error> {
+    let Some(found) = found else {
+        let hint = "`orderflow cluster up` starts one";
+        return Err(Error::Failed(format!("{}: no cluster there; {hint}", folder.display())));
+    };
+    let cluster = found?;
+    let mut text = String::new();
+    for (node, pid) in cluster.nodes() {
+        let state = pid.map_or_else(|| "does not run".to_owned(), |pid| format!("runs, process {pid}"));
+        let _ = writeln!(text, "{:<12} {state}", node.to_string());
+    }
+    let _ = writeln!(text, "{:<12} {} MiB", "memory", cluster.resident_mib());
+    print(&text)?;
+    let brokers = cluster.nodes().filter(|(node, _)| matches!(node, Node::Broker(_))).count();
+    let answering = Admin::connect(&cluster.connection()?)?.brokers()?;
+    print(&format!("{:<12} {answering} of {brokers} answer\n", "brokers"))?;
+    Ok(if missing(&cluster).next().is_none() && answering == brokers { Status::Holds } else { Status::Fails })
+}
+
+fn missing(cluster: &Detached) -> impl Iterator<Item = Node> {
+    cluster.nodes().filter(|(_, pid)| pid.is_none()).map(|(node, _)| node)
+}
+
+/// Where it is, and what can be done with it, as lines to paste.
+fn commands(
+    cluster: &Detached,
+    topology: &Topology,
+    topology_path: Option<&Path>,
+    is_default: bool,
+) -> Result<String, Error> {
+    let mut orderflow = env::args().next().unwrap_or_else(|| "orderflow".into());
+    if let Some(path) = topology_path {
+        let _ = write!(orderflow, " --topology {}", path.display());
+    }
+    let folder = cluster.folder().display();
+    let place = if is_default { String::new() } else { format!(" --folder {folder}") };
+    let connection = cluster.connection()?;
+    let brokers = connection.brokers();
+    let as_user = |user: &str| format!("env $(cat {}) {orderflow}", cluster.credentials_file(user).display());
+    let admin = as_user(ADMIN);
+
+    let mut text = format!("brokers      {brokers}\n");
+    for user in cluster.users() {
+        let _ = writeln!(text, "credentials  {}", cluster.credentials_file(&user).display());
+    }
+    let _ = writeln!(text, "logs         {folder}/*/log\n\n{admin} topics create");
+    for service in topology.services() {
+        let _ = writeln!(text, "{} work {}", as_user(&service.name), service.name);
+    }
+    let _ = writeln!(text, "{admin} run --brokers {brokers} --orders 100000 --seed 7");
+    let _ = writeln!(text, "{admin} audit\n{admin} reset");
+    let _ = writeln!(text, "{orderflow} cluster status{place}\n{orderflow} cluster down{place}");
+    Ok(text)
+}
+
+fn default_folder() -> Result<PathBuf, Error> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
+    let state = state.ok_or_else(|| Error::Usage("neither XDG_STATE_HOME nor HOME is set: name a --folder".into()))?;
+    let folder = state.join("orderflow/cluster");
+    plain_path(&folder.to_string_lossy()).map_err(|allowed| {
+        Error::Usage(format!("{}: {allowed} in a cluster's path: name another --folder", folder.display()))
+    })
+}
+
+fn is_empty(folder: &Path) -> bool {
+    folder.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+}
+
+impl From<kafka_cluster::Error> for Error {
+    fn from(error: kafka_cluster::Error) -> Self {
+        match error {
+            kafka_cluster::Error::NoDistribution { .. }
+            | kafka_cluster::Error::NotADistribution { .. }
+            | kafka_cluster::Error::NoJava => Self::Usage(error.to_string()),
+            _ => Self::failed(error),
+        }
+    }
+}

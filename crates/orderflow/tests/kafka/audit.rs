@@ -1,0 +1,113 @@
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use kafka_cluster::{ADMIN, Cluster, Options};
+use tempfile::TempDir;
+use topology::Topology;
+
+use crate::call::{Ended, orderflow};
+use crate::{on, start};
+
+const CONSUMERS: &str = "payment_processor inventory_manager shipping_handler notification_handler";
+
+/// Services at work in a process of their own, which ends with the test.
+struct Workers {
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Workers {
+    fn start(cluster: &Cluster, services: &str) -> Self {
+        // Nobody reads its log: one that is full would hold it back.
+        let (child, _folder) = on(cluster, &format!("work {services}")).env("RUST_LOG", "error").start();
+        Self { child, _folder }
+    }
+
+    fn end(mut self) {
+        let terminate = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &terminate]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        // One that has ended is not there to be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn publish(cluster: &Cluster, orders: u64) {
+    on(cluster, &format!("work order_generator --orders {orders} --seed 7")).end().with_status(0);
+}
+
+fn audit(cluster: &Cluster, arguments: &str) -> Ended {
+    on(cluster, &format!("audit --format json {arguments}")).end()
+}
+
+/// The digest of the first orders of seed 7 on the embedded cluster.
+fn embedded(orders: u64) -> String {
+    orderflow(&format!("run --orders {orders} --seed 7 --format json")).end().with_status(0).digest()
+}
+
+#[test]
+fn what_workers_did_is_found_in_the_topics_with_the_digest_of_the_embedded_run() {
+    const ORDERS: u64 = 3_000;
+    let cluster = start(&Options::kraft());
+    on(&cluster, "topics create").end().with_status(0);
+    publish(&cluster, ORDERS);
+
+    // Nobody has handled anything.
+    let early = audit(&cluster, "--wait 0s").with_status(1).document();
+    assert_eq!((&early["audit"]["unfinished"], &early["audit"]["lost"]), (&ORDERS.into(), &0.into()));
+    assert_eq!(early["lag"]["payment_processor.order_placed"], ORDERS);
+
+    let workers = Workers::start(&cluster, CONSUMERS);
+    let first = audit(&cluster, "--no-redeliveries --orders orders.jsonl").with_status(0);
+    assert_eq!((first.digest(), first.document()["orders"]["accepted"].as_u64()), (embedded(ORDERS), Some(ORDERS)));
+    assert_eq!(first.file("orders.jsonl").len() as u64, ORDERS);
+
+    thread::sleep(Duration::from_millis(10));
+    let between = humantime::format_rfc3339_millis(SystemTime::now());
+    publish(&cluster, 50);
+    let second = audit(&cluster, "").with_status(0);
+    assert_eq!((second.digest(), second.document()["orders"]["accepted"].as_u64()), (embedded(50), Some(50)));
+    assert_ne!(second.document()["run"], first.document()["run"]);
+    let since = audit(&cluster, &format!("--since {between}")).with_status(0);
+    assert_eq!(since.document()["run"], second.document()["run"]);
+    let all = audit(&cluster, "--since 1h").with_status(0).stdout;
+    let runs: Vec<serde_json::Value> =
+        serde_json::Deserializer::from_str(&all).into_iter().map(Result::unwrap).collect();
+    let digests: Vec<&str> = runs.iter().filter_map(|run| run["digest"].as_str()).collect();
+    assert_eq!(digests, [first.digest(), second.digest()]);
+
+    let none = audit(&cluster, "--since 0s").with_status(1);
+    assert!(none.stderr.starts_with("error: no run has begun since then"), "{}", none.stderr);
+    workers.end();
+}
+
+#[test]
+fn a_user_without_rights_is_told_which_and_the_administrator_may_audit() {
+    let topology = Topology::built_in().unwrap();
+    let cluster = start(&Options::secured(&topology));
+    let call = |user: &str, arguments: &str| {
+        let call = orderflow(arguments);
+        let variables = cluster.connection_as(user).unwrap().variables();
+        variables.into_iter().fold(call, |call, (name, value)| call.env(name, &value)).end()
+    };
+    call(ADMIN, "topics create").with_status(0);
+    call(ADMIN, "work order_generator --orders 20 --seed 7").with_status(0);
+    let early = call(ADMIN, "audit --wait 0s --format json").with_status(1).document();
+    assert_eq!(early["audit"]["unfinished"], 20);
+
+    let started = Instant::now();
+    let refused = call("shipping_handler", "audit").with_status(1);
+    assert!(
+        refused.stderr.contains(": user shipping_handler may not DESCRIBE topic order_placed"),
+        "{}",
+        refused.stderr
+    );
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
