@@ -210,7 +210,9 @@ impl Error {
     ) -> Self {
         let address = connection.brokers().to_owned();
         match code {
-            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed => {
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed => {
                 let user = connection.user().unwrap_or("ANONYMOUS").to_owned();
                 Self::Forbidden { address, user, operation, resource }
             }

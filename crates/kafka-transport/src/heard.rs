@@ -69,16 +69,26 @@ impl Heard {
 /// What librdkafka adds to a reason: times, which differ each time, and advice that names its own settings.
 const ADDED: [&str; 2] = [" (after ", ": broker certificate could not be verified"];
 
-/// librdkafka's `sasl_ssl://HOST:PORT/ID: REASON` as address and reason; all brokers where it names none.
+/// What librdkafka guesses where the two sides do not speak the same, and how we say it.
+const GUESSES: [(&str, &str); 2] = [
+    ("connecting to a PLAINTEXT broker listener?", "it hung up on TLS: is this a plaintext listener?"),
+    ("(connecting to a SSL listener?)", "it hung up on plaintext: is this a TLS listener?"),
+];
+
+/// librdkafka's `sasl_ssl://HOST:PORT/ID: REASON` as address and reason; all brokers where it names none. A plaintext address
+/// has no scheme, and in the log the thread's name goes before.
 fn split(connection: &Connection, reason: &str) -> (String, String) {
     let end = ADDED.iter().filter_map(|added| reason.find(added)).min();
     let reason = &reason[..end.unwrap_or(reason.len())];
-    let parts = reason.split_once("://").and_then(|(_, rest)| {
-        let (address, rest) = rest.split_once('/')?;
-        let (_, reason) = rest.split_once(": ")?;
-        Some((address.to_owned(), reason.to_owned()))
+    let reason = reason.split_once("]: ").map_or(reason, |(_, reason)| reason);
+    let parts = reason.split_once(": ").and_then(|(name, rest)| {
+        let address = name.split_once("://").map_or(name, |(_, address)| address);
+        let (address, _) = address.split_once('/')?;
+        Some((address, rest))
     });
-    parts.unwrap_or_else(|| (connection.brokers().to_owned(), reason.to_owned()))
+    let (address, reason) = parts.unwrap_or((connection.brokers(), reason));
+    let guess = GUESSES.iter().find(|(guess, _)| reason.contains(guess));
+    (address.to_owned(), guess.map_or(reason, |(_, ours)| ours).to_owned())
 }
 
 impl ClientContext for Heard {
@@ -100,6 +110,10 @@ impl ClientContext for Heard {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // A broker that hangs up is no error to librdkafka; what it makes of that stands in its log only.
+        if facility == "FAIL" {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).last = Some(message.to_owned());
+        }
         tracing::debug!(?level, facility, message, "librdkafka says");
     }
 }
@@ -117,7 +131,8 @@ mod tests {
             assert_eq!(split(&connection, reason), (address.to_owned(), rest.to_owned()));
         };
         check("sasl_ssl://b:2/bootstrap: SASL authentication error: no", "b:2", "SASL authentication error: no");
-        check("plaintext://b:2/1: Connect to ipv4#b:2 failed", "b:2", "Connect to ipv4#b:2 failed");
+        check("b:2/1: Connect to ipv4#b:2 failed", "b:2", "Connect to ipv4#b:2 failed");
+        check("[thrd:b:2/1]: b:2/1: Connect to ipv4#b:2 failed", "b:2", "Connect to ipv4#b:2 failed");
         check("2/2 brokers are down", "a:1,b:2", "2/2 brokers are down");
     }
 
@@ -125,7 +140,12 @@ mod tests {
     fn a_reason_ends_before_its_times_and_before_advice_that_is_not_ours() {
         let connection = Connection::plaintext("a:1");
         let check = |reason: &str, expected: &str| assert_eq!(split(&connection, reason).1, expected);
-        check("plaintext://a:1/1: Disconnected (after 2ms in state APIVERSION_QUERY)", "Disconnected");
+        check("a:1/1: Disconnected (after 2ms in state APIVERSION_QUERY)", "Disconnected");
+        check(
+            "a:1/1: Disconnected: requesting ApiVersion: might be caused by incorrect security.protocol configuration \
+             (connecting to a SSL listener?) or broker version is < 0.10",
+            "it hung up on plaintext: is this a TLS listener?",
+        );
         check(
             "sasl_ssl://a:1/1: certificate verify failed: broker certificate could not be verified, verify that \
              ssl.ca.location is correctly configured (after 7ms in state SSL_HANDSHAKE)",

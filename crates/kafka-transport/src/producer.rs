@@ -142,6 +142,9 @@ impl Producer {
     /// Why a slot's batch failed, if a report says so already.
     pub(crate) fn failure(&self, slot: Slot) -> Option<Error> {
         let Failure { topic, partition, code } = self.reports.slots[slot].failure()?;
+        // Where the producer itself has ended, its writes only say that they were thrown away: as for a user who may write
+        // nowhere, and so gets no number for his writes.
+        let code = self.inner.client().fatal_error().map_or(code, |(code, _)| code);
         let address = self.connection.brokers().to_owned();
         Some(match code {
             RDKafkaErrorCode::MessageTimedOut => {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use crate::Connection;
 
@@ -45,6 +46,7 @@ pub(crate) fn client(connection: &Connection) -> ClientConfig {
     let mut config = ClientConfig::new();
     connection.configure(&mut config);
     config
+        .set_log_level(RDKafkaLogLevel::Info) // also what is no error to librdkafka: `Heard` listens
         .set("client.id", "orderflow")
         // librdkafka creates topics by default, with partitions that no topology states.
         .set("allow.auto.create.topics", "false");
@@ -71,6 +73,8 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
         .set("linger.ms", pace.linger_ms.to_string())
         .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KBYTES)
         .set("message.timeout.ms", WRITE_DEADLINE.as_millis().to_string())
+        // A topic that was just made may take a moment to be known; by the default an unknown one would take the whole deadline.
+        .set("topic.metadata.propagation.max.ms", "5000")
         // As much as the largest of topology.json's topics takes: librdkafka's default of 1 MB would refuse a dead letter,
         // which is larger than its record by its headers, for ever.
         .set("message.max.bytes", "2097152")

@@ -36,8 +36,6 @@ pub(crate) const CASES: &[Case] = &[
     case!(writes::too_few_replicas_in_sync_are_told_within_30_seconds needs Security alone),
 ];
 
-const ORDER_PLACED: Topic = Topic::new("order_placed");
-
 /// How much longer than documented it may take on a busy machine.
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -1,7 +1,8 @@
-use events::Topic;
+use events::shop::{OrderPlaced, PaymentResult};
+use events::{Event, Topic};
 use kafka_transport::Membership;
 
-use super::{ORDER_PLACED, cluster, told_as_reader, told_as_writer};
+use super::{cluster, told_as_reader, told_as_writer};
 use crate::broker::Broker;
 use crate::kafka::STRANGER;
 
@@ -9,17 +10,17 @@ const SHARED: Membership = Membership::Shared { instance: None };
 const UNKNOWN: Topic = Topic::new("nobody_made_it");
 
 pub(super) fn reading_without_the_right_is_refused_before_the_first_record(broker: &dyn Broker, _: Topic) {
-    // It may write there, so it knows the topic.
-    let user = "order_generator";
+    // It may write there, so it knows the topic; the group is its own.
+    let user = "payment_processor";
     let connection = cluster(broker).connection_as(user).unwrap();
-    let told = told_as_reader(connection, Membership::Sole, "payment_processor.order_placed", ORDER_PLACED);
-    assert_eq!(told, forbidden(broker, user, "READ topic order_placed"));
+    let told = told_as_reader(connection, Membership::Sole, "payment_processor.order_placed", PaymentResult::TOPIC);
+    assert_eq!(told, forbidden(broker, user, "READ topic payment_result"));
 }
 
 pub(super) fn writing_without_the_right_is_refused(broker: &dyn Broker, _: Topic) {
     // It may read there.
     let user = "payment_processor";
-    let told = told_as_writer(cluster(broker).connection_as(user).unwrap(), ORDER_PLACED, 1);
+    let told = told_as_writer(cluster(broker).connection_as(user).unwrap(), OrderPlaced::TOPIC, 1);
     assert_eq!(told, not_written(&forbidden(broker, user, "WRITE topic order_placed")));
 }
 
@@ -27,15 +28,15 @@ pub(super) fn the_group_of_another_is_refused(broker: &dyn Broker, _: Topic) {
     // It may read the topic, in a group of its own.
     let user = "inventory_manager";
     let connection = cluster(broker).connection_as(user).unwrap();
-    let told = told_as_reader(connection, SHARED, "payment_processor.order_placed", ORDER_PLACED);
+    let told = told_as_reader(connection, SHARED, "payment_processor.order_placed", OrderPlaced::TOPIC);
     assert_eq!(told, forbidden(broker, user, "READ group payment_processor.order_placed"));
 }
 
 pub(super) fn a_user_without_any_right_neither_reads_nor_writes(broker: &dyn Broker, _: Topic) {
     let connection = || cluster(broker).connection_as(STRANGER).unwrap();
-    let told = told_as_reader(connection(), SHARED, "payment_processor.order_placed", ORDER_PLACED);
+    let told = told_as_reader(connection(), SHARED, "payment_processor.order_placed", OrderPlaced::TOPIC);
     assert_eq!(told, forbidden(broker, STRANGER, "READ topic order_placed"));
-    let told = told_as_writer(connection(), ORDER_PLACED, 1);
+    let told = told_as_writer(connection(), OrderPlaced::TOPIC, 1);
     assert_eq!(told, not_written(&forbidden(broker, STRANGER, "WRITE topic order_placed")));
 }
 

@@ -1,9 +1,10 @@
 use std::time::{Duration, Instant};
 
-use events::Topic;
+use events::shop::OrderPlaced;
+use events::{Event, Topic};
 use kafka_cluster::Node;
 
-use super::{GRACE, ORDER_PLACED, cluster, told_as_writer};
+use super::{GRACE, cluster, told_as_writer};
 use crate::broker::Broker;
 use crate::cases::until;
 
@@ -12,7 +13,7 @@ const SOURCE: &str = "order_generator";
 pub(super) fn a_record_that_is_too_large_is_told_with_its_topic(broker: &dyn Broker, _: Topic) {
     let cluster = cluster(broker);
     assert_eq!(
-        told_as_writer(cluster.connection_as(SOURCE).unwrap(), ORDER_PLACED, 1_500_000),
+        told_as_writer(cluster.connection_as(SOURCE).unwrap(), OrderPlaced::TOPIC, 1_500_000),
         format!(
             "an order was not written: {}: a record is too large for order_placed: check `max_message_bytes` in topology.json, \
              and that `orderflow topics diff` finds the topic as it stands there",
@@ -25,9 +26,9 @@ pub(super) fn too_few_replicas_in_sync_are_told_within_30_seconds(broker: &dyn B
     let cluster = cluster(broker);
     let dead = [Node::Broker(2), Node::Broker(3)];
     dead.iter().for_each(|&node| cluster.kill(node).unwrap());
-    until("the last broker to lead", || broker.as_kafka().unwrap().leader(ORDER_PLACED, 0) == Some(1));
+    until("the last broker to lead", || broker.as_kafka().unwrap().leader(OrderPlaced::TOPIC, 0) == Some(1));
     let started = Instant::now();
-    let told = told_as_writer(cluster.connection_as(SOURCE).unwrap(), ORDER_PLACED, 1);
+    let told = told_as_writer(cluster.connection_as(SOURCE).unwrap(), OrderPlaced::TOPIC, 1);
     assert!(started.elapsed() < Duration::from_secs(30) + GRACE, "{:?}", started.elapsed());
     assert_eq!(
         told,
