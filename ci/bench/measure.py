@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, ConsumerGroupState, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
@@ -31,6 +32,9 @@ READY_S, STALLED_S, STOP_S, ASK_S = 30, 60, 30, 10
 LOOK_EVERY_S = 0.02
 STEADY_S, QUICK_STEADY_S = 20, 6
 WARM_UP_MS = 2_000  # a producer's first write waits up to half a second for its number
+
+# However this process ends.
+ENDS_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 
 BROKER = """\
 process.roles=broker,controller
@@ -68,10 +72,10 @@ class Side:
 
 @contextmanager
 def running(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends with the block, and with this process however that ends."""
+    """A process that ends with the block."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *command],
+            [*ENDS_WITH_US, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -115,7 +119,14 @@ def broker(kafka: Path, folder: Path) -> Iterator[str]:
     client, controller = free_ports(2)
     settings, log = folder / "server.properties", folder / "broker.log"
     settings.write_text(BROKER.format(client=client, controller=controller, folder=folder))
-    storage = [kafka / "bin/kafka-storage.sh", "format", "--config", settings, "--cluster-id", "b3JkZXJmbG93LWJlbmNoLQ"]
+    storage = [
+        str(kafka / "bin/kafka-storage.sh"),
+        "format",
+        "--config",
+        str(settings),
+        "--cluster-id",
+        "b3JkZXJmbG93LWJlbmNoLQ",
+    ]
     subprocess.run(storage, check=True, stdout=subprocess.DEVNULL)
     start = [str(kafka / "bin/kafka-server-start.sh"), str(settings)]
     with running(start, log, KAFKA_HEAP_OPTS="-Xms1g -Xmx1g") as process:
@@ -133,14 +144,17 @@ class Bench:
 
     def __init__(self, orderflow: str, brokers: str, folder: Path) -> None:
         self.orderflow, self.brokers, self.folder = orderflow, brokers, folder
-        client = {"bootstrap.servers": brokers, "log_level": 0}  # what fails is told by its call
+        client: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": brokers,
+            "log_level": 0,
+        }  # what fails is told by its call
         self.admin = AdminClient(client)
         self.writer = Producer(client | {"partitioner": "murmur2_random"})
         self.reader = Consumer(client | {"group.id": "bench", "enable.auto.commit": False, "fetch.queue.backoff.ms": 10})
         self.call("topics", "create")
 
     def call(self, *arguments: str) -> None:
-        command = [self.orderflow, *arguments, "--brokers", self.brokers]
+        command = [*ENDS_WITH_US, self.orderflow, *arguments, "--brokers", self.brokers]
         called = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | {"RUST_LOG": "error"})
         if called.returncode:
             raise Failed(f"{' '.join(command)}: {called.stderr}")
@@ -172,9 +186,9 @@ class Bench:
         bounds = self.bounds(topic)
         first = [TopicPartition(topic, partition, low) for partition, (low, _) in enumerate(bounds)]
         self.reader.assign(first)
-        left = self.count(topic)
-        while left:
-            messages = self.reader.consume(10_000, ASK_S if left < 10_000 else STALLED_S)
+        left = sum(end - low for low, end in bounds)
+        while left > 0:
+            messages = self.reader.consume(min(left, 10_000), STALLED_S)
             if not messages or messages[0].error():
                 raise Failed(f"{topic}: {left} records are missing")
             left -= len(messages)
@@ -202,7 +216,7 @@ class Bench:
             raise Failed(f"{side.name} ended with {process.returncode}; its log says\n{tail(log)}")
 
 
-def await_all(futures: dict[object, Future]) -> None:
+def await_all(futures: Mapping[Any, Future[Any]]) -> None:
     for future in futures.values():
         future.result()
 
@@ -331,22 +345,28 @@ def bench_worker(arguments: argparse.Namespace, bench: Bench) -> bool:
     return report_latency(bench, rust, python, QUICK_STEADY_S if arguments.quick else STEADY_S) and is_reached
 
 
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"found {text!r}, allowed 1 or more")
+    return int(text)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="ci/bench/worker", description=__doc__)
-    parser.add_argument("--orders", type=int, help="orders of each run (default 1000000)")
-    parser.add_argument("--runs", type=int, help="runs of each side (default 5)")
+    parser.add_argument("--orders", type=positive, help="orders of each run (default 1000000)")
+    parser.add_argument("--runs", type=positive, help="runs of each side (default 5)")
     parser.add_argument("--quick", action="store_true", help="a smoke run: 100000 orders, 1 run, shorter steady rates")
     parser.add_argument("--orderflow", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--kafka", required=True, type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.orders = arguments.orders or (100_000 if arguments.quick else 1_000_000)
     arguments.runs = arguments.runs or (1 if arguments.quick else 5)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     try:
         with ExitStack() as stack:
-            folder = tempfile.TemporaryDirectory(prefix="orderflow-bench.", dir=memory)
-            folder = Path(stack.enter_context(folder))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orderflow-bench.", dir=memory)))
             brokers = stack.enter_context(broker(arguments.kafka, folder))
             return 0 if bench_worker(arguments, Bench(arguments.orderflow, brokers, folder)) else 1
     except KeyboardInterrupt:

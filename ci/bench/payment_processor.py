@@ -97,12 +97,12 @@ VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 decode = Decoder(OrderPlaced).decode
 
 
-def payment_result(key: bytes | None, value: bytes | None) -> str:
-    """The payment result that answers an order."""
+def payment_result(key: bytes | None, value: bytes | None) -> tuple[str, str]:
+    """The payment result that answers an order, and its event id."""
     if value is None or len(value) > MAX_VALUE_BYTES:
         raise Refused("value: nothing, or too large")
     order = decode(value)
-    if key != order.order_id.encode():
+    if key is None or key != order.order_id.encode():
         raise Refused("key: not the order's id")
     items = order.items
     # Each of our fields is there, and each name and text has two quotes: more of them are other fields, or ours twice.
@@ -122,11 +122,12 @@ def payment_result(key: bytes | None, value: bytes | None) -> str:
     if total / 100 != order.total:
         raise Refused("total: not the sum of the items")
     draw = (xxh3_64_intdigest(key + b"\x1fpayment_processor\x1fpayment\x1f1") >> 11) * 2**-53
-    return (
+    result = (
         f'{{"order_id":"{order.order_id}","event_type":"payment_result",'
         f'"timestamp":"{later(order.timestamp, 50 + int(draw * 200))}",'
         f'"status":"{"success" if draw < SUCCESS_RATE else "failed"}","amount":{total // 100}.{total % 100:02}}}'
     )
+    return result, event_id(key)
 
 
 def refuse_repeated(value: bytes) -> None:
@@ -187,7 +188,7 @@ class Worker:
         self.producers = [Producer(producer) for _ in range(OPEN_BATCHES)]
         self.open: dict[Producer, list[TopicPartition]] = {}
         self.consumer = Consumer(CONSUMER | {"bootstrap.servers": brokers})
-        self.consumer.subscribe([ORDERS], on_revoke=lambda *_: self.settle())
+        self.consumer.subscribe([ORDERS], on_revoke=lambda *_: self.settle(), on_lost=lambda *_: self.open.clear())
         self.failure: KafkaError | None = None
         self.is_stopping = False
 
@@ -213,11 +214,11 @@ class Worker:
         for message in messages:
             key, value = message.key(), message.value()
             try:
-                result = payment_result(key, value)
+                result, identity = payment_result(key, value)
             except (Refused, DecodeError, UnicodeError) as reason:
                 self.refuse(producer, message, str(reason))
                 continue
-            headers: list[tuple[str, str | bytes | None]] = [("event_id", event_id(key))]
+            headers: list[tuple[str, str | bytes | None]] = [("event_id", identity)]
             run = dict(message.headers() or ()).get("run")
             if run is not None:
                 headers.append(("run", run))
@@ -253,7 +254,9 @@ class Worker:
         try:
             self.consumer.commit(asynchronous=False)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError._NO_OFFSET:
+            # Nothing to commit, or the partitions are moving: who gets them answers once more what was answered here.
+            passing = {KafkaError._NO_OFFSET, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
+            if error.args[0].code() not in passing:
                 raise
 
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -31,6 +31,12 @@ const TAIL_LINES: usize = 20;
 
 /// A broker's last word before it serves, in both modes; ZooKeeper is asked.
 const STARTED: &str = "started (kafka.server.Kafka";
+/// A broker that ends by itself before it serves says so, and why. ZooKeeper's reasons pass: a session that was slow to be
+/// confirmed, or that of the broker before it.
+const NOT_STARTED: &str = "fatal exception during startup";
+const PASSING: &str = "KeeperException$";
+/// How often such a broker is started again, as systemd does on a host.
+const RESTARTS: u32 = 3;
 const PORT_TAKEN: [&str; 2] = ["Address already in use", "BindException"];
 
 /// A node of a cluster; the ids begin with 1.
@@ -110,7 +116,11 @@ impl Cluster {
         }
         match cluster.await_ready() {
             Ok(()) => Ok(Some(cluster)),
-            Err(Error::NodeEnded { .. }) if cluster.met_a_taken_port() => Ok(None),
+            Err(Error::NodeEnded { logs, .. }) if cluster.met_a_taken_port() => {
+                // Nobody reads them: the next try begins anew.
+                let _ = fs::remove_dir_all(logs);
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -258,11 +268,16 @@ impl Cluster {
     }
 
     fn await_nodes(&self, deadline: Instant) -> Result<(), Error> {
+        let mut restarts = 0;
         for node in self.nodes() {
             loop {
                 // Whichever of them it is: that one is the reason why the others wait.
-                if let Some(ended) = self.ended_node()? {
-                    return Err(ended);
+                if let Some((ended, status)) = self.ended_node()? {
+                    if restarts == RESTARTS || !self.ended_for_a_passing_reason(ended) {
+                        return Err(self.node_ended(ended, status));
+                    }
+                    restarts += 1;
+                    self.restart(ended)?;
                 }
                 if self.is_ready(node)? {
                     break;
@@ -279,6 +294,7 @@ impl Cluster {
     /// Leaves the nodes running.
     pub(crate) fn detach(mut self) -> Result<Detached, Error> {
         self.outlives_us = true;
+        self.folder.stay();
         Detached::open(self.folder.path())
     }
 
@@ -327,15 +343,24 @@ impl Cluster {
         Error::NotReady { node, deadline_s: READY_DEADLINE.as_secs(), tail, logs: self.keep_logs() }
     }
 
-    fn ended_node(&self) -> Result<Option<Error>, Error> {
-        for (&node, running) in &self.nodes {
+    fn ended_node(&self) -> Result<Option<(Node, ExitStatus)>, Error> {
+        for node in self.nodes() {
             let status = self.process(node)?.child.try_wait().map_err(Error::io(format!("look at {node}")))?;
             if let Some(status) = status {
-                let (status, tail) = (status.to_string(), tail(&log_of(running)));
-                return Ok(Some(Error::NodeEnded { node, status, tail, logs: self.keep_logs() }));
+                return Ok(Some((node, status)));
             }
         }
         Ok(None)
+    }
+
+    fn node_ended(&self, node: Node, status: ExitStatus) -> Error {
+        let tail = self.nodes.get(&node).map(|running| tail(&log_of(running))).unwrap_or_default();
+        Error::NodeEnded { node, status: status.to_string(), tail, logs: self.keep_logs() }
+    }
+
+    fn ended_for_a_passing_reason(&self, node: Node) -> bool {
+        let log = self.nodes.get(&node).map(log_of).unwrap_or_default();
+        log.split_once(NOT_STARTED).is_some_and(|(_, reason)| reason.contains(PASSING))
     }
 
     /// Ends politely the nodes that record their classes, a broker before ZooKeeper: it takes its leave there.
@@ -377,7 +402,6 @@ impl Drop for Cluster {
         if thread::panicking() {
             let _ = writeln!(io::stderr(), "logs of the cluster's nodes are kept in {}", self.keep_logs().display());
         }
-        self.folder.remove();
     }
 }
 

@@ -10,7 +10,7 @@ use kafka_transport::Connection;
 use nix::sys::signal::Signal;
 
 use crate::cluster::PID;
-use crate::options::CREDENTIALS;
+use crate::preparation::CREDENTIALS;
 use crate::process::Identity;
 use crate::{ADMIN, Error, Node, process};
 

@@ -73,8 +73,8 @@ fn java() -> Result<PathBuf, Error> {
 }
 
 fn jars(home: &Path) -> Result<Vec<PathBuf>, Error> {
-    let libs = home.join("libs");
-    let entries = libs.read_dir().map_err(Error::io(libs.display().to_string()))?;
+    // A folder that can't be read has none.
+    let entries = home.join("libs").read_dir().into_iter().flatten();
     let mut jars: Vec<PathBuf> =
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_jar(path)).collect();
     jars.sort();

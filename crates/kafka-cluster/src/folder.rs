@@ -14,9 +14,11 @@ const MEMORY: &str = "/dev/shm";
 /// Held as long as the folder is in use: the system lets go of it when the process ends, however it ends.
 const LOCK: &str = "lock";
 
+/// Goes with all that is in it when this is dropped.
 pub(crate) struct Folder {
     path: PathBuf,
-    /// `None` where the folder outlives us.
+    outlives_us: bool,
+    /// None on a place of its own, which nobody sweeps.
     _lock: Option<File>,
 }
 
@@ -34,14 +36,14 @@ impl Folder {
         let lock = File::create(making.join(LOCK)).and_then(|lock| lock.lock().map(|()| lock));
         let lock = lock.map_err(Error::io(making.display().to_string()))?;
         fs::rename(&making, &path).map_err(Error::io(path.display().to_string()))?;
-        Ok(Self { path, _lock: Some(lock) })
+        Ok(Self { path, outlives_us: false, _lock: Some(lock) })
     }
 
-    /// One at a place of its own, which stays.
+    /// One at a place of its own.
     pub(crate) fn lasting(path: &Path) -> Result<Self, Error> {
         create(path)?;
         let path = path.canonicalize().map_err(Error::io(path.display().to_string()))?;
-        Ok(Self { path, _lock: None })
+        Ok(Self { path, outlives_us: false, _lock: None })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -76,9 +78,18 @@ impl Folder {
         kept
     }
 
-    /// Removes it with all that is in it.
-    pub(crate) fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.path);
+    /// Leaves it where it is.
+    pub(crate) fn stay(&mut self) {
+        self.outlives_us = true;
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.outlives_us {
+            // What can't be removed is swept away by a later cluster.
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod launch; // what is started with which settings
 mod nursery; // the thread that starts processes, which end with it
 mod options; // which cluster
 mod ports; // free ports on loopback
+mod preparation; // what nodes find when they start
 mod process; // one process: signals, its end, its identity
 mod proxy; // a network that can be cut
 mod scram; // passwords, and what Kafka keeps of them

@@ -15,10 +15,12 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batch_queue::{Batch, BatchQueue};
-use crate::member::{Member, Rebalance};
+use crate::member::Member;
 use crate::metrics::{GroupMetrics, Metrics};
 use crate::producer::{Producer, Slot, Write};
 use crate::{Connection, Error, Group, Pace, Tap, log, settings};
+
+mod rebalance; // partitions come and go
 
 /// Batches that a group may have unconfirmed; beyond that it stops fetching.
 pub const MAX_OPEN_BATCHES: usize = 64;
@@ -29,13 +31,6 @@ const BUSY_WAIT: Duration = Duration::from_millis(1);
 
 /// How long a consumer may take to go back.
 const SEEK_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How long a partition that goes to another member may take to have its open writes confirmed: less than the group waits for
-/// an answer. What is not confirmed by then comes again there.
-const GIVE_BACK_DEADLINE: Duration = Duration::from_secs(4);
-
-/// How long one question about committed offsets may take; it is asked again.
-const COMMITTED_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long writes may take to be confirmed once the groups are told to stop.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -187,98 +182,11 @@ impl ConsumerLoop {
             self.resume()?;
             self.rebalance(&mut effects)?;
             self.turn(&mut effects)?;
+            if let Some(metrics) = &self.metrics {
+                metrics.state(self.worker.breaker(), self.open.len());
+            }
         }
         self.drain(&mut effects)
-    }
-
-    /// Answers what the group has decided since the last turn.
-    fn rebalance(&mut self, effects: &mut Vec<Effect>) -> Result<(), Error> {
-        while let Some(rebalance) = self.queue.consumer().context().next_rebalance() {
-            match rebalance {
-                Rebalance::Assigned(partitions) => {
-                    self.awaited.get_or_insert_default().extend(partitions);
-                    self.pulse.has_joined.store(true, Ordering::Release);
-                }
-                Rebalance::Revoked(partitions) => self.give_back(&partitions, effects)?,
-            }
-        }
-        if let Some(metrics) = &self.metrics {
-            metrics.state(self.worker.breaker(), self.open.len());
-        }
-        self.take()
-    }
-
-    /// Begins with the awaited partitions where the group stopped, or at their first record where it never began. Asked again at
-    /// the next turn while nobody answers: the group's coordinator may be moving.
-    fn take(&mut self) -> Result<(), Error> {
-        let Some(awaited) = &self.awaited else { return Ok(()) };
-        let Some(began) = self.beginnings(awaited) else { return Ok(()) };
-        let Subscription { topic, group, .. } = self.worker.subscription();
-        positions(*topic, &began)
-            .and_then(|list| self.queue.take(&list))
-            .map_err(Error::kafka(format!("{group}: take partitions")))?;
-        self.awaited = None;
-        self.stored.extend(began);
-        Ok(())
-    }
-
-    /// Where the group stopped in these partitions; `None` while nobody answers.
-    fn beginnings(&self, partitions: &BTreeSet<i32>) -> Option<BTreeMap<i32, i64>> {
-        let mut began = BTreeMap::new();
-        if partitions.is_empty() {
-            return Some(began);
-        }
-        let topic = self.worker.subscription().topic;
-        let consumer = self.queue.consumer();
-        let asked = partition_list(topic, partitions);
-        let committed = consumer.committed_offsets(asked, COMMITTED_DEADLINE).ok()?;
-        for element in committed.elements() {
-            element.error().ok()?;
-            let offset = match element.offset() {
-                Offset::Offset(offset) => offset,
-                _ => {
-                    let partition = element.partition();
-                    consumer.fetch_watermarks(topic.as_str(), partition, COMMITTED_DEADLINE).ok()?.0
-                }
-            };
-            began.insert(element.partition(), offset);
-        }
-        Some(began)
-    }
-
-    /// Settles what is open, commits what is done of the partitions, and lets them go.
-    fn give_back(&mut self, partitions: &[i32], effects: &mut Vec<Effect>) -> Result<(), Error> {
-        let Subscription { topic, group, .. } = self.worker.subscription().clone();
-        // A member that the group has given up already may commit nothing any more: others have begun there.
-        if !self.queue.consumer().assignment_lost() {
-            let deadline = Instant::now() + GIVE_BACK_DEADLINE;
-            while !self.open.is_empty() && Instant::now() < deadline {
-                self.settle(effects);
-                self.carry_out_control(effects)?;
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            let mut done = self.stored.clone();
-            done.retain(|partition, _| partitions.contains(partition));
-            if !done.is_empty() {
-                let result =
-                    positions(topic, &done).and_then(|list| self.queue.consumer().commit(&list, CommitMode::Sync));
-                if let Err(error) = result {
-                    // The next member handles once more what was handled here: a redelivery.
-                    tracing::warn!(order_id = "", event_type = "", service = group, status = "commit_refused", %error, "commit refused");
-                }
-            }
-        }
-        for &partition in partitions {
-            self.worker.revoke(partition);
-            self.stored.remove(&partition);
-            if let Some(awaited) = &mut self.awaited {
-                awaited.remove(&partition);
-            }
-            self.resuming.remove(&partition);
-        }
-        self.queue
-            .give_back(&partition_list(topic, partitions))
-            .map_err(Error::kafka(format!("{group}: give partitions back")))
     }
 
     /// Goes back to where partitions failed. A partition whose leader is moving is asked again at the next turn.
@@ -309,9 +217,11 @@ impl ConsumerLoop {
         };
         let Subscription { topic, batch_records, .. } = *self.worker.subscription();
         let wait = if self.open.is_empty() { IDLE_WAIT } else { BUSY_WAIT };
-        let Batch { messages, errors } = self.queue.fetch(wait, batch_records);
+        let Batch { mut messages, errors } = self.queue.fetch(wait, batch_records);
         let fetched = Instant::now();
         errors.into_iter().try_for_each(|error| self.check(error))?;
+        // What came before its partition went to somebody else is his to handle.
+        messages.retain(|message| self.stored.contains_key(&message.partition()));
         if messages.is_empty() {
             return Ok(());
         }
@@ -479,27 +389,6 @@ impl ConsumerLoop {
         match self.queue.consumer().commit_consumer_state(CommitMode::Sync) {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
             Err(error) => Err(Error::kafka(format!("{}: commit", self.worker.subscription().group))(error)),
-        }
-    }
-
-    /// Answers what the group still waits for, with nothing: a consumer that owes an answer cannot leave.
-    fn stop_waiting(&mut self) {
-        let group = &self.worker.subscription().group;
-        while let Some(rebalance) = self.queue.consumer().context().next_rebalance() {
-            match rebalance {
-                Rebalance::Assigned(_) => self.awaited = Some(BTreeSet::new()),
-                Rebalance::Revoked(partitions) => {
-                    let given = partition_list(self.worker.subscription().topic, &partitions);
-                    if let Err(error) = self.queue.give_back(&given) {
-                        tracing::debug!(group, %error, "partitions were not given back before leaving");
-                    }
-                }
-            }
-        }
-        if self.awaited.take().is_some()
-            && let Err(error) = self.queue.take(&TopicPartitionList::new())
-        {
-            tracing::debug!(group, %error, "partitions were not refused before leaving");
         }
     }
 }

@@ -139,6 +139,13 @@ impl Producer {
         self.pending(slot) <= 1
     }
 
+    /// Why nothing can be written any more: a numbered write was lost among the brokers, or the user may write nowhere. Whoever
+    /// starts anew gets new numbers.
+    pub(crate) fn fatal(&self) -> Option<Error> {
+        let (code, reason) = self.inner.client().fatal_error()?;
+        Some(Error::NoMoreWrites { address: self.connection.brokers().to_owned(), code, reason })
+    }
+
     /// Why a slot's batch failed, if a report says so already.
     pub(crate) fn failure(&self, slot: Slot) -> Option<Error> {
         let Failure { topic, partition, code } = self.reports.slots[slot].failure()?;

@@ -56,7 +56,7 @@ pub(crate) struct Args {
     /// A record that stands twice fails the audit: nothing was killed or retried.
     #[arg(long)]
     no_redeliveries: bool,
-    /// How many orders all runs together may have, up to 20,000,000: about 250 bytes of memory each.
+    /// How many orders all runs together may have, up to 20,000,000: about 300 bytes of memory each.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, allow_negative_numbers = true,
         value_parser = clap::value_parser!(u64).range(1..=MAX_ORDERS))]
     max_orders: u64,

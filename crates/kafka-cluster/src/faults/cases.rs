@@ -194,7 +194,6 @@ fn window_full(scene: &mut Scene<'_>) -> Result<(), Error> {
     }
     brokers.iter().try_for_each(|&broker| scene.target.thaw(broker))?;
     scene.count(u32::from(most >= MAX_OPEN_BATCHES as u64));
-    folder.remove();
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::report::{Report, row};
 use crate::{Error, Format, Status, grouped, print, tell};
 
 /// What an order takes in the audit's memory, in bytes, before it is closed: its id, its records, its place in a map that grows.
-const ORDER_BYTES: u64 = 250;
+const ORDER_BYTES: u64 = 300;
 
 /// All verdicts, and what they rest on.
 pub(crate) struct Conclusion {

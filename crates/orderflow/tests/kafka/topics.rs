@@ -95,7 +95,7 @@ fn what_differs_is_told_what_can_be_changed_is_changed_and_other_topics_are_left
 }
 
 #[test]
-fn on_the_secured_cluster_each_topic_has_its_replicas_and_a_user_is_told_which_right_it_lacks() {
+fn on_the_secured_cluster_each_topic_has_its_replicas_and_who_lacks_a_right_is_told_which() {
     let topology = Topology::built_in().unwrap();
     let cluster = start(&Options::secured(&topology));
     let with = |user, password: &str, arguments: &str| -> Call {
@@ -122,6 +122,24 @@ fn on_the_secured_cluster_each_topic_has_its_replicas_and_a_user_is_told_which_r
             cluster.brokers()
         );
         assert!(refused.stderr.starts_with(&expected), "{}", refused.stderr);
+    }
+    let service = Admin::connect(&cluster.connection_as("payment_processor").unwrap()).unwrap();
+    let missing = |result: Result<(), kafka_transport::Error>| {
+        let told = result.unwrap_err().to_string();
+        let (_, right) = told.split_once("user payment_processor may not ").unwrap_or_else(|| panic!("{told}"));
+        right.split_once(':').unwrap().0.to_owned()
+    };
+    let shape = shape(&topology, "order_placed", 3);
+    for (tried, expected) in [
+        (service.describe(&["order_placed"]).map(drop), "DESCRIBE_CONFIGS topic order_placed"),
+        (service.create(&[("new", shape)]), "CREATE topic new"),
+        (service.add_partitions(&[("order_placed", 4)]), "ALTER topic order_placed"),
+        (service.alter("order_placed", 60_000, 2_000), "DESCRIBE_CONFIGS topic order_placed"),
+        (service.offsets("inventory_result", 1).map(drop), "DESCRIBE topic inventory_result"),
+        (service.empty(&[("order_placed", 3)]), "DELETE topic order_placed"),
+        (service.delete_groups(&["payment_processor.order_placed"]), "DELETE group payment_processor.order_placed"),
+    ] {
+        assert_eq!(missing(tried), expected);
     }
     let refused = with(ADMIN, "wrong", "topics diff").end().with_status(1);
     assert!(refused.stderr.contains(": user admin was refused (SASL authentication error"), "{}", refused.stderr);
