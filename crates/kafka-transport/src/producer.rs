@@ -143,7 +143,15 @@ impl Producer {
     /// starts anew gets new numbers.
     pub(crate) fn fatal(&self) -> Option<Error> {
         let (code, reason) = self.inner.client().fatal_error()?;
-        Some(Error::NoMoreWrites { address: self.connection.brokers().to_owned(), code, reason })
+        let address = self.connection.brokers().to_owned();
+        Some(match code {
+            // It gets no number.
+            RDKafkaErrorCode::ClusterAuthorizationFailed => {
+                let user = self.connection.user().unwrap_or("ANONYMOUS").to_owned();
+                Error::Forbidden { address, user, operation: "WRITE", resource: "any topic".to_owned() }
+            }
+            _ => Error::NoMoreWrites { address, code, reason },
+        })
     }
 
     /// Why a slot's batch failed, if a report says so already.

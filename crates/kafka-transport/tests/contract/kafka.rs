@@ -20,8 +20,8 @@ use crate::cases::until;
 use crate::shop;
 use crate::suite::{self, Case};
 
-/// No case waits longer for anything; one that gets here has failed.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// No case waits longer for anything; one that gets here has failed. A write that nobody confirms takes 30 s.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(45);
 
 /// How long one look at what a consumer has takes.
 pub(crate) const TURN: Duration = Duration::from_millis(50);

@@ -37,7 +37,12 @@ pub(super) fn a_user_without_any_right_neither_reads_nor_writes(broker: &dyn Bro
     let told = told_as_reader(connection(), SHARED, "payment_processor.order_placed", OrderPlaced::TOPIC);
     assert_eq!(told, forbidden(broker, STRANGER, "READ topic order_placed"));
     let told = told_as_writer(connection(), OrderPlaced::TOPIC, 1);
-    assert_eq!(told, not_written(&forbidden(broker, STRANGER, "WRITE topic order_placed")));
+    // Which is refused first is chance: the number that makes its writes one, or this one.
+    let refusals = [
+        forbidden(broker, STRANGER, "WRITE any topic"),
+        not_written(&forbidden(broker, STRANGER, "WRITE topic order_placed")),
+    ];
+    assert!(refusals.contains(&told), "{told}");
 }
 
 pub(super) fn an_unknown_topic_is_told_to_whom_may_know_it_and_hidden_from_others(broker: &dyn Broker, _: Topic) {

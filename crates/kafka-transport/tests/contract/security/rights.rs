@@ -4,13 +4,14 @@ use std::thread;
 use events::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::ThreadedProducer;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use simulation::broker::{Place, Stored};
 use topology::Topology;
 
 use crate::broker::{Broker, Refusal};
 use crate::cases::until;
-use crate::kafka::{DEADLINE, STRANGER, TURN, producer, write};
+use crate::kafka::{DEADLINE, Reports, STRANGER, TURN, producer, write};
 
 pub(super) fn everybody_may_do_what_the_topology_says_and_nothing_else(broker: &dyn Broker, _: Topic) {
     let kafka = broker.as_kafka().unwrap();
@@ -41,55 +42,70 @@ fn one_record(broker: &dyn Broker, topic: Topic) -> Place {
     broker.write(topic, &[Stored::default()]).swap_remove(0).unwrap()
 }
 
-/// Tries everything.
+/// Tries everything, groups at the same time.
 fn rights_of(user: &str, config: &ClientConfig, topology: &Topology, records: &[Place]) -> Vec<String> {
-    let mut rights = Vec::new();
-    let mut note = |is_allowed: bool, what: String| rights.extend(is_allowed.then(|| format!("{user} may {what}")));
-    let client: BaseConsumer = config.clone().set("group.id", "of nobody").create().unwrap();
-    let producer = producer(config);
-    for place in records {
-        let topic = place.topic;
-        let is_known = describes(&client, topic);
-        note(is_known, format!("DESCRIBE topic {topic}"));
-        // Who may READ may DESCRIBE; who may not is never answered when it reads.
-        note(is_known && reads(&client, place), format!("READ topic {topic}"));
-        let is_written = match write(&producer, topic, &[Stored::default()])[..] {
-            [Ok(_)] => true,
-            [Err(Refusal::Forbidden)] => false,
-            ref other => panic!("{user} writes to {topic}: {other:?}"),
+    thread::scope(|scope| {
+        let joined = |(_, consumption): (_, &topology::Consumption)| {
+            let (group, topic) = (consumption.group.clone(), consumption.topic.clone());
+            scope.spawn(move || joins(config, &group, &topic).then(|| format!("{user} may READ group {group}")))
         };
-        note(is_written, format!("WRITE topic {topic}"));
-    }
-    for (_, consumption) in topology.groups() {
-        note(joins(config, &consumption.group, &consumption.topic), format!("READ group {}", consumption.group));
-    }
-    rights
+        let groups: Vec<_> = topology.groups().map(joined).collect();
+        let client: BaseConsumer = config.create().unwrap();
+        let producer = producer(config);
+        let topics = records.iter().flat_map(|place| rights_on(place, config, &client, &producer));
+        let mut rights: Vec<String> = topics.map(|operation| format!("{user} may {operation}")).collect();
+        rights.extend(groups.into_iter().filter_map(|group| group.join().unwrap()));
+        rights
+    })
+}
+
+/// What may be done with the topic of a record.
+fn rights_on(
+    place: &Place,
+    config: &ClientConfig,
+    client: &BaseConsumer,
+    producer: &ThreadedProducer<Reports>,
+) -> Vec<String> {
+    let topic = place.topic;
+    let is_known = describes(client, topic);
+    let is_written = match write(producer, topic, &[Stored::default()])[..] {
+        [Ok(_)] => true,
+        [Err(Refusal::Forbidden)] => false,
+        ref other => panic!("a write to {topic}: {other:?}"),
+    };
+    // Who may READ may DESCRIBE; who may not is never answered when it reads.
+    let rights = [("DESCRIBE", is_known), ("READ", is_known && reads(config, place)), ("WRITE", is_written)];
+    let allowed = rights.into_iter().filter(|(_, is_allowed)| *is_allowed);
+    allowed.map(|(operation, _)| format!("{operation} topic {topic}")).collect()
 }
 
 fn describes(client: &BaseConsumer, topic: Topic) -> bool {
     let metadata = client.fetch_metadata(Some(topic.as_str()), DEADLINE).unwrap();
-    let refused = metadata.topics().first().unwrap().error().map(RDKafkaErrorCode::from);
-    match refused {
+    match metadata.topics().first().unwrap().error().map(RDKafkaErrorCode::from) {
         None => true,
         Some(RDKafkaErrorCode::TopicAuthorizationFailed) => false,
         Some(code) => panic!("{topic}: {code}"),
     }
 }
 
-fn reads(client: &BaseConsumer, &Place { topic, partition, offset }: &Place) -> bool {
+/// Each time with a new consumer, which has heard of no other refusal yet.
+fn reads(config: &ClientConfig, &Place { topic, partition, offset }: &Place) -> bool {
+    let mut config = config.clone();
+    // Else it would try to commit for 45 s at its end, in a group that is not its own.
+    config.set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = config.set("group.id", "of nobody").create().unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic.as_str(), partition, Offset::Offset(offset)).unwrap();
-    client.assign(&list).unwrap();
+    consumer.assign(&list).unwrap();
     let mut is_allowed = None;
     until("a record or a refusal", || {
-        is_allowed = match client.poll(TURN) {
+        is_allowed = match consumer.poll(TURN) {
             Some(Ok(_)) => Some(true),
             Some(Err(error)) => refused(error.rdkafka_error_code(), RDKafkaErrorCode::TopicAuthorizationFailed),
             None => None,
         };
         is_allowed.is_some()
     });
-    client.unassign().unwrap();
     is_allowed.unwrap()
 }
 
