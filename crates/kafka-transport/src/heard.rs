@@ -21,7 +21,10 @@ pub(crate) struct Heard(Arc<Mutex<Said>>);
 struct Said {
     /// A login or a certificate was refused: asking again will not help.
     refused: Option<(RDKafkaErrorCode, String)>,
+    /// The last error.
     last: Option<String>,
+    /// What it logged last of a connection that failed.
+    logged: Option<String>,
 }
 
 impl Heard {
@@ -58,7 +61,7 @@ impl Heard {
             }
             if Instant::now() >= deadline {
                 let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                let reason = said.last.clone().unwrap_or_else(|| error.to_string());
+                let reason = said.last.clone().or(said.logged.clone()).unwrap_or_else(|| error.to_string());
                 let (address, reason) = split(connection, &reason);
                 return Err(Error::Unreachable { address, deadline_s: settings::CONNECT_DEADLINE.as_secs(), reason });
             }
@@ -69,15 +72,17 @@ impl Heard {
 /// What librdkafka adds to a reason: times, which differ each time, and advice that names its own settings.
 const ADDED: [&str; 2] = [" (after ", ": broker certificate could not be verified"];
 
-/// What librdkafka guesses where the two sides do not speak the same, and how we say it.
-const GUESSES: [(&str, &str); 2] = [
+/// What librdkafka says where a broker does not speak as we do, and what that means. In that state a connection is new.
+const OTHER_LANGUAGE: [(&str, &str); 2] = [
+    ("in state APIVERSION_QUERY", "it hung up on plaintext: is this a TLS listener?"),
     ("connecting to a PLAINTEXT broker listener?", "it hung up on TLS: is this a plaintext listener?"),
-    ("(connecting to a SSL listener?)", "it hung up on plaintext: is this a TLS listener?"),
 ];
 
 /// librdkafka's `sasl_ssl://HOST:PORT/ID: REASON` as address and reason; all brokers where it names none. A plaintext address
 /// has no scheme, and in the log the thread's name goes before.
 fn split(connection: &Connection, reason: &str) -> (String, String) {
+    let (sign, meaning) = OTHER_LANGUAGE[usize::from(connection.user().is_some())];
+    let is_misunderstood = reason.contains(sign);
     let end = ADDED.iter().filter_map(|added| reason.find(added)).min();
     let reason = &reason[..end.unwrap_or(reason.len())];
     let reason = reason.split_once("]: ").map_or(reason, |(_, reason)| reason);
@@ -87,8 +92,7 @@ fn split(connection: &Connection, reason: &str) -> (String, String) {
         Some((address, rest))
     });
     let (address, reason) = parts.unwrap_or((connection.brokers(), reason));
-    let guess = GUESSES.iter().find(|(guess, _)| reason.contains(guess));
-    (address.to_owned(), guess.map_or(reason, |(_, ours)| ours).to_owned())
+    (address.to_owned(), if is_misunderstood { meaning } else { reason }.to_owned())
 }
 
 impl ClientContext for Heard {
@@ -103,7 +107,7 @@ impl ClientContext for Heard {
                 said.refused = Some((code, reason.to_owned()));
             }
             // That all are down follows from what was said of each before.
-            Some(RDKafkaErrorCode::AllBrokersDown) if said.last.is_some() => {}
+            Some(RDKafkaErrorCode::AllBrokersDown) if said.last.is_some() || said.logged.is_some() => {}
             _ => said.last = Some(reason.to_owned()),
         }
         tracing::debug!(%error, reason, "librdkafka reports");
@@ -112,7 +116,7 @@ impl ClientContext for Heard {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // A broker that hangs up is no error to librdkafka; what it makes of that stands in its log only.
         if facility == "FAIL" {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).last = Some(message.to_owned());
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).logged = Some(message.to_owned());
         }
         tracing::debug!(?level, facility, message, "librdkafka says");
     }
@@ -140,16 +144,30 @@ mod tests {
     fn a_reason_ends_before_its_times_and_before_advice_that_is_not_ours() {
         let connection = Connection::plaintext("a:1");
         let check = |reason: &str, expected: &str| assert_eq!(split(&connection, reason).1, expected);
-        check("a:1/1: Disconnected (after 2ms in state APIVERSION_QUERY)", "Disconnected");
-        check(
-            "a:1/1: Disconnected: requesting ApiVersion: might be caused by incorrect security.protocol configuration \
-             (connecting to a SSL listener?) or broker version is < 0.10",
-            "it hung up on plaintext: is this a TLS listener?",
-        );
+        check("a:1/1: Disconnected (after 2ms in state UP)", "Disconnected");
         check(
             "sasl_ssl://a:1/1: certificate verify failed: broker certificate could not be verified, verify that \
              ssl.ca.location is correctly configured (after 7ms in state SSL_HANDSHAKE)",
             "certificate verify failed",
+        );
+    }
+
+    #[test]
+    fn a_broker_that_does_not_speak_as_we_do_is_told_as_a_question() {
+        let check = |connection: &Connection, reason: &str, expected: &str| {
+            assert_eq!(split(connection, reason), ("a:1".to_owned(), expected.to_owned()));
+        };
+        let hung_up =
+            "Disconnected: connection closed by peer: receive 0 after POLLIN (after 3ms in state APIVERSION_QUERY)";
+        let plaintext = Connection::plaintext("a:1");
+        check(&plaintext, &format!("a:1/1: {hung_up}"), "it hung up on plaintext: is this a TLS listener?");
+        let tls = Connection::sasl_ssl("a:1", "shop", "secret", crate::Ca::Pem(String::new()));
+        let guess = "SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?";
+        check(&tls, &format!("sasl_ssl://a:1/1: {guess}"), "it hung up on TLS: is this a plaintext listener?");
+        check(
+            &tls,
+            &format!("sasl_ssl://a:1/1: {hung_up}"),
+            "Disconnected: connection closed by peer: receive 0 after POLLIN",
         );
     }
 }

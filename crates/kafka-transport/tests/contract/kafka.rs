@@ -128,11 +128,11 @@ impl Kafka {
         if self.membership == Membership::Sole {
             return vec![(self.connection.clone(), services.collect())]; // it counts all that is written
         }
-        let connection_of = |service: &str| {
-            self.cluster
-                .as_ref()
-                .and_then(|cluster| cluster.connection_as(service).ok())
-                .unwrap_or(self.connection.clone())
+        let connection_of = |service: &str| match &self.cluster {
+            Some(cluster) if self.capabilities.contains(&Capability::Security) => {
+                cluster.connection_as(service).unwrap()
+            }
+            _ => self.connection.clone(),
         };
         services.map(|service| (connection_of(&service), vec![service])).collect()
     }

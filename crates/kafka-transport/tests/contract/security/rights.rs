@@ -45,14 +45,14 @@ fn one_record(broker: &dyn Broker, topic: Topic) -> Place {
 fn rights_of(user: &str, config: &ClientConfig, topology: &Topology, records: &[Place]) -> Vec<String> {
     let mut rights = Vec::new();
     let mut note = |is_allowed: bool, what: String| rights.extend(is_allowed.then(|| format!("{user} may {what}")));
-    let client: BaseConsumer = config.create().unwrap();
+    let client: BaseConsumer = config.clone().set("group.id", "of nobody").create().unwrap();
     let producer = producer(config);
     for place in records {
         let topic = place.topic;
         let is_known = describes(&client, topic);
         note(is_known, format!("DESCRIBE topic {topic}"));
         // Who may READ may DESCRIBE; who may not is never answered when it reads.
-        note(is_known && reads(config, place), format!("READ topic {topic}"));
+        note(is_known && reads(&client, place), format!("READ topic {topic}"));
         let is_written = match write(&producer, topic, &[Stored::default()])[..] {
             [Ok(_)] => true,
             [Err(Refusal::Forbidden)] => false,
@@ -76,21 +76,20 @@ fn describes(client: &BaseConsumer, topic: Topic) -> bool {
     }
 }
 
-/// Each time with a new consumer: an error does not say about which topic it is.
-fn reads(config: &ClientConfig, &Place { topic, partition, offset }: &Place) -> bool {
-    let consumer: BaseConsumer = config.clone().set("group.id", "probe").create().unwrap();
+fn reads(client: &BaseConsumer, &Place { topic, partition, offset }: &Place) -> bool {
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic.as_str(), partition, Offset::Offset(offset)).unwrap();
-    consumer.assign(&list).unwrap();
+    client.assign(&list).unwrap();
     let mut is_allowed = None;
     until("a record or a refusal", || {
-        is_allowed = match consumer.poll(TURN) {
+        is_allowed = match client.poll(TURN) {
             Some(Ok(_)) => Some(true),
             Some(Err(error)) => refused(error.rdkafka_error_code(), RDKafkaErrorCode::TopicAuthorizationFailed),
             None => None,
         };
         is_allowed.is_some()
     });
+    client.unassign().unwrap();
     is_allowed.unwrap()
 }
 
