@@ -112,14 +112,15 @@ impl Detached {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
     #[test]
     fn a_process_that_was_not_started_from_the_folder_is_not_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
+        // It ends with the test, however that ends.
+        let mut stranger = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let identity = Identity::of(stranger.id()).unwrap();
         fs::create_dir(folder.path().join("broker-1")).unwrap();
         fs::write(folder.path().join("broker-1").join(PID), identity.to_line()).unwrap();

@@ -57,7 +57,7 @@ impl<'a> Options<'a> {
         self
     }
 
-    /// Clients reach each broker through a [`Proxy`] only; brokers reach each other without.
+    /// Clients reach each broker through a [`crate::Proxy`] only; brokers reach each other without.
     #[must_use]
     pub const fn behind_proxies(mut self) -> Self {
         self.is_behind_proxies = true;

@@ -40,7 +40,7 @@ impl Drop for Workers {
 }
 
 fn publish(cluster: &Cluster, orders: u64) {
-    on(cluster, &format!("work order_generator --orders {orders} --seed 7")).end().with_status(0);
+    on(cluster, &format!("work order_generator --orders {orders} --rate 3000 --seed 7")).end().with_status(0);
 }
 
 fn audit(cluster: &Cluster, arguments: &str) -> Ended {
