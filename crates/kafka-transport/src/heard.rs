@@ -72,17 +72,17 @@ impl Heard {
 /// What librdkafka adds to a reason: times, which differ each time, and advice that names its own settings.
 const ADDED: [&str; 2] = [" (after ", ": broker certificate could not be verified"];
 
-/// What librdkafka says where a broker does not speak as we do, and what that means. In that state a connection is new.
+/// What it means where a broker hangs up on a new connection, in plaintext and with TLS: in which state that was.
 const OTHER_LANGUAGE: [(&str, &str); 2] = [
     ("in state APIVERSION_QUERY", "it hung up on plaintext: is this a TLS listener?"),
-    ("connecting to a PLAINTEXT broker listener?", "it hung up on TLS: is this a plaintext listener?"),
+    ("in state SSL_HANDSHAKE", "it hung up on TLS: is this a plaintext listener?"),
 ];
 
 /// librdkafka's `sasl_ssl://HOST:PORT/ID: REASON` as address and reason; all brokers where it names none. A plaintext address
 /// has no scheme, and in the log the thread's name goes before.
 fn split(connection: &Connection, reason: &str) -> (String, String) {
-    let (sign, meaning) = OTHER_LANGUAGE[usize::from(connection.user().is_some())];
-    let is_misunderstood = reason.contains(sign);
+    let (state, meaning) = OTHER_LANGUAGE[usize::from(connection.user().is_some())];
+    let is_misunderstood = reason.contains("Disconnected") && reason.contains(state);
     let end = ADDED.iter().filter_map(|added| reason.find(added)).min();
     let reason = &reason[..end.unwrap_or(reason.len())];
     let reason = reason.split_once("]: ").map_or(reason, |(_, reason)| reason);
@@ -157,17 +157,14 @@ mod tests {
         let check = |connection: &Connection, reason: &str, expected: &str| {
             assert_eq!(split(connection, reason), ("a:1".to_owned(), expected.to_owned()));
         };
-        let hung_up =
-            "Disconnected: connection closed by peer: receive 0 after POLLIN (after 3ms in state APIVERSION_QUERY)";
         let plaintext = Connection::plaintext("a:1");
+        let hung_up = "Disconnected: connection closed by peer (after 3ms in state APIVERSION_QUERY)";
         check(&plaintext, &format!("a:1/1: {hung_up}"), "it hung up on plaintext: is this a TLS listener?");
         let tls = Connection::sasl_ssl("a:1", "shop", "secret", crate::Ca::Pem(String::new()));
-        let guess = "SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?";
-        check(&tls, &format!("sasl_ssl://a:1/1: {guess}"), "it hung up on TLS: is this a plaintext listener?");
-        check(
-            &tls,
-            &format!("sasl_ssl://a:1/1: {hung_up}"),
-            "Disconnected: connection closed by peer: receive 0 after POLLIN",
-        );
+        check(&tls, &format!("sasl_ssl://a:1/1: {hung_up}"), "Disconnected: connection closed by peer");
+        let hung_up = "Disconnected: connection reset by peer (after 3ms in state SSL_HANDSHAKE)";
+        check(&tls, &format!("sasl_ssl://a:1/1: {hung_up}"), "it hung up on TLS: is this a plaintext listener?");
+        let refused = "SSL handshake failed: certificate verify failed (after 3ms in state SSL_HANDSHAKE)";
+        check(&tls, &format!("sasl_ssl://a:1/1: {refused}"), "SSL handshake failed: certificate verify failed");
     }
 }
