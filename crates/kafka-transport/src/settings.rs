@@ -73,8 +73,9 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
         .set("linger.ms", pace.linger_ms.to_string())
         .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KBYTES)
         .set("message.timeout.ms", WRITE_DEADLINE.as_millis().to_string())
-        // A topic that was just made may take a moment to be known; by the default an unknown one would take the whole deadline.
-        .set("topic.metadata.propagation.max.ms", "5000")
+        // Brokers that all come back at once know no topic until one of them is controller, a session's time later. By the
+        // default an unknown topic would take the whole deadline.
+        .set("topic.metadata.propagation.max.ms", "20000")
         // As much as the largest of topology.json's topics takes: librdkafka's default of 1 MB would refuse a dead letter,
         // which is larger than its record by its headers, for ever.
         .set("message.max.bytes", "2097152")
