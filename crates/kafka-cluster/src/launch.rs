@@ -73,8 +73,13 @@ impl Launch {
         };
         let mut arguments: Vec<OsString> = before.iter().map(OsString::from).collect();
         arguments.push(distribution.java().into());
-        // One compiler, one thread for garbage: it starts in a third of the CPU time. No file per process in the temporary folder.
-        arguments.extend(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"].map(OsString::from));
+        // One thread for garbage; no file per process in the temporary folder.
+        arguments.extend(["-XX:+UseSerialGC", "-XX:-UsePerfData"].map(OsString::from));
+        if lifetime == Lifetime::Thread {
+            // One compiler starts in a third of the CPU time. Who stays longer needs the other: only it knows the processor's
+            // instructions for TLS.
+            arguments.push("-XX:TieredStopAtLevel=1".into());
+        }
         arguments.extend(role.settings().iter().map(OsString::from));
         let classes = match lifetime {
             Lifetime::Thread => SharedClasses::find_or_record(distribution, role),

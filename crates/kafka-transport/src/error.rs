@@ -124,18 +124,6 @@ pub enum Error {
     /// A write was refused for good.
     #[error("an order was not written: {0}")]
     NotWritten(Box<Error>),
-    /// The idempotent producer has given up.
-    #[error(
-        "{address}: nothing can be written any more ({code}: {reason}): start it anew, and check that its user may write"
-    )]
-    NoMoreWrites {
-        /// Who was asked.
-        address: String,
-        /// librdkafka's word for it.
-        code: RDKafkaErrorCode,
-        /// What librdkafka says.
-        reason: String,
-    },
     /// A write was not confirmed in time.
     #[error(
         "{address}: {topic}-{partition} did not confirm a write within {deadline_s} s ({state}): check that its brokers run and that at least min.insync.replicas of them are in sync"

@@ -137,11 +137,8 @@ impl Pipeline {
     /// Looks whether anything has failed for good.
     ///
     /// # Errors
-    /// What a group ended with, why a record of the intake was not written, or why the producer can write no more.
+    /// What a group ended with, or why a record of the intake was not written.
     pub fn check(&mut self) -> Result<(), Error> {
-        if let Some(error) = self.shared.producer.fatal() {
-            return Err(error);
-        }
         if let Some(failure) = self.shared.producer.failure(INTAKE) {
             return Err(Error::NotWritten(Box::new(failure)));
         }

@@ -139,27 +139,9 @@ impl Producer {
         self.pending(slot) <= 1
     }
 
-    /// Why nothing can be written any more: a numbered write was lost among the brokers, or the user may write nowhere. Whoever
-    /// starts anew gets new numbers.
-    pub(crate) fn fatal(&self) -> Option<Error> {
-        let (code, reason) = self.inner.client().fatal_error()?;
-        let address = self.connection.brokers().to_owned();
-        Some(match code {
-            // It gets no number.
-            RDKafkaErrorCode::ClusterAuthorizationFailed => {
-                let user = self.connection.user().unwrap_or("ANONYMOUS").to_owned();
-                Error::Forbidden { address, user, operation: "WRITE", resource: "any topic".to_owned() }
-            }
-            _ => Error::NoMoreWrites { address, code, reason },
-        })
-    }
-
     /// Why a slot's batch failed, if a report says so already.
     pub(crate) fn failure(&self, slot: Slot) -> Option<Error> {
         let Failure { topic, partition, code } = self.reports.slots[slot].failure()?;
-        // Where the producer itself has ended, its writes only say that they were thrown away: as for a user who may write
-        // nowhere, and so gets no number for his writes.
-        let code = self.inner.client().fatal_error().map_or(code, |(code, _)| code);
         let address = self.connection.brokers().to_owned();
         Some(match code {
             RDKafkaErrorCode::MessageTimedOut => {
