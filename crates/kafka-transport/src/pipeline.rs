@@ -16,6 +16,9 @@ use crate::{Connection, Error, Metrics, Pace, Tap, settings};
 /// How long a group may take to commit and to leave, once it is at rest.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(8);
 
+/// How much later than its deadline the report of a write may come.
+const REPORT_MARGIN: Duration = Duration::from_secs(2);
+
 /// The slot of the intake's own writes; the groups' slots follow.
 const INTAKE: Slot = 0;
 
@@ -190,15 +193,15 @@ impl Pipeline {
         self.shared.producer.confirmed().map(|(topic, partitions)| (topic, partitions.iter().sum()))
     }
 
-    /// Waits for the last reports of the intake's own writes.
+    /// Waits for the last reports of the intake's own writes: each comes within a write's deadline, whatever it says.
     fn confirm_intake(&self) -> Result<(), Error> {
-        let deadline = Instant::now() + DRAIN_DEADLINE;
+        let deadline = Instant::now() + settings::WRITE_DEADLINE + REPORT_MARGIN;
         loop {
             if let Some(result) = self.shared.producer.result(INTAKE) {
                 return result.map_err(|failure| Error::NotWritten(Box::new(failure)));
             }
             if Instant::now() >= deadline {
-                let (open, deadline_s) = (self.shared.producer.pending(INTAKE), DRAIN_DEADLINE.as_secs());
+                let (open, deadline_s) = (self.shared.producer.pending(INTAKE), settings::WRITE_DEADLINE.as_secs());
                 return Err(Error::NotDrained { group: "the intake".into(), open, what: "writes", deadline_s });
             }
             std::thread::sleep(Duration::from_millis(1));
