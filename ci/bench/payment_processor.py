@@ -38,7 +38,7 @@ DRAIN_S = 10.0
 CLIENT = {"client.id": "orderflow", "allow.auto.create.topics": False}
 PRODUCER = CLIENT | {
     "acks": "all",
-    "enable.idempotence": True,
+    "enable.idempotence": False,
     "linger.ms": 5,
     "queue.buffering.max.kbytes": 65_536,
     "message.timeout.ms": 30_000,

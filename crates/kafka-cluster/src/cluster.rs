@@ -258,7 +258,7 @@ impl Cluster {
         let admin = Admin::connect(&self.connection())?;
         let is_broker = |node: &Node| matches!(node, Node::Broker(_));
         // Each serves before all of them have heard of it.
-        while admin.brokers()? < self.nodes().filter(is_broker).count() {
+        while admin.brokers()?.len() < self.nodes().filter(is_broker).count() {
             if Instant::now() >= deadline {
                 return Err(self.not_ready(Node::Broker(1)));
             }

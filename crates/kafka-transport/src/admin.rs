@@ -62,13 +62,13 @@ impl Admin {
         Ok(admin)
     }
 
-    /// How many brokers the cluster has, without those that are down.
+    /// The addresses of the cluster's brokers, without those that are down.
     ///
     /// # Errors
     /// Where no broker answers.
-    pub fn brokers(&self) -> Result<usize, Error> {
+    pub fn brokers(&self) -> Result<Vec<String>, Error> {
         let metadata = self.reader.ask("DESCRIBE", "the cluster", |client, wait| client.fetch_metadata(None, wait))?;
-        Ok(metadata.brokers().len())
+        Ok(metadata.brokers().iter().map(|broker| format!("{}:{}", broker.host(), broker.port())).collect())
     }
 
     /// Those of the topics that exist, by name.

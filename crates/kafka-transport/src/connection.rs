@@ -118,6 +118,11 @@ impl Connection {
         settings(wrong, || Self::sasl_ssl(&brokers, &username, &password.unwrap_or_default(), ca))
     }
 
+    /// The same user and the same trust, at other addresses.
+    pub fn at(&self, brokers: &str) -> Self {
+        Self { brokers: brokers.to_owned(), security: self.security.clone() }
+    }
+
     /// The addresses that it was given.
     pub fn brokers(&self) -> &str {
         &self.brokers

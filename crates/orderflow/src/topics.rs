@@ -97,7 +97,7 @@ impl<'a> Cluster<'a> {
 
     fn compare(&self) -> Result<Comparison<'a>, Error> {
         let names: Vec<&str> = self.topology.topics().map(|topic| topic.name.as_str()).collect();
-        let (brokers, found) = (self.admin.brokers()?, self.admin.describe(&names)?);
+        let (brokers, found) = (self.admin.brokers()?.len(), self.admin.describe(&names)?);
         let topics = self.topology.topics();
         let compared = topics.map(|topic| (topic, compare(topic, found.get(&topic.name), brokers)));
         let different = compared.filter(|(_, differences)| !differences.is_empty()).collect();
@@ -127,17 +127,17 @@ impl<'a> Cluster<'a> {
         Ok(())
     }
 
-    /// What differs once every broker knows of the changes.
+    /// What differs once every broker knows of the changes: each is asked, as whoever comes next may ask any of them.
     fn settled(&self) -> Result<Comparison<'a>, Error> {
         let deadline = Instant::now() + SETTLE_DEADLINE;
-        loop {
-            let found = self.compare()?;
-            let differences = found.different.iter().flat_map(|(_, differences)| differences);
-            if !differences.copied().any(|difference| difference.remedy().is_ok()) || Instant::now() >= deadline {
-                return Ok(found);
+        for broker in self.admin.brokers()? {
+            let connection = self.connection.at(&broker);
+            let asked = Cluster { admin: Admin::connect(&connection)?, connection, ..*self };
+            while asked.compare()?.can_be_mended() && Instant::now() < deadline {
+                thread::sleep(LOOK_AGAIN);
             }
-            thread::sleep(LOOK_AGAIN);
         }
+        self.compare()
     }
 
     /// Shows what differs, and says whether anything does.
@@ -165,6 +165,11 @@ impl<'a> Cluster<'a> {
 }
 
 impl Comparison<'_> {
+    /// Whether `create` has something to do.
+    fn can_be_mended(&self) -> bool {
+        self.different.iter().any(|(_, differences)| differences.iter().any(|difference| difference.remedy().is_ok()))
+    }
+
     /// Whether something that is missing wants more replicas than there are brokers.
     fn lacks_brokers(&self) -> bool {
         let lacks = |topic: &Topic| self.brokers < topic.replication.into();
