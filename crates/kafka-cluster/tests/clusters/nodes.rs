@@ -38,7 +38,7 @@ fn a_frozen_broker_keeps_its_process_and_goes_on_once_it_is_thawed() {
     }
     assert!(cluster.is_running(BROKER).unwrap());
     cluster.thaw(BROKER).unwrap();
-    assert_eq!(admin.brokers().unwrap(), 1);
+    assert_eq!(admin.brokers().unwrap().len(), 1);
 }
 
 #[test]
@@ -49,12 +49,12 @@ fn a_secured_cluster_serves_without_one_of_each_kind_and_takes_them_back() {
     for node in [Node::ZooKeeper(1), Node::Broker(1)] {
         cluster.kill(node).unwrap();
     }
-    assert!(admin(&cluster).brokers().unwrap() >= 2);
+    assert!(admin(&cluster).brokers().unwrap().len() >= 2);
     for node in [Node::ZooKeeper(1), Node::Broker(1)] {
         cluster.restart(node).unwrap();
     }
     cluster.await_ready().unwrap();
-    assert_eq!(admin(&cluster).brokers().unwrap(), 3);
+    assert_eq!(admin(&cluster).brokers().unwrap().len(), 3);
 }
 
 #[test]
