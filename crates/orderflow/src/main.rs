@@ -27,6 +27,9 @@ mod topics; // our topics on a cluster
 mod topology; // what topology.json says
 mod work; // services as long-running workers
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Event-driven order processing on Kafka: run it, break it, prove that nothing was lost and nothing doubled.
 #[derive(Parser)]
 #[command(
