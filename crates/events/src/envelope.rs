@@ -12,13 +12,11 @@ pub struct Envelope {
 impl Envelope {
     /// Reads what can be read.
     pub fn of(key: Option<&[u8]>, value: Option<&[u8]>) -> Self {
-        let fields = value.and_then(|value| Fields::parse(value).ok());
-        let field = |name| fields.as_ref().and_then(|fields| fields.identifier(name).ok());
+        let fields = |fields: Fields<'_, '_>| Ok(["order_id", "event_type"].map(|name| fields.identifier(name).ok()));
+        let read = value.and_then(|value| Fields::read(value, fields).ok());
+        let [order_id, event_type] = read.unwrap_or_default();
         let key = || key.map(|key| String::from_utf8_lossy(key).into_owned());
-        Self {
-            order_id: field("order_id").or_else(key).unwrap_or_default(),
-            event_type: field("event_type").unwrap_or_default(),
-        }
+        Self { order_id: order_id.or_else(key).unwrap_or_default(), event_type: event_type.unwrap_or_default() }
     }
 }
 

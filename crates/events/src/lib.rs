@@ -16,6 +16,8 @@ mod money; // integer cents
 mod timestamp; // RFC 3339, UTC, milliseconds
 mod topic; // where a record stands
 
+use wire::Fields;
+
 pub use envelope::Envelope;
 pub use identity::{EventId, OrderId, hash_of, hash64_of};
 pub use money::Cents;
@@ -46,9 +48,20 @@ pub trait Event: Sized {
     /// The canonical bytes.
     fn encode(&self) -> Vec<u8>;
 
-    /// Reads an event.
+    /// Takes an event from its fields; that they are of this type is known.
     ///
     /// # Errors
     /// The first field that is missing, of another type or out of its range: its name, what was found, what is allowed.
-    fn decode(value: &[u8]) -> Result<Self, DecodeError>;
+    fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError>;
+
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// Where the value is no object or of another type; what [`Event::read`] refuses.
+    fn decode(value: &[u8]) -> Result<Self, DecodeError> {
+        Fields::read(value, |fields| {
+            fields.expect("event_type", Self::EVENT_TYPE)?;
+            Self::read(fields)
+        })
+    }
 }

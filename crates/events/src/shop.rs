@@ -67,8 +67,7 @@ impl Event for OrderPlaced {
             .finish()
     }
 
-    fn decode(value: &[u8]) -> Result<Self, DecodeError> {
-        let fields = fields_of::<Self>(value)?;
+    fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
         let order = Self {
             order_id: fields.order_id()?,
             timestamp: fields.timestamp("timestamp")?,
@@ -130,8 +129,7 @@ impl Event for PaymentResult {
             .finish()
     }
 
-    fn decode(value: &[u8]) -> Result<Self, DecodeError> {
-        let fields = fields_of::<Self>(value)?;
+    fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
         Ok(Self {
             order_id: fields.order_id()?,
             timestamp: fields.timestamp("timestamp")?,
@@ -177,8 +175,7 @@ impl Event for InventoryResult {
         head::<Self>(&self.order_id, self.timestamp).text("status", word_of(&StockStatus::WORDS, self.status)).finish()
     }
 
-    fn decode(value: &[u8]) -> Result<Self, DecodeError> {
-        let fields = fields_of::<Self>(value)?;
+    fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
         Ok(Self {
             order_id: fields.order_id()?,
             timestamp: fields.timestamp("timestamp")?,
@@ -210,8 +207,7 @@ impl Event for OrderShipped {
         head::<Self>(&self.order_id, self.timestamp).text("tracking_id", &self.tracking_id).finish()
     }
 
-    fn decode(value: &[u8]) -> Result<Self, DecodeError> {
-        let fields = fields_of::<Self>(value)?;
+    fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
         Ok(Self {
             order_id: fields.order_id()?,
             timestamp: fields.timestamp("timestamp")?,
@@ -256,8 +252,7 @@ impl Event for Notification {
             .finish()
     }
 
-    fn decode(value: &[u8]) -> Result<Self, DecodeError> {
-        let fields = fields_of::<Self>(value)?;
+    fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
         Ok(Self {
             order_id: fields.order_id()?,
             timestamp: fields.timestamp("timestamp")?,
@@ -272,13 +267,6 @@ fn head<E: Event>(order_id: &OrderId, timestamp: Timestamp) -> Writer {
         .text("order_id", order_id.as_str())
         .text("event_type", E::EVENT_TYPE)
         .timestamp("timestamp", timestamp)
-}
-
-/// The fields of an event of this type.
-fn fields_of<E: Event>(value: &[u8]) -> Result<Fields<'_>, DecodeError> {
-    let fields = Fields::parse(value)?;
-    fields.expect("event_type", E::EVENT_TYPE)?;
-    Ok(fields)
 }
 
 /// The wire's word for a status; the empty word cannot occur, because each table lists all of its type's values.
