@@ -92,13 +92,13 @@ impl Producer {
         let mut record = BaseRecord::with_opaque_to(write.topic.as_str(), opaque(topic, slot)).headers(write.headers);
         record.key = write.key;
         record.payload = write.value;
-        let deadline = Instant::now() + ROOM_DEADLINE;
         state.pending.fetch_add(1, Ordering::Relaxed);
+        let mut deadline = None; // the clock is asked only where there is no room
         loop {
             match self.inner.send(record) {
                 Ok(()) => return,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again))
-                    if Instant::now() < deadline =>
+                    if Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + ROOM_DEADLINE) =>
                 {
                     record = again;
                     std::thread::sleep(Duration::from_millis(1));
