@@ -78,7 +78,7 @@ impl Admin {
     pub fn describe(&self, topics: &[&str]) -> Result<BTreeMap<String, TopicShape>, Error> {
         let mut replicas = Vec::new();
         for &topic in topics {
-            replicas.extend(self.replicas(topic)?.map(|replicas| (topic, replicas)));
+            replicas.extend(self.reader.replicas(topic)?.map(|replicas| (topic, replicas)));
         }
         let names: Vec<&str> = replicas.iter().map(|(topic, _)| *topic).collect();
         let settings = self.settings(&names)?;
@@ -92,22 +92,6 @@ impl Admin {
             ((*topic).to_owned(), shape)
         });
         Ok(shapes.collect())
-    }
-
-    /// The number of replicas of each partition; `None` where there is no such topic.
-    fn replicas(&self, topic: &str) -> Result<Option<Vec<u16>>, Error> {
-        self.reader.ask("DESCRIBE", &format!("topic {topic}"), |client, wait| {
-            let metadata = client.fetch_metadata(Some(topic), wait)?;
-            let found = metadata.topics().first();
-            match found.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from) {
-                Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(None),
-                Some(code) => Err(KafkaError::MetadataFetch(code)),
-                None => {
-                    let partitions = found.map_or(&[][..], |topic| topic.partitions());
-                    Ok(Some(partitions.iter().map(|partition| partition.replicas().len() as u16).collect()))
-                }
-            }
-        })
     }
 
     /// All settings of each topic, in the order of the topics.
@@ -215,15 +199,10 @@ impl Admin {
     /// Where no broker answers, or the user may not `DESCRIBE` the topic.
     pub fn offsets(&self, topic: &str, partitions: u32) -> Result<Vec<Range<i64>>, Error> {
         // Asked for a log that the user may not see, librdkafka waits for its partition and says nothing of rights.
-        if self.replicas(topic)?.is_none() {
+        if self.reader.replicas(topic)?.is_none() {
             return Ok(Vec::new());
         }
-        let resource = format!("topic {topic}");
-        let log = |partition| {
-            let ask = |client: &BaseConsumer<_>, wait| client.fetch_watermarks(topic, partition, wait);
-            self.reader.ask("DESCRIBE", &resource, ask).map(|(begin, end)| begin..end)
-        };
-        (0..partitions as i32).map(log).collect()
+        (0..partitions as i32).map(|partition| self.reader.log(topic, partition)).collect()
     }
 
     /// Deletes all records that the topics, each with its number of partitions, hold now. Offsets go on from there.

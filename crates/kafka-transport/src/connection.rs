@@ -40,7 +40,7 @@ pub const CA_FILE: &str = "KAFKA_CA_FILE";
 /// The certificate authority itself, in place of a file.
 pub const CA_PEM: &str = "KAFKA_CA_PEM";
 
-/// A variable whose value does not serve, and what would.
+/// A variable, or a flag, whose value does not serve, and what would.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongSetting {
     name: &'static str,
@@ -65,8 +65,8 @@ impl Connection {
         Self { brokers: brokers.to_owned(), security: Security::SaslSsl { username, password, ca } }
     }
 
-    /// Reads [`BROKERS`], [`USERNAME`], [`PASSWORD`], [`CA_FILE`] and [`CA_PEM`] through `variable`; `brokers` goes before
-    /// the first of them. An empty value is none.
+    /// Reads [`BROKERS`], [`USERNAME`], [`PASSWORD`], [`CA_FILE`] and [`CA_PEM`] through `variable`; `brokers`, which a command
+    /// was given as `--brokers`, goes before the first of them. An empty value is none.
     ///
     /// # Errors
     /// [`Error::Settings`] with every variable that does not serve.
@@ -74,11 +74,12 @@ impl Connection {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let mut wrong = Vec::new();
         let mut refuse = |name, problem: String| wrong.push(WrongSetting { name, problem });
+        let stated_by = if brokers.is_some() { "--brokers" } else { BROKERS };
         let brokers = brokers.map(str::to_owned).or_else(|| variable(BROKERS)).unwrap_or_default();
         if brokers.is_empty() {
-            refuse(BROKERS, "missing: set HOST:PORT,HOST:PORT".into());
+            refuse(stated_by, "missing: set HOST:PORT,HOST:PORT".into());
         } else if let Some(found) = brokers.split(',').find(|broker| !is_address(broker)) {
-            refuse(BROKERS, format!("found {found:?}, allowed HOST:PORT,HOST:PORT"));
+            refuse(stated_by, format!("found {found:?}, allowed HOST:PORT,HOST:PORT"));
         }
         let (username, password) = (variable(USERNAME), variable(PASSWORD));
         let (ca_file, ca_pem) = (variable(CA_FILE), variable(CA_PEM));
@@ -134,6 +135,11 @@ impl Connection {
             Security::Plaintext => None,
             Security::SaslSsl { username, .. } => Some(username),
         }
+    }
+
+    /// Who it speaks as, in Kafka's words: it has one for somebody who has not said who it is, too.
+    pub(crate) fn principal(&self) -> &str {
+        self.user().unwrap_or("ANONYMOUS")
     }
 
     /// The variables that [`Connection::from_environment`] would read it from: for a process that we start. They hold the
@@ -247,6 +253,8 @@ mod tests {
             "2 settings are wrong\n  KAFKA_BROKERS   found \"a:0\", allowed HOST:PORT,HOST:PORT\n  \
              KAFKA_PASSWORD  set without KAFKA_USERNAME: set both, or neither for a plaintext listener",
         );
+        let given = read(Some("a"), &[(BROKERS, "b:9092")]).unwrap_err();
+        assert_eq!(given, "1 setting is wrong\n  --brokers       found \"a\", allowed HOST:PORT,HOST:PORT");
         let user = [(BROKERS, "a:9093"), (USERNAME, "shop"), (PASSWORD, "secret")];
         refuses(
             &[&user[..], &[(CA_PEM, PEM), (CA_FILE, "ca.pem")]].concat(),

@@ -1,6 +1,7 @@
 use events::Topic;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::reader::is_forbidden;
 use crate::{Connection, WrongSetting};
 
 /// What went wrong between us and Kafka.
@@ -210,12 +211,7 @@ impl Error {
     ) -> Self {
         let address = connection.brokers().to_owned();
         match code {
-            RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed => {
-                let user = connection.user().unwrap_or("ANONYMOUS").to_owned();
-                Self::Forbidden { address, user, operation, resource }
-            }
+            code if is_forbidden(code) => Self::forbidden(connection, operation, &resource),
             RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
                 Self::UnknownTopic { address, topic }
             }
@@ -223,6 +219,12 @@ impl Error {
                 Self::Kafka { doing: format!("{address}: {operation} {resource}"), source: KafkaError::Global(code) }
             }
         }
+    }
+
+    /// That the user may not do this.
+    pub(crate) fn forbidden(connection: &Connection, operation: &'static str, resource: &str) -> Self {
+        let (address, user) = (connection.brokers().to_owned(), connection.principal().to_owned());
+        Self::Forbidden { address, user, operation, resource: resource.to_owned() }
     }
 
     pub(crate) fn kafka(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {

@@ -1,10 +1,11 @@
 //! Asks brokers, and tells why where there is no answer.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::BaseConsumer;
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use crate::heard::Heard;
 use crate::{Connection, Error};
@@ -40,17 +41,38 @@ impl Reader {
         answer.ok_or_else(|| self.forbidden(operation, resource))
     }
 
+    /// The number of replicas of each partition of a topic; `None` where there is no such topic.
+    pub(crate) fn replicas(&self, topic: &str) -> Result<Option<Vec<u16>>, Error> {
+        self.ask("DESCRIBE", &format!("topic {topic}"), |client, wait| {
+            let metadata = client.fetch_metadata(Some(topic), wait)?;
+            let found = metadata.topics().first();
+            match found.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from) {
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(None),
+                Some(code) => Err(KafkaError::MetadataFetch(code)),
+                None => {
+                    let partitions = found.map_or(&[][..], |topic| topic.partitions());
+                    Ok(Some(partitions.iter().map(|partition| partition.replicas().len() as u16).collect()))
+                }
+            }
+        })
+    }
+
+    /// Where the log of a partition begins and ends.
+    pub(crate) fn log(&self, topic: &str, partition: i32) -> Result<Range<i64>, Error> {
+        let ask = |client: &BaseConsumer<_>, wait| client.fetch_watermarks(topic, partition, wait);
+        self.ask("DESCRIBE", &format!("topic {topic}"), ask).map(|(begin, end)| begin..end)
+    }
+
     pub(crate) fn forbidden(&self, operation: &'static str, resource: &str) -> Error {
-        Error::Forbidden { address: self.address(), user: self.user(), operation, resource: resource.to_owned() }
+        Error::forbidden(&self.connection, operation, resource)
     }
 
     pub(crate) fn address(&self) -> String {
         self.connection.brokers().to_owned()
     }
 
-    /// Who asks; Kafka's word for somebody who has not said who it is.
     pub(crate) fn user(&self) -> String {
-        self.connection.user().unwrap_or("ANONYMOUS").to_owned()
+        self.connection.principal().to_owned()
     }
 }
 

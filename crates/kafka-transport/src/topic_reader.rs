@@ -87,27 +87,15 @@ impl TopicReader {
     pub fn spans(&self, topics: impl IntoIterator<Item = Topic>) -> Result<Vec<Span>, Error> {
         let mut spans = Vec::new();
         for topic in topics {
-            let (name, resource) = (topic.as_str(), format!("topic {topic}"));
-            for partition in 0..self.partitions(topic)? {
-                let watermarks = |client: &BaseConsumer<_>, wait| client.fetch_watermarks(name, partition, wait);
-                let (from, to) = self.reader.ask("DESCRIBE", &resource, watermarks)?;
-                spans.push(Span { topic, partition, from, to });
+            let Some(replicas) = self.reader.replicas(topic.as_str())? else {
+                return Err(Error::UnknownTopic { address: self.reader.address(), topic });
+            };
+            for partition in 0..replicas.len() as i32 {
+                let log = self.reader.log(topic.as_str(), partition)?;
+                spans.push(Span { topic, partition, from: log.start, to: log.end });
             }
         }
         Ok(spans)
-    }
-
-    fn partitions(&self, topic: Topic) -> Result<i32, Error> {
-        let partitions = self.reader.ask("DESCRIBE", &format!("topic {topic}"), |client, wait| {
-            let metadata = client.fetch_metadata(Some(topic.as_str()), wait)?;
-            let Some(found) = metadata.topics().first() else { return Ok(None) };
-            match found.error().map(RDKafkaErrorCode::from) {
-                Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(None),
-                Some(code) => Err(KafkaError::MetadataFetch(code)),
-                None => Ok(Some(found.partitions().len() as i32)),
-            }
-        })?;
-        partitions.ok_or_else(|| Error::UnknownTopic { address: self.reader.address(), topic })
     }
 
     /// The parts of `spans` that were written at a time, in milliseconds since 1970, or later. The time is the one that the
