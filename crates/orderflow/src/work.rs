@@ -38,7 +38,8 @@ pub(crate) struct Args {
     services: Vec<String>,
     #[command(flatten)]
     brokers: Brokers,
-    /// Where health (/health/live, /health/ready) and Prometheus' metrics (/metrics) are served.
+    /// Where health (/health/live, /health/ready) and Prometheus' metrics (/metrics) are served. With port 0 on any that is
+    /// free: the log says which.
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<SocketAddr>,
     /// A name that this worker keeps when it starts anew (group.instance.id): back within 6 s it gets its partitions again
@@ -66,6 +67,10 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: &Services) -> 
     let mut registry = Registry::with_prefix("orderflow");
     let metrics = args.listen.map(|_| Metrics::register(&mut registry));
     let health = args.listen.map(|address| Health::serve(address, registry)).transpose()?;
+    let names = args.services.join(",");
+    if let Some(address) = health.as_ref().and_then(Health::address) {
+        log_listening(&names, address);
+    }
     let is_source_alone = groups.is_empty();
     let mut pipeline = Pipeline::start(Plan {
         connection,
@@ -77,19 +82,18 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: &Services) -> 
         metrics,
     })?;
     let mut source = generates.then(|| Source::start(&args.source, Uuid::now_v7().to_string()));
-    let names = args.services.join(",");
     log(&names, "started");
     let mut is_announced = false;
     while !stop.load(Ordering::Acquire) {
         pipeline.check()?;
         let has_joined = pipeline.has_joined();
+        if let Some(health) = &health {
+            health.tell(has_joined, &pipeline.turns());
+        }
         if has_joined && !is_announced {
             is_announced = true;
             log(&names, "ready");
             notify(NotifyState::Ready);
-        }
-        if let Some(health) = &health {
-            health.tell(has_joined, pipeline.turns());
         }
         let publishes = source.as_mut().is_some_and(|source| source.publish(&pipeline));
         if !publishes && is_source_alone {
@@ -129,6 +133,12 @@ fn groups(asked: &[String], topology: &Topology, services: &Services) -> Result<
 /// What happened to the worker itself: an event without an order.
 fn log(services: &str, status: &'static str) {
     tracing::info!(order_id = "", event_type = "", service = services, status, "worker {status}");
+}
+
+/// Where it is to be asked: who let the system choose a port finds it here.
+fn log_listening(services: &str, address: SocketAddr) {
+    let status = "listening";
+    tracing::info!(order_id = "", event_type = "", service = services, status, %address, "worker listening");
 }
 
 /// Tells systemd, where it listens.
