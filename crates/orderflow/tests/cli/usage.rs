@@ -1,3 +1,5 @@
+use std::net::TcpListener;
+
 use crate::call::orderflow;
 
 /// The call is refused with status 2, and its first line says why.
@@ -37,6 +39,32 @@ fn options_that_exclude_each_other_are_refused() {
     check("run --input orders.jsonl --seed 1", "'--input <FILE>' cannot be used with '--seed");
     check("run --input orders.jsonl --orders 1", "'--input <FILE>' cannot be used with '--orders");
     check("run --rejects refused.jsonl", "required arguments were not provided");
+}
+
+#[test]
+fn a_worker_that_is_asked_for_what_is_not_there_says_what_is() {
+    check(
+        "work payment_procesor --brokers localhost:1",
+        "no service `payment_procesor`; there are inventory_manager, notification_handler, order_generator, \
+         payment_processor, shipping_handler",
+    );
+    for given in ["--orders 5", "--rate 5", "--seed 5"] {
+        check(
+            &format!("work payment_processor {given} --brokers localhost:1"),
+            "--orders, --rate and --seed are for order_generator, which is not among the services",
+        );
+    }
+    check("work --brokers localhost:1", "required arguments were not provided");
+
+    check("work payment_processor --listen 9400", "'9400' for '--listen");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    check(
+        &format!("work payment_processor --brokers localhost:1 --listen {address}"),
+        &format!(
+            "--listen {address}: Address already in use (os error 98); choose another, or port 0 for any that is free"
+        ),
+    );
 }
 
 #[test]

@@ -1,43 +1,14 @@
-use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use kafka_cluster::{ADMIN, Cluster, Options};
-use tempfile::TempDir;
 use topology::Topology;
 
 use crate::call::{Ended, orderflow};
+use crate::worker::Worker;
 use crate::{on, start};
 
 const CONSUMERS: &str = "payment_processor inventory_manager shipping_handler notification_handler";
-
-/// Services at work in a process of their own, which ends with the test.
-struct Workers {
-    child: Child,
-    _folder: TempDir,
-}
-
-impl Workers {
-    fn start(cluster: &Cluster, services: &str) -> Self {
-        // Nobody reads its log: one that is full would hold it back.
-        let (child, _folder) = on(cluster, &format!("work {services}")).env("RUST_LOG", "error").start();
-        Self { child, _folder }
-    }
-
-    fn end(mut self) {
-        let terminate = format!("kill -TERM {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &terminate]).status().unwrap().success());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Workers {
-    fn drop(&mut self) {
-        // One that has ended is not there to be killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn publish(cluster: &Cluster, orders: u64) {
     on(cluster, &format!("work order_generator --orders {orders} --rate 3000 --seed 7")).end().with_status(0);
@@ -64,7 +35,7 @@ fn what_workers_did_is_found_in_the_topics_with_the_digest_of_the_embedded_run()
     assert_eq!((&early["audit"]["unfinished"], &early["audit"]["lost"]), (&ORDERS.into(), &0.into()));
     assert_eq!(early["lag"]["payment_processor.order_placed"], ORDERS);
 
-    let workers = Workers::start(&cluster, CONSUMERS);
+    let workers = Worker::start(on(&cluster, &format!("work {CONSUMERS}")));
     let first = audit(&cluster, "--no-redeliveries --orders orders.jsonl").with_status(0);
     assert_eq!((first.digest(), first.document()["orders"]["accepted"].as_u64()), (embedded(ORDERS), Some(ORDERS)));
     assert_eq!(first.file("orders.jsonl").len() as u64, ORDERS);
@@ -85,7 +56,7 @@ fn what_workers_did_is_found_in_the_topics_with_the_digest_of_the_embedded_run()
 
     let none = audit(&cluster, "--since 0s").with_status(1);
     assert!(none.stderr.starts_with("error: no run has begun since then"), "{}", none.stderr);
-    workers.end();
+    workers.terminate().with_status(0);
 }
 
 #[test]

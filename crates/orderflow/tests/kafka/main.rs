@@ -14,6 +14,8 @@ mod audit; // what the topics tell of a run
 mod call; // one call of the command, in a folder of its own
 mod reset; // topics emptied, groups at their beginning
 mod topics; // created, compared, mended
+mod work; // services as long-running workers: health, metrics, stopping, systemd
+mod worker; // one of them, in a process of its own
 
 fn start(options: &Options<'_>) -> Cluster {
     Distribution::find().and_then(|distribution| options.start(&distribution)).unwrap_or_else(|error| panic!("{error}"))

@@ -4,10 +4,9 @@ use std::io::Write;
 use kafka_cluster::{Cluster, Options};
 use kafka_transport::{Admin, GroupOffsets};
 use nix::pty::openpty;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
-use crate::call::{Ended, TOPOLOGY};
+use crate::call::TOPOLOGY;
+use crate::worker::Worker;
 use crate::{on, start, until};
 
 /// How many records a topic of three partitions holds.
@@ -28,11 +27,10 @@ fn publish(cluster: &Cluster, orders: u32) {
 
 /// Runs the payment processor until it is so; what is done `meanwhile` finds it at work.
 fn pay(cluster: &Cluster, what: &str, is_paid: impl FnMut() -> bool, meanwhile: impl FnOnce()) {
-    let (child, folder) = on(cluster, "work payment_processor").start();
+    let worker = Worker::start(on(cluster, "work payment_processor"));
     until(what, is_paid);
     meanwhile();
-    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    Ended::of(child.wait_with_output().unwrap(), folder).with_status(0);
+    worker.terminate().with_status(0);
 }
 
 #[test]
