@@ -25,6 +25,7 @@ mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
 mod topics; // our topics on a cluster
 mod topology; // what topology.json says
+mod wiring; // the topics and groups of a topology, for whatever runs them
 mod work; // services as long-running workers
 
 #[global_allocator]
@@ -140,7 +141,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Generate(args)) => generate::execute(&args),
         Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &services()?, path.as_deref()),
         Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
-        Some(Command::Work(args)) => work::execute(&args, &topology, &services()?),
+        Some(Command::Work(args)) => work::execute(&args, &topology, services()?),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use ::topology::Topology;
 use clap::Parser;
-use events::Topic;
 use kafka_transport::{Connection, Pace, Tap};
 use shop::{Rates, Services, ShopFlow};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
 use crate::connect::Brokers;
+use crate::wiring::Wiring;
 use crate::{Error, Format, Status, System, logging, resources, seed, signals};
 use auditor::Auditor;
 pub(crate) use auditor::MAX_ORDERS;
-use cluster::{Cluster, Wiring};
+use cluster::Cluster;
 use embedded::Embedded;
 use existing::Existing;
 use intake::{Intake, Limits};
@@ -98,7 +98,6 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
         let status = dry_run::execute(&services, &mut orders);
         return orders.broken().map_or(Ok(status), Err);
     }
-    let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
     let run = Run {
         id: Uuid::now_v7().to_string(),
         seed: args.input.is_none().then_some(seed),
@@ -108,7 +107,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
         stop: signals::stop_flag()?,
     };
     let progress = Progress::start(&run, orders.expected(), args.format);
-    let summary = run.through(Wiring { services, topics }, &mut orders, &progress)?;
+    let summary = run.through(Wiring::new(topology, services), &mut orders, &progress)?;
     progress.finish();
     summary.print(args.format, topology, rates)?;
     // An input that broke ends the run like any other: what was accepted is audited first.

@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::topology::Topology;
-use events::Topic;
-use kafka_transport::{Group, Membership, Metrics, Pace, Pipeline, Plan};
-use messaging::BatchStep;
+use kafka_transport::{Membership, Metrics, Pace, Pipeline, Plan};
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
 use shop::{Services, order_generator};
@@ -15,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
 use crate::connect::Brokers;
+use crate::wiring::Wiring;
 use crate::{Error, Status, logging, signals};
 use health::Health;
 use source::Source;
@@ -54,10 +53,11 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// Where a service is unknown, the brokers refuse it, or a group cannot go on.
-pub(crate) fn execute(args: &Args, topology: &Topology, services: &Services) -> Result<Status, Error> {
+pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> Result<Status, Error> {
     logging::start(LevelFilter::INFO);
-    let groups = groups(&args.services, topology, services)?;
-    let generates = args.services.iter().any(|service| service == order_generator::NAME);
+    check(&args.services, topology)?;
+    let is_asked = |service: &str| args.services.iter().any(|asked| asked == service);
+    let generates = is_asked(order_generator::NAME);
     if !generates && args.source.is_given() {
         let given = "--orders, --rate and --seed";
         return Err(Error::Usage(format!("{given} are for order_generator, which is not among the services")));
@@ -71,12 +71,14 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: &Services) -> 
     if let Some(address) = health.as_ref().and_then(Health::address) {
         log_listening(&names, address);
     }
+    let wiring = Wiring::new(topology, services);
+    let groups = wiring.groups_where(is_asked);
     let is_source_alone = groups.is_empty();
     let mut pipeline = Pipeline::start(Plan {
         connection,
         membership: Membership::Shared { instance: args.instance.clone() },
         pace: Pace::BROKERS,
-        topics: topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect(),
+        topics: wiring.topics,
         groups,
         tap: None,
         metrics,
@@ -113,21 +115,11 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: &Services) -> 
     Ok(Status::Holds)
 }
 
-/// The consumer groups of the services that are asked for.
-fn groups(asked: &[String], topology: &Topology, services: &Services) -> Result<Vec<Group>, Error> {
-    for name in asked {
-        if topology.service(name).is_none() {
-            let known: Vec<&str> = topology.services().map(|service| service.name.as_str()).collect();
-            return Err(Error::Usage(format!("no service `{name}`; there are {}", known.join(", "))));
-        }
-    }
-    let is_asked = |service: &String| asked.contains(service);
-    let groups = services.iter().filter(|(subscription, _)| is_asked(&subscription.service));
-    let group = |(subscription, step): (&messaging::Subscription, _)| Group {
-        subscription: subscription.clone(),
-        step: Box::new(step) as Box<dyn BatchStep>,
-    };
-    Ok(groups.map(group).collect())
+/// Refuses services that are not there.
+fn check(asked: &[String], topology: &Topology) -> Result<(), Error> {
+    let Some(name) = asked.iter().find(|name| topology.service(name).is_none()) else { return Ok(()) };
+    let known: Vec<&str> = topology.services().map(|service| service.name.as_str()).collect();
+    Err(Error::Usage(format!("no service `{name}`; there are {}", known.join(", "))))
 }
 
 /// What happened to the worker itself: an event without an order.

@@ -1,9 +1,7 @@
 use std::time::Duration;
 
 use events::Topic;
-use kafka_transport::Group;
-use messaging::{BatchStep, Outgoing};
-use shop::Services;
+use messaging::Outgoing;
 
 use crate::Error;
 
@@ -28,21 +26,4 @@ pub(crate) trait Cluster {
 
     /// Stops the groups, and answers with the records of each topic.
     fn drain(self: Box<Self>) -> Result<Vec<(Topic, u64)>, Error>;
-}
-
-/// What runs on a cluster.
-pub(crate) struct Wiring {
-    pub(crate) services: Services,
-    pub(crate) topics: Vec<(Topic, i32)>,
-}
-
-impl Wiring {
-    /// The consumer groups of all services.
-    pub(crate) fn groups(&self) -> Vec<Group> {
-        let group = |(subscription, step): (&messaging::Subscription, _)| Group {
-            subscription: subscription.clone(),
-            step: Box::new(step) as Box<dyn BatchStep>,
-        };
-        self.services.iter().map(group).collect()
-    }
 }

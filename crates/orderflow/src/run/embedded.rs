@@ -6,8 +6,9 @@ use events::Topic;
 use kafka_transport::{Connection, Drained, EmbeddedCluster, Membership, Pace, Pipeline, Plan, Tap};
 use messaging::Outgoing;
 
-use super::cluster::{Cluster, Wiring};
+use super::cluster::Cluster;
 use crate::Error;
+use crate::wiring::Wiring;
 
 /// How many batches a partition may keep before its cluster is replaced. Each fetch walks over all of them: with ten thousand
 /// small ones, which a hundred orders a second write in five minutes, it takes a core.

@@ -8,8 +8,9 @@ use messaging::audit::Reading;
 use shop::ShopFlow;
 
 use super::auditor::Auditor;
-use super::cluster::{Cluster, Wiring};
+use super::cluster::Cluster;
 use crate::Error;
+use crate::wiring::Wiring;
 
 /// How long the groups may take to find their places: a member that died before us holds its own until its session is over.
 const JOIN_DEADLINE: Duration = Duration::from_secs(30);
