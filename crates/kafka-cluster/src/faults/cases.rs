@@ -2,8 +2,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kafka_transport::MAX_OPEN_BATCHES;
+use rand::RngExt;
 
-use super::scene::{Scene, TOPOLOGY};
+use super::scene::{CALM, Scene, TOPOLOGY};
 use super::{Error, RATE, Row, System, Target};
 
 /// A row of the matrix.
@@ -38,9 +39,6 @@ pub const CASES: [Case; 9] = [
     Case { name: "in-flight window full", instance: None, starts_with_workers: false, play: window_full },
 ];
 
-/// How long orders flow undisturbed before the first fault, and after the last.
-const CALM: Duration = Duration::from_secs(2);
-
 impl Case {
     /// Plays it: the workers start, orders flow, faults strike, everything comes to its end, the audit judges. `seed` decides
     /// when and whom the faults strike.
@@ -57,8 +55,7 @@ impl Case {
 }
 
 fn broker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
-    scene.publish()?;
-    scene.wait(CALM)?;
+    scene.begin()?;
     let broker = scene.any_broker();
     scene.target.kill(broker)?;
     scene.count(1);
@@ -69,8 +66,7 @@ fn broker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
 }
 
 fn leaders_moved(scene: &mut Scene<'_>) -> Result<(), Error> {
-    scene.publish()?;
-    scene.wait(CALM)?;
+    scene.begin()?;
     for broker in scene.target.brokers() {
         scene.target.stop(broker)?;
         scene.target.restart(broker)?;
@@ -83,8 +79,7 @@ fn leaders_moved(scene: &mut Scene<'_>) -> Result<(), Error> {
 }
 
 fn broker_frozen(scene: &mut Scene<'_>) -> Result<(), Error> {
-    scene.publish()?;
-    scene.wait(CALM)?;
+    scene.begin()?;
     let broker = scene.any_broker();
     scene.target.freeze(broker)?;
     scene.count(1);
@@ -93,8 +88,7 @@ fn broker_frozen(scene: &mut Scene<'_>) -> Result<(), Error> {
 }
 
 fn all_brokers_down(scene: &mut Scene<'_>) -> Result<(), Error> {
-    scene.publish()?;
-    scene.wait(CALM)?;
+    scene.begin()?;
     let brokers = scene.target.brokers();
     brokers.iter().try_for_each(|&broker| scene.target.kill(broker))?;
     scene.count(1);
@@ -105,11 +99,10 @@ fn all_brokers_down(scene: &mut Scene<'_>) -> Result<(), Error> {
 
 fn worker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
     const KILLS: u32 = 20;
-    scene.publish()?;
-    scene.wait(CALM)?;
+    scene.begin()?;
     for _ in 0..KILLS {
         let mut services: Vec<String> = scene.workers.keys().cloned().collect();
-        let service = services.swap_remove(scene.moment(0..services.len() as u64).as_millis() as usize);
+        let service = services.swap_remove(scene.random.random_range(0..services.len()));
         let moment = scene.moment(100..900);
         scene.wait(moment)?;
         if let Some(mut worker) = scene.workers.remove(&service) {
@@ -124,8 +117,7 @@ fn worker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
 
 fn members_joining_and_leaving(scene: &mut Scene<'_>) -> Result<(), Error> {
     const TIMES: u32 = 10;
-    scene.publish()?;
-    scene.wait(CALM)?;
+    scene.begin()?;
     let services: Vec<String> = scene.workers.keys().cloned().collect();
     for time in 0..TIMES {
         let service = &services[time as usize % services.len()];
@@ -140,8 +132,7 @@ fn members_joining_and_leaving(scene: &mut Scene<'_>) -> Result<(), Error> {
 }
 
 fn clients_cut_off(scene: &mut Scene<'_>) -> Result<(), Error> {
-    scene.publish()?;
-    scene.wait(CALM)?;
+    scene.begin()?;
     let broker = scene.any_broker();
     scene.target.cut(broker)?;
     scene.count(1);

@@ -20,6 +20,9 @@ use crate::nursery::Nursery;
 /// What a changed topology is called in its folder.
 pub(crate) const TOPOLOGY: &str = "topology.json";
 
+/// How long orders flow undisturbed before the first fault, and after the last.
+pub(crate) const CALM: Duration = Duration::from_secs(2);
+
 /// What a case works with: the cluster, the workers, the orders, and chance from a seed.
 pub(crate) struct Scene<'a> {
     pub(crate) target: &'a dyn Target,
@@ -98,9 +101,10 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Orders begin to flow at the usual rate.
-    pub(crate) fn publish(&mut self) -> Result<(), Error> {
-        self.publish_at(RATE, |_, order| order)
+    /// Orders begin to flow at the usual rate, undisturbed for a while.
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
+        self.publish_at(RATE, |_, order| order)?;
+        self.wait(CALM)
     }
 
     /// How many orders were published so far.
