@@ -54,6 +54,9 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 # There is nobody to hand partitions over to.
 controlled.shutdown.enable=false
+# A killed broker is refused until its session is over: nine seconds by default.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 {BROKER}",
         data.display()
     )

@@ -5,6 +5,7 @@ use kafka_transport::MAX_OPEN_BATCHES;
 use rand::RngExt;
 
 use super::scene::{CALM, Scene, TOPOLOGY};
+use super::workers::Worker;
 use super::{Error, RATE, Row, System, Target};
 
 /// A row of the matrix.
@@ -27,6 +28,10 @@ pub const CASES: [Case; 9] = [
     Case { name: "leaders moved", instance: None, starts_with_workers: true, play: leaders_moved },
     Case { name: "broker frozen for 20 s", instance: None, starts_with_workers: true, play: broker_frozen },
     Case { name: "all brokers down for 10 s", instance: None, starts_with_workers: true, play: all_brokers_down },
+    Case { name: "clients cut off from a broker", instance: None, starts_with_workers: true, play: clients_cut_off },
+    Case { name: "records corrupted", instance: None, starts_with_workers: true, play: records_corrupted },
+    Case { name: "in-flight window full", instance: None, starts_with_workers: false, play: window_full },
+    // Those with names come last: who follows them waits for the end of their sessions.
     Case { name: "worker killed", instance: Some(FIRST), starts_with_workers: true, play: worker_killed },
     Case {
         name: "members joining and leaving",
@@ -34,9 +39,6 @@ pub const CASES: [Case; 9] = [
         starts_with_workers: true,
         play: members_joining_and_leaving,
     },
-    Case { name: "clients cut off from a broker", instance: None, starts_with_workers: true, play: clients_cut_off },
-    Case { name: "records corrupted", instance: None, starts_with_workers: true, play: records_corrupted },
-    Case { name: "in-flight window full", instance: None, starts_with_workers: false, play: window_full },
 ];
 
 impl Case {
@@ -103,7 +105,7 @@ fn worker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
     for _ in 0..KILLS {
         let mut services: Vec<String> = scene.workers.keys().cloned().collect();
         let service = services.swap_remove(scene.random.random_range(0..services.len()));
-        let moment = scene.moment(100..900);
+        let moment = scene.moment(100..500);
         scene.wait(moment)?;
         if let Some(mut worker) = scene.workers.remove(&service) {
             worker.kill()?;
@@ -115,18 +117,24 @@ fn worker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
     scene.await_workers()
 }
 
+/// One more member of each service's groups at once, round after round. Those of the last round have a name and do not come back:
+/// their groups wait for them until their sessions are over.
 fn members_joining_and_leaving(scene: &mut Scene<'_>) -> Result<(), Error> {
-    const TIMES: u32 = 10;
+    const TIMES: usize = 10;
     scene.begin()?;
     let services: Vec<String> = scene.workers.keys().cloned().collect();
-    for time in 0..TIMES {
-        let service = &services[time as usize % services.len()];
-        let mut second = scene.worker(service, Some(SECOND))?;
-        second.await_ready()?;
+    let mut left = TIMES;
+    while left > 0 {
+        let joining = services.len().min(left);
+        left -= joining;
+        let instance = (left == 0).then_some(SECOND);
+        let second = |service: &String| scene.worker(service, instance);
+        let mut seconds: Vec<Worker> = services.iter().take(joining).map(second).collect::<Result<_, _>>()?;
+        seconds.iter_mut().try_for_each(Worker::await_ready)?;
         let moment = scene.moment(100..900);
         scene.wait(moment)?;
-        second.stop()?;
-        scene.count(1);
+        Worker::stop(seconds.iter_mut())?;
+        scene.count(joining as u32);
     }
     Ok(())
 }
@@ -141,7 +149,7 @@ fn clients_cut_off(scene: &mut Scene<'_>) -> Result<(), Error> {
 }
 
 fn records_corrupted(scene: &mut Scene<'_>) -> Result<(), Error> {
-    const ONE_IN: u64 = 100;
+    const ONE_IN: u64 = 50;
     scene.publish_at(RATE, |n, mut order| {
         if n % ONE_IN == ONE_IN - 1 {
             match n / ONE_IN % 4 {
@@ -153,7 +161,7 @@ fn records_corrupted(scene: &mut Scene<'_>) -> Result<(), Error> {
         }
         order
     })?;
-    scene.wait(Duration::from_secs(10))?;
+    scene.wait(Duration::from_secs(5))?;
     let corrupted = scene.enough()? / ONE_IN;
     scene.count(u32::try_from(corrupted).unwrap_or(u32::MAX));
     Ok(())

@@ -21,7 +21,7 @@ use crate::nursery::Nursery;
 pub(crate) const TOPOLOGY: &str = "topology.json";
 
 /// How long orders flow undisturbed before the first fault, and after the last.
-pub(crate) const CALM: Duration = Duration::from_secs(2);
+pub(crate) const CALM: Duration = Duration::from_secs(1);
 
 /// What a case works with: the cluster, the workers, the orders, and chance from a seed.
 pub(crate) struct Scene<'a> {
@@ -155,7 +155,7 @@ impl<'a> Scene<'a> {
         let audit = verdict::audit(self.system, &self.target.connection_as(ADMIN)?, &self.run)?;
         let recovered = pauses.longest()?;
         self.workers.values_mut().try_for_each(Worker::check)?;
-        self.workers.values_mut().try_for_each(Worker::stop)?;
+        Worker::stop(self.workers.values_mut())?;
         let count = |pointer: &str| audit.pointer(pointer).and_then(Value::as_u64).unwrap_or(u64::MAX);
         Ok(Row {
             case,

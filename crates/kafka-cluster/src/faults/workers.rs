@@ -81,15 +81,23 @@ impl Worker {
         self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(Error::process(&self.name))
     }
 
-    /// Ends it in order: it confirms, commits and leaves.
-    pub(crate) fn stop(&mut self) -> Result<(), Error> {
-        process::signal_to(self.child.id(), Signal::SIGTERM).map_err(Error::process(&self.name))?;
+    /// Ends workers in order, all at once: each confirms, commits and leaves.
+    pub(crate) fn stop<'a>(workers: impl Iterator<Item = &'a mut Self>) -> Result<(), Error> {
+        let mut workers: Vec<&mut Self> = workers.collect();
+        for worker in &workers {
+            process::signal_to(worker.child.id(), Signal::SIGTERM).map_err(Error::process(&worker.name))?;
+        }
         let deadline = Instant::now() + END_DEADLINE;
-        while Instant::now() < deadline {
+        workers.iter_mut().try_for_each(|worker| worker.await_end(deadline))
+    }
+
+    fn await_end(&mut self, deadline: Instant) -> Result<(), Error> {
+        loop {
             match self.child.try_wait().map_err(Error::process(&self.name))? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(self.ended(status)),
-                None => thread::sleep(POLL),
+                None if Instant::now() < deadline => thread::sleep(POLL),
+                None => break,
             }
         }
         let reason = format!("did not end within {} s of SIGTERM", END_DEADLINE.as_secs());
