@@ -117,8 +117,8 @@ fn worker_killed(scene: &mut Scene<'_>) -> Result<(), Error> {
     scene.await_workers()
 }
 
-/// One more member of each service's groups at once, round after round. Those of the last round have a name and do not come back:
-/// their groups wait for them until their sessions are over.
+/// One more member of each service's groups at once, round after round. It keeps its name, so that its groups wait for it between
+/// two rounds; after the last, until its session is over.
 fn members_joining_and_leaving(scene: &mut Scene<'_>) -> Result<(), Error> {
     const TIMES: usize = 10;
     scene.begin()?;
@@ -127,8 +127,7 @@ fn members_joining_and_leaving(scene: &mut Scene<'_>) -> Result<(), Error> {
     while left > 0 {
         let joining = services.len().min(left);
         left -= joining;
-        let instance = (left == 0).then_some(SECOND);
-        let second = |service: &String| scene.worker(service, instance);
+        let second = |service: &String| scene.worker(service, Some(SECOND));
         let mut seconds: Vec<Worker> = services.iter().take(joining).map(second).collect::<Result<_, _>>()?;
         seconds.iter_mut().try_for_each(Worker::await_ready)?;
         let moment = scene.moment(100..900);
@@ -149,7 +148,7 @@ fn clients_cut_off(scene: &mut Scene<'_>) -> Result<(), Error> {
 }
 
 fn records_corrupted(scene: &mut Scene<'_>) -> Result<(), Error> {
-    const ONE_IN: u64 = 50;
+    const ONE_IN: u64 = 100;
     scene.publish_at(RATE, |n, mut order| {
         if n % ONE_IN == ONE_IN - 1 {
             match n / ONE_IN % 4 {
@@ -161,7 +160,7 @@ fn records_corrupted(scene: &mut Scene<'_>) -> Result<(), Error> {
         }
         order
     })?;
-    scene.wait(Duration::from_secs(5))?;
+    scene.wait(Duration::from_secs(10))?;
     let corrupted = scene.enough()? / ONE_IN;
     scene.count(u32::try_from(corrupted).unwrap_or(u32::MAX));
     Ok(())
