@@ -32,15 +32,14 @@ impl Detached {
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let folder = folder.canonicalize().map_err(Error::io(folder.display().to_string()))?;
         let all = (1..=3).map(Node::ZooKeeper).chain((1..=3).map(Node::Broker));
-        let nodes = all.filter_map(|node| {
-            let line = fs::read_to_string(folder.join(node.to_string()).join(PID)).ok()?;
-            Some((node, Identity::parse(&line)))
-        });
-        let nodes: Vec<_> = nodes.collect();
-        if nodes.is_empty() {
+        let file = |node: Node| fs::read_to_string(folder.join(node.to_string()).join(PID)).ok();
+        let files: Vec<_> = all.map(|node| (node, file(node))).collect();
+        if files.iter().all(|(_, file)| file.is_none()) {
             return Err(Error::NoCluster(folder));
         }
-        Ok(Self { folder, nodes })
+        // A start that was interrupted leaves none of the nodes that it did not come to: they do not run.
+        let nodes = files.into_iter().map(|(node, file)| (node, file.and_then(|line| Identity::parse(&line))));
+        Ok(Self { nodes: nodes.collect(), folder })
     }
 
     /// Its nodes, ZooKeeper first, each with the number of its process if it runs.
@@ -126,7 +125,7 @@ mod tests {
         fs::write(folder.path().join("broker-1").join(PID), identity.to_line()).unwrap();
 
         let cluster = Detached::open(folder.path()).unwrap();
-        assert_eq!(cluster.nodes().collect::<Vec<_>>(), [(Node::Broker(1), None)]);
+        assert_eq!(cluster.nodes().filter(|(_, pid)| pid.is_none()).count(), 6);
         cluster.end().unwrap();
         assert!(!folder.path().exists());
         assert_eq!(stranger.try_wait().unwrap(), None);

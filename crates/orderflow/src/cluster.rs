@@ -79,6 +79,14 @@ fn up(folder: &Path, found: Found, topology: &Topology) -> Result<Detached, Erro
                 let hint = "`orderflow cluster down` ends the rest and removes it";
                 return Err(Error::Failed(format!("{}: {down} does not run; {hint}", folder.display())));
             }
+            let (answering, all) = answering(&cluster)?;
+            if answering < all {
+                let hint = "it may still be starting; `orderflow cluster status` shows it";
+                return Err(Error::Failed(format!(
+                    "{}: {answering} of {all} brokers answer; {hint}",
+                    folder.display()
+                )));
+            }
             tell("it runs already");
             return Ok(cluster);
         }
@@ -117,10 +125,15 @@ fn status(folder: &Path, found: Found) -> Result<Status, Error> {
     }
     let _ = writeln!(text, "{:<12} {} MiB", "memory", cluster.resident_mib());
     print(&text)?;
-    let brokers = cluster.nodes().filter(|(node, _)| matches!(node, Node::Broker(_))).count();
-    let answering = Admin::connect(&cluster.connection()?)?.brokers()?.len();
+    let (answering, brokers) = answering(&cluster)?;
     print(&format!("{:<12} {answering} of {brokers} answer\n", "brokers"))?;
     Ok(if missing(&cluster).next().is_none() && answering == brokers { Status::Holds } else { Status::Fails })
+}
+
+/// How many brokers answer, and of how many.
+fn answering(cluster: &Detached) -> Result<(usize, usize), Error> {
+    let brokers = cluster.nodes().filter(|(node, _)| matches!(node, Node::Broker(_))).count();
+    Ok((Admin::connect(&cluster.connection()?)?.brokers()?.len(), brokers))
 }
 
 fn missing(cluster: &Detached) -> impl Iterator<Item = Node> {
@@ -142,19 +155,22 @@ fn commands(
     let place = if is_default { String::new() } else { format!(" --folder {folder}") };
     let connection = cluster.connection()?;
     let brokers = connection.brokers();
-    let as_user = |user: &str| format!("env $(cat {}) {orderflow}", cluster.credentials_file(user).display());
-    let admin = as_user(ADMIN);
+    // The shell reads the credentials itself: on a command line everybody on the machine could see them.
+    let as_user = |user: &str, command: &str| {
+        format!("(set -a; . {}; {orderflow} {command})", cluster.credentials_file(user).display())
+    };
+    let admin = |command: &str| as_user(ADMIN, command);
 
     let mut text = format!("brokers      {brokers}\n");
     for user in cluster.users() {
         let _ = writeln!(text, "credentials  {}", cluster.credentials_file(&user).display());
     }
-    let _ = writeln!(text, "logs         {folder}/*/log\n\n{admin} topics create");
+    let _ = writeln!(text, "logs         {folder}/*/log\n\n{}", admin("topics create"));
     for service in topology.services() {
-        let _ = writeln!(text, "{} work {}", as_user(&service.name), service.name);
+        let _ = writeln!(text, "{}", as_user(&service.name, &format!("work {}", service.name)));
     }
-    let _ = writeln!(text, "{admin} run --brokers {brokers} --orders 100000 --seed 7");
-    let _ = writeln!(text, "{admin} audit\n{admin} reset");
+    let _ = writeln!(text, "{}", admin(&format!("run --brokers {brokers} --orders 100000 --seed 7")));
+    let _ = writeln!(text, "{}\n{}", admin("audit"), admin("reset"));
     let _ = writeln!(text, "{orderflow} cluster status{place}\n{orderflow} cluster down{place}");
     Ok(text)
 }

@@ -59,11 +59,11 @@ fn a_cluster_that_is_up_outlives_its_command_until_it_is_down() {
     assert!(up.stdout.contains(&format!("credentials  {}\n", credentials.display())), "{}", up.stdout);
     assert_eq!((mode(&place.folder), mode(&credentials)), (0o700, 0o600));
     let line = |end: &str| up.stdout.lines().find(|line| line.ends_with(end)).unwrap().to_owned();
-    assert!(line(" work payment_processor").contains("/payment_processor.env)"), "{}", up.stdout);
-    assert_eq!(paste(&line(" topics create")), Some(0));
-    assert_eq!(paste(&line(" topics create").replace(" create", " diff")), Some(0));
+    assert!(line(" work payment_processor)").contains("/payment_processor.env; "), "{}", up.stdout);
+    assert_eq!(paste(&line(" topics create)")), Some(0));
+    assert_eq!(paste(&line(" topics create)").replace(" create", " diff")), Some(0));
     // A service may not look at topics that it neither reads nor writes.
-    assert_eq!(paste(&line(" work payment_processor").replace("work payment_processor", "topics diff")), Some(1));
+    assert_eq!(paste(&line(" work payment_processor)").replace("work payment_processor", "topics diff")), Some(1));
 
     let status = place.call("status").with_status(0);
     assert!(status.stdout.ends_with("brokers      3 of 3 answer\n"), "{}", status.stdout);
