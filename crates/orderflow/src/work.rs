@@ -1,10 +1,11 @@
 //! `orderflow work`: services as long-running workers on Apache Kafka.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::topology::Topology;
+use clap::builder::NonEmptyStringValueParser;
 use kafka_transport::{Membership, Metrics, Pace, Pipeline, Plan};
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
@@ -39,11 +40,11 @@ pub(crate) struct Args {
     brokers: Brokers,
     /// Where health (/health/live, /health/ready) and Prometheus' metrics (/metrics) are served. With port 0 on any that is
     /// free: the log says which.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
     /// A name that this worker keeps when it starts anew (group.instance.id): back within 6 s it gets its partitions again
     /// without disturbing the others. No two workers may have the same.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     instance: Option<String>,
     #[command(flatten)]
     source: source::Args,
@@ -113,6 +114,12 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
     pipeline.drain()?;
     log(&names, "stopped");
     Ok(Status::Holds)
+}
+
+/// The first address of a host.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut addresses = text.to_socket_addrs().map_err(|error| format!("{error}; allowed is HOST:PORT"))?;
+    addresses.next().ok_or_else(|| "this host has no address".into())
 }
 
 /// Refuses services that are not there.
