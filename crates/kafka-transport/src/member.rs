@@ -1,6 +1,6 @@
 //! A member of a consumer group: what the group gives it and takes back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -31,6 +31,8 @@ pub(crate) struct Member {
     rebalances: Mutex<VecDeque<Rebalance>>,
     is_leaving: AtomicBool,
     lag: Option<Lag>,
+    /// Where the loop began in each partition: librdkafka knows no lag before the first offset is stored.
+    began: Mutex<BTreeMap<i32, i64>>,
 }
 
 impl Member {
@@ -42,6 +44,11 @@ impl Member {
     /// The oldest decision that was not answered yet.
     pub(crate) fn next_rebalance(&self) -> Option<Rebalance> {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Tells where the loop begins in partitions.
+    pub(crate) fn begin(&self, began: &BTreeMap<i32, i64>) {
+        self.began.lock().unwrap_or_else(PoisonError::into_inner).extend(began);
     }
 
     /// From now on partitions are given back as soon as the group asks for them.
@@ -61,10 +68,16 @@ impl ClientContext for Member {
 
     fn stats(&self, statistics: Statistics) {
         let Some(lag) = &self.lag else { return };
+        let began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
         for partition in statistics.topics.values().flat_map(|topic| topic.partitions.values()) {
-            let is_ours = partition.fetch_state == "active" && partition.consumer_lag_stored >= 0;
+            let since_it_began = || {
+                let began = began.get(&partition.partition)?;
+                (partition.hi_offset >= 0).then(|| (partition.hi_offset - began).max(0))
+            };
+            let stored = Some(partition.consumer_lag_stored).filter(|&lag| lag >= 0);
+            let records = stored.or_else(since_it_began).filter(|_| partition.fetch_state == "active");
             if partition.partition >= 0 {
-                lag.set(partition.partition, is_ours.then_some(partition.consumer_lag_stored));
+                lag.set(partition.partition, records);
             }
         }
     }

@@ -44,6 +44,7 @@ impl ConsumerLoop {
             .and_then(|list| self.queue.take(&list))
             .map_err(Error::kafka(format!("{group}: take partitions")))?;
         self.awaited = None;
+        self.queue.consumer().context().begin(&began);
         self.stored.extend(began);
         Ok(())
     }
@@ -74,7 +75,7 @@ impl ConsumerLoop {
 
     /// Settles what is open, commits what is done of the partitions, and lets them go.
     fn give_back(&mut self, partitions: &[i32], effects: &mut Vec<Effect>) -> Result<(), Error> {
-        let Subscription { topic, group, .. } = self.worker.subscription().clone();
+        let Subscription { service, topic, group, .. } = self.worker.subscription().clone();
         // A member that the group has given up already may commit nothing any more: others have begun there.
         if !self.queue.consumer().assignment_lost() {
             let deadline = Instant::now() + GIVE_BACK_DEADLINE;
@@ -90,7 +91,7 @@ impl ConsumerLoop {
                     positions(topic, &done).and_then(|list| self.queue.consumer().commit(&list, CommitMode::Sync));
                 if let Err(error) = result {
                     // The next member handles once more what was handled here: a redelivery.
-                    tracing::warn!(order_id = "", event_type = "", service = group, status = "commit_refused", %error, "commit refused");
+                    tracing::warn!(order_id = "", event_type = "", service, status = "commit_refused", %error, "commit refused");
                 }
             }
         }

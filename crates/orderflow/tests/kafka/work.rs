@@ -128,6 +128,17 @@ fn health_and_metrics_say_how_a_worker_is_and_what_it_did() {
 }
 
 #[test]
+fn a_worker_that_never_got_past_its_first_record_says_how_far_it_is_behind() {
+    let (cluster, admin) = with_topics();
+    let shape = admin.describe(&["payment_result"]).unwrap()["payment_result"];
+    admin.alter("payment_result", shape.retention_ms, 10).unwrap();
+    publish(&cluster, 60);
+    let worker = Worker::start(on(&cluster, &format!("work payment_processor {LISTEN}")));
+    until("all of them are behind", || lag(&worker.get("/metrics").1) == Some(60.0));
+    worker.terminate().with_status(0);
+}
+
+#[test]
 fn a_worker_that_is_told_to_stop_commits_what_it_did_and_the_next_one_goes_on_there() {
     let (cluster, admin) = with_topics();
     // Orders come all the while: it is stopped amid them, however fast it is.
