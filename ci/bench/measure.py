@@ -31,7 +31,7 @@ PARTITIONS = range(3)
 READY_S, STALLED_S, STOP_S, ASK_S = 30, 60, 30, 10
 LOOK_EVERY_S = 0.02
 STEADY_S, QUICK_STEADY_S = 20, 6
-WARM_UP_MS = 2_000  # a producer's first write waits up to half a second for its number
+WARM_UP_MS = 2_000  # the first batches find connections that are just being made
 
 # However this process ends.
 ENDS_WITH_US = ["setpriv", "--pdeathsig", "KILL"]

@@ -42,7 +42,7 @@ PRODUCER = CLIENT | {
     "linger.ms": 5,
     "queue.buffering.max.kbytes": 65_536,
     "message.timeout.ms": 30_000,
-    "message.max.bytes": 2_097_152,
+    "message.max.bytes": 1_000_000_000,
     "partitioner": "murmur2_random",
     "delivery.report.only.error": True,
 }

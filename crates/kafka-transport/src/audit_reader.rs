@@ -23,14 +23,18 @@ const WAIT: Duration = Duration::from_millis(10);
 
 const NAME: &str = "audit reader";
 
+/// A thread that ends with what it found.
+type Thread<T> = JoinHandle<Result<T, Error>>;
+
 /// Reads the topics of a flow from where they end at the start, and tells an audit what it finds of one run.
 ///
 /// Who takes orders in tells the audit of each before it writes it: an order is never taken in by what is read here, so that a
 /// record of a strange order is unexpected. Everything else may come in any order.
 pub struct AuditReader {
     stop: Arc<AtomicBool>,
-    listener: JoinHandle<Result<Vec<(Topic, u64)>, Error>>,
-    asker: JoinHandle<Result<(), Error>>,
+    /// Both are there until one of them has failed.
+    listener: Option<Thread<Vec<(Topic, u64)>>>,
+    asker: Option<Thread<()>>,
 }
 
 /// How far the groups that write nothing were, and where the topics ended after that. A group's dead letter stands before the
@@ -70,18 +74,24 @@ impl AuditReader {
         };
         let (sender, progress) = sync_channel(1);
         Ok(Self {
-            asker: spawn(format!("{NAME}: offsets"), {
+            asker: Some(spawn(format!("{NAME}: offsets"), {
                 let stop = Arc::clone(&stop);
                 move || asker.run(&sender, &stop)
-            })?,
-            listener: spawn(NAME.into(), move || listener.run(&progress))?,
+            })?),
+            listener: Some(spawn(NAME.into(), move || listener.run(&progress))?),
             stop,
         })
     }
 
-    /// Whether it still reads. One that does not has failed, and [`AuditReader::stop`] says why.
-    pub fn is_reading(&self) -> bool {
-        !self.listener.is_finished() && !self.asker.is_finished()
+    /// Looks whether it still reads. After an error there is nothing left to stop.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check(&mut self) -> Result<(), Error> {
+        if let Some(listener) = self.listener.take_if(|listener| listener.is_finished()) {
+            return join(listener).map(drop);
+        }
+        self.asker.take_if(|asker| asker.is_finished()).map_or(Ok(()), join)
     }
 
     /// Reads on to where the topics end now, asks the groups once more, and answers with the run's records of each topic.
@@ -90,8 +100,11 @@ impl AuditReader {
     /// Where it failed before, or cannot read all of that within ten seconds.
     pub fn stop(self) -> Result<Vec<(Topic, u64)>, Error> {
         self.stop.store(true, Ordering::Release);
-        self.asker.thread().unpark();
-        let (asked, read) = (join(self.asker), join(self.listener));
+        if let Some(asker) = &self.asker {
+            asker.thread().unpark();
+        }
+        let asked = self.asker.map_or(Ok(()), join);
+        let read = self.listener.map_or(Ok(Vec::new()), join);
         asked.and(read)
     }
 }
@@ -99,12 +112,12 @@ impl AuditReader {
 fn spawn<T: Send + 'static>(
     name: String,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<JoinHandle<Result<T, Error>>, Error> {
+) -> Result<Thread<T>, Error> {
     let thread = std::thread::Builder::new().name(name.clone()).spawn(work);
     thread.map_err(|source| Error::Thread { group: name, source })
 }
 
-fn join<T>(thread: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+fn join<T>(thread: Thread<T>) -> Result<T, Error> {
     thread.join().unwrap_or_else(|_| Err(Error::Panicked(NAME.into())))
 }
 
@@ -191,9 +204,8 @@ impl Listener {
             if self.stop.load(Ordering::Acquire) {
                 let waited = stopped_at.get_or_insert_with(Instant::now).elapsed();
                 if waited >= DRAIN_DEADLINE {
-                    let (open, group) = (ends.len(), format!("{NAME}: {}-{}", missing.topic, missing.partition));
-                    let deadline_s = DRAIN_DEADLINE.as_secs();
-                    return Err(Error::NotDrained { group, open, what: "partitions", deadline_s });
+                    let (Span { topic, partition, to, .. }, deadline_s) = (*missing, DRAIN_DEADLINE.as_secs());
+                    return Err(Error::NotRead { topic, partition, to, deadline_s });
                 }
             }
             self.read()?;

@@ -96,13 +96,15 @@ impl Connection {
         }
         let ca = match (ca_file, ca_pem) {
             (Some(file), None) => {
-                if let Err(error) = std::fs::File::open(&file) {
-                    refuse(CA_FILE, format!("{file}: {error}"));
+                match std::fs::read(&file) {
+                    Ok(bytes) if holds_certificate(&bytes) => {}
+                    Ok(_) => refuse(CA_FILE, format!("{file}: holds no certificate in PEM")),
+                    Err(error) => refuse(CA_FILE, format!("{file}: {error}")),
                 }
                 Ca::File(file.into())
             }
             (None, Some(pem)) => {
-                if !pem.contains("-----BEGIN CERTIFICATE-----") {
+                if !holds_certificate(pem.as_bytes()) {
                     refuse(CA_PEM, "holds no certificate in PEM".into());
                 }
                 Ca::Pem(pem)
@@ -176,6 +178,11 @@ fn settings(wrong: Vec<WrongSetting>, connection: impl FnOnce() -> Connection) -
     if wrong.is_empty() { Ok(connection()) } else { Err(Error::Settings(wrong)) }
 }
 
+fn holds_certificate(pem: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    pem.windows(BEGIN.len()).any(|window| window == BEGIN)
+}
+
 fn is_address(broker: &str) -> bool {
     broker
         .rsplit_once(':')
@@ -193,6 +200,8 @@ impl fmt::Debug for Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     const PEM: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
@@ -228,10 +237,12 @@ mod tests {
 
     #[test]
     fn a_connection_is_read_back_from_its_variables() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(PEM.as_bytes()).unwrap();
         for connection in [
             Connection::plaintext("a:9092"),
             Connection::sasl_ssl("a:9093", "shop", "secret", Ca::Pem(PEM.into())),
-            Connection::sasl_ssl("a:9093", "shop", "secret", Ca::File("Cargo.toml".into())), // a file that is there
+            Connection::sasl_ssl("a:9093", "shop", "secret", Ca::File(file.path().into())),
         ] {
             let variables = connection.variables();
             let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -267,6 +278,14 @@ mod tests {
         refuses(
             &[&user[..], &[(CA_FILE, "/nowhere/ca.pem")]].concat(),
             "1 setting is wrong\n  KAFKA_CA_FILE   /nowhere/ca.pem: No such file or directory (os error 2)",
+        );
+        refuses(
+            &[&user[..], &[(CA_FILE, "Cargo.toml")]].concat(),
+            "1 setting is wrong\n  KAFKA_CA_FILE   Cargo.toml: holds no certificate in PEM",
+        );
+        refuses(
+            &[&user[..], &[(CA_FILE, "src")]].concat(),
+            "1 setting is wrong\n  KAFKA_CA_FILE   src: Is a directory (os error 21)",
         );
     }
 

@@ -185,6 +185,18 @@ pub enum Error {
         /// The deadline.
         deadline_s: u64,
     },
+    /// The audit's reader did not get to where a partition ended when it was stopped.
+    #[error("{topic}-{partition}: the audit did not read up to offset {to} within {deadline_s} s of the stop")]
+    NotRead {
+        /// The topic.
+        topic: Topic,
+        /// The partition within it.
+        partition: i32,
+        /// Where it ended.
+        to: i64,
+        /// The deadline.
+        deadline_s: u64,
+    },
     /// A group's coordinator did not answer when the group was stopped.
     #[error(
         "{group}: its offsets were not committed within {deadline_s} s of the stop: what it handled last comes again"

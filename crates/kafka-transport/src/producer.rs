@@ -145,7 +145,10 @@ impl Producer {
         let address = self.connection.brokers().to_owned();
         Some(match code {
             RDKafkaErrorCode::MessageTimedOut => {
-                let (deadline_s, state) = (settings::WRITE_DEADLINE.as_secs(), self.state_of(topic, partition));
+                let Some(state) = self.state_of(topic, partition) else {
+                    return Some(Error::UnknownTopic { address, topic });
+                };
+                let deadline_s = settings::WRITE_DEADLINE.as_secs();
                 let partition = partition.map_or("?".to_owned(), |partition| partition.to_string());
                 Error::NotConfirmed { address, topic, partition, deadline_s, state }
             }
@@ -154,19 +157,25 @@ impl Producer {
         })
     }
 
-    /// How a partition's replicas are, in words: the reason why nobody confirms.
-    fn state_of(&self, topic: Topic, partition: Option<i32>) -> String {
+    /// How a partition's replicas are, in words: the reason why nobody confirms. `None` where the topic is not there.
+    fn state_of(&self, topic: Topic, partition: Option<i32>) -> Option<String> {
         let metadata = self.inner.client().fetch_metadata(Some(topic.as_str()), STATE_DEADLINE);
-        let Ok(metadata) = metadata else { return "no broker answers".to_owned() };
-        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        match partitions.into_iter().find(|known| Some(known.id()) == partition) {
+        let Ok(metadata) = metadata else { return Some("no broker answers".to_owned()) };
+        let found = metadata.topics().first();
+        if found.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from)
+            == Some(RDKafkaErrorCode::UnknownTopicOrPartition)
+        {
+            return None;
+        }
+        let partitions = found.map_or(&[][..], |topic| topic.partitions());
+        Some(match partitions.iter().find(|known| Some(known.id()) == partition) {
             None => "it is not there".to_owned(),
             Some(known) if known.leader() < 0 => "it has no leader".to_owned(),
             Some(known) => {
                 let (in_sync, replicas) = (known.isr().len(), known.replicas().len());
                 format!("broker {} leads it, {in_sync} of {replicas} replicas in sync", known.leader())
             }
-        }
+        })
     }
 }
 

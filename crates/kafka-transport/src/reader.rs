@@ -24,7 +24,7 @@ impl Reader {
         Ok(Self { connection: connection.clone(), client, heard })
     }
 
-    /// Asks until there is an answer, for 10 seconds at most. That the user has not the right to `operation` on `resource` is
+    /// Asks until there is an answer, for less than 10 seconds. That the user has not the right to `operation` on `resource` is
     /// an answer, too.
     pub(crate) fn ask<T>(
         &self,

@@ -52,7 +52,8 @@ impl Beside {
     fn until_in_flight(&mut self, count: u64) {
         let deadline = Instant::now() + DEADLINE;
         while self.audit.in_flight() != count {
-            assert!(self.reader.is_reading() && Instant::now() < deadline, "{}", self.audit.verdict(Drained::No));
+            self.reader.check().unwrap();
+            assert!(Instant::now() < deadline, "{}", self.audit.verdict(Drained::No));
             if let Ok(observations) = self.observations.recv_timeout(Duration::from_millis(100)) {
                 self.observe(observations);
             }

@@ -71,9 +71,7 @@ impl Cluster for Existing {
     }
 
     fn check(&mut self) -> Result<(), Error> {
-        if !self.reader.is_reading() {
-            return Err(Error::Failed("the audit cannot read on".into())); // its own reason is told when it is stopped
-        }
+        self.reader.check()?;
         Ok(self.pipeline.check()?)
     }
 

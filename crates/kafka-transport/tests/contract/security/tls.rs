@@ -42,7 +42,7 @@ pub(super) fn tls_on_a_plaintext_port_is_told_within_10_seconds(broker: &dyn Bro
 
 fn unreachable(address: &str, reason: &str) -> String {
     format!(
-        "{address}: no answer within 10 s ({reason}): check KAFKA_BROKERS, that the brokers run, and whether this listener asks \
+        "{address}: no answer within 9 s ({reason}): check KAFKA_BROKERS, that the brokers run, and whether this listener asks \
          for TLS and a user"
     )
 }
