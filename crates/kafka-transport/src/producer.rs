@@ -76,8 +76,12 @@ impl Producer {
 
     /// Connects before the first write, so that it does not pay for it.
     pub(crate) fn connect(&self) -> Result<(), Error> {
+        self.connect_within(settings::CONNECT_DEADLINE)
+    }
+
+    pub(crate) fn connect_within(&self, patience: Duration) -> Result<(), Error> {
         let metadata = |wait| self.inner.client().fetch_metadata(None, wait);
-        self.heard.ask(&self.connection, metadata, || {}).map(drop) // its own thread serves it
+        self.heard.ask_for(patience, &self.connection, metadata, || {}).map(drop) // its own thread serves it
     }
 
     /// Opens a slot for a batch. It cannot seem complete before [`Producer::close`].

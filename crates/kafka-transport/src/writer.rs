@@ -37,9 +37,9 @@ impl Writer {
     /// Connects before the first write, so that it does not pay for it.
     ///
     /// # Errors
-    /// Where the brokers refuse us or do not answer within ten seconds.
-    pub fn connect(&self) -> Result<(), Error> {
-        self.0.connect()
+    /// Where the brokers refuse us or do not answer in time.
+    pub fn connect(&self, patience: Duration) -> Result<(), Error> {
+        self.0.connect_within(patience)
     }
 
     /// Opens a batch in a slot below [`Self::SLOTS`] that has none.

@@ -34,7 +34,7 @@ fn soon() -> Instant {
 fn what_a_batch_wrote_stands_in_its_topics_once_the_batch_is_confirmed() {
     let cluster = EmbeddedCluster::start(TOPICS).unwrap();
     let writer = writer(&cluster.brokers(), Duration::from_secs(5));
-    writer.connect().unwrap();
+    writer.connect(Duration::from_secs(5)).unwrap();
     let orders = placed(100);
     writer.open(0);
     writer.open(1);
