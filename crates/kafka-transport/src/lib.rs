@@ -17,6 +17,7 @@ pub mod log; // one log event a record, on every host
 mod member; // what a group gives its member and takes back
 mod metrics; // what groups count, for Prometheus
 mod pipeline; // all groups of a system, the intake, the drain
+mod poller; // one topic for a host that hands batches on and commits once they are handled
 mod producer; // one shared producer; delivery reports by batch
 mod reader; // asks, and tells why there is no answer
 mod settings; // what librdkafka is told
@@ -33,6 +34,7 @@ pub use error::Error;
 pub use group_offsets::GroupOffsets;
 pub use metrics::Metrics;
 pub use pipeline::{Drained, Group, Pipeline, Plan};
+pub use poller::{Poller, StartAt, WrittenAt};
 pub use settings::Pace;
 pub use tap::Tap;
 pub use topic_reader::{Span, TopicReader};
