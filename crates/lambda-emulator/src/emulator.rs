@@ -16,7 +16,7 @@ use crate::invoke_api::InvokeApi;
 use crate::log::FunctionLog;
 use crate::mapping::{Mapping, MappingStatus};
 use crate::nursery::Nursery;
-use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Outcome};
+use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Outcome, archive};
 
 /// How it runs.
 #[derive(Clone, Debug)]
@@ -97,8 +97,9 @@ impl Emulator {
     /// # Errors
     /// As AWS refuses it.
     pub fn create_function(&self, body: &CreateFunction) -> Result<(), AwsError> {
+        let configuration = Configuration::new(body, &self.0.options.region)?;
         let zip = read_zip(&body.code.zip_file)?;
-        let configuration = Configuration::new(body, zip, &self.0.options.region)?;
+        archive::check(&zip)?;
         let mut functions = lock(&self.0.functions);
         let name = configuration.name.clone();
         if functions.contains_key(&name) {
@@ -107,7 +108,7 @@ impl Emulator {
         let Options { logs, is_on_terminal, max_environments, .. } = &self.0.options;
         let failed = |error: std::io::Error| AwsError::service(error.to_string());
         let log = FunctionLog::open(logs, &name, *is_on_terminal).map_err(failed)?;
-        let function = Function::new(configuration, log, &self.0.nursery, *max_environments).map_err(failed)?;
+        let function = Function::new(configuration, &zip, log, &self.0.nursery, *max_environments).map_err(failed)?;
         functions.insert(name, Arc::new(function));
         Ok(())
     }
@@ -153,6 +154,19 @@ impl Emulator {
     pub fn mapping_status(&self, uuid: &str) -> Result<MappingStatus, AwsError> {
         let mappings = lock(&self.0.mappings);
         mappings.get(uuid).map(Mapping::status).ok_or_else(|| no_mapping(uuid))
+    }
+
+    /// All mappings, by function and topic.
+    pub fn mappings(&self) -> Vec<MappingSummary> {
+        let summary = |mapping: &Mapping| MappingSummary {
+            function: mapping.body.function_name.clone(),
+            topic: mapping.body.topics[0].clone(),
+            group: mapping.group.clone(),
+            status: mapping.status(),
+        };
+        let mut all: Vec<MappingSummary> = lock(&self.0.mappings).values().map(summary).collect();
+        all.sort_by(|a, b| (&a.function, &a.topic).cmp(&(&b.function, &b.topic)));
+        all
     }
 
     /// Invokes a function and waits for the outcome.
@@ -203,6 +217,19 @@ impl Emulator {
             AwsError::not_found(format!("Function not found: arn:aws:lambda:{region}:000000000000:function:{name}"))
         })
     }
+}
+
+/// A mapping and how it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingSummary {
+    /// Whom it invokes.
+    pub function: String,
+    /// What it reads.
+    pub topic: String,
+    /// As which group.
+    pub group: String,
+    /// How it is.
+    pub status: MappingStatus,
 }
 
 /// The Invoke API, as long as it is kept.

@@ -19,7 +19,7 @@ use crate::function::Configuration;
 use crate::http::{Request, Response, Server, Service};
 use crate::log::{FunctionLog, Pipe};
 use crate::nursery::Nursery;
-use crate::{archive, runtime_api};
+use crate::runtime_api;
 
 /// How often the process' memory is read.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -169,17 +169,14 @@ impl Service for Routes {
 }
 
 impl Environment {
-    /// Unpacks the code if it is not yet, and starts its `bootstrap`.
+    /// Starts the `bootstrap` of the code in `folder`.
     pub(crate) fn start(
         function: &Arc<Configuration>,
         log: &Arc<FunctionLog>,
         folder: &Arc<TempDir>,
         nursery: &Nursery,
     ) -> std::io::Result<Self> {
-        let code = folder.path().join("task");
-        if !code.join("bootstrap").exists() {
-            archive::unpack(&function.zip, &code)?;
-        }
+        let code = folder.path();
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -189,7 +186,7 @@ impl Environment {
         let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(Routes(Arc::clone(&shared))))?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(code.join("bootstrap"));
-        command.current_dir(&code).env_clear().envs(function.variables(&server.address().to_string(), &code));
+        command.current_dir(code).env_clear().envs(function.variables(&server.address().to_string(), code));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = nursery.spawn(command)?;
         let outputs: [Option<Box<dyn std::io::Read + Send>>; 2] = [

@@ -22,7 +22,6 @@ const ACCOUNT: &str = "000000000000";
 /// What a function is made of.
 pub(crate) struct Configuration {
     pub(crate) name: String,
-    pub(crate) zip: Vec<u8>,
     pub(crate) memory_mib: u64,
     pub(crate) timeout: Duration,
     pub(crate) region: String,
@@ -32,13 +31,11 @@ pub(crate) struct Configuration {
 
 impl Configuration {
     /// # Errors
-    /// Where AWS would refuse the body, or the zip cannot be run.
-    pub(crate) fn new(body: &CreateFunction, zip: Vec<u8>, region: &str) -> Result<Self, AwsError> {
+    /// Where AWS would refuse the body.
+    pub(crate) fn new(body: &CreateFunction, region: &str) -> Result<Self, AwsError> {
         body.check()?;
-        archive::check(&zip)?;
         Ok(Self {
             name: body.function_name.clone(),
-            zip,
             memory_mib: body.memory_size,
             timeout: Duration::from_secs(body.timeout),
             region: region.to_owned(),
@@ -101,16 +98,20 @@ struct Pool {
 }
 
 impl Function {
+    /// Unpacks the code once, for all its environments.
     pub(crate) fn new(
         configuration: Configuration,
+        zip: &[u8],
         log: FunctionLog,
         nursery: &Arc<Nursery>,
         max_environments: usize,
     ) -> std::io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        archive::unpack(zip, folder.path())?;
         Ok(Self {
             configuration: Arc::new(configuration),
             log: Arc::new(log),
-            folder: Arc::new(tempfile::tempdir()?),
+            folder: Arc::new(folder),
             nursery: Arc::clone(nursery),
             max_environments,
             pool: Mutex::default(),

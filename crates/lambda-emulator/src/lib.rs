@@ -16,8 +16,9 @@ mod model; // the bodies of AWS's API
 mod nursery; // processes that end with us
 mod runtime_api; // the Runtime API
 
+pub use archive::{Packing, pack};
 pub use aws_error::AwsError;
-pub use emulator::{Emulator, InvocationType, InvokeServer, Options};
+pub use emulator::{Emulator, InvocationType, InvokeServer, MappingSummary, Options};
 pub use environment::Outcome;
 pub use mapping::MappingStatus;
 pub use model::{

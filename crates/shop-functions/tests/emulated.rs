@@ -1,20 +1,17 @@
 //! The shop as it is deployed: zips behind mappings on the embedded cluster, and the audit of what its topics hold.
 #![cfg(test)]
 
-use std::io::{Cursor, Write};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use events::{Timestamp, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, GroupOffsets, Pace, TopicReader};
-use lambda_emulator::{Emulator, Options, Outcome};
+use lambda_emulator::{Emulator, Options, Outcome, Packing, pack};
 use messaging::{EVENT_ID, Outgoing, Record};
 use serde_json::{Value, json};
 use shop::order_generator::generate_order_event;
 use topology::Topology;
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -31,12 +28,7 @@ impl Lambda {
         let logs = tempfile::tempdir().unwrap();
         let options = Options { pace: Pace::FULL, ..Options::new(logs.path()) };
         let binary = std::fs::read(env!("CARGO_BIN_EXE_shop-functions")).unwrap();
-        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        // Stored: compressing it takes longer than all that the test wants to see.
-        let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-        zip.start_file("bootstrap", stored.unix_permissions(0o755)).unwrap();
-        zip.write_all(&binary).unwrap();
-        let zip = STANDARD.encode(zip.finish().unwrap().into_inner());
+        let zip = STANDARD.encode(pack(&binary, Packing::Quick).unwrap());
         Self { emulator: Emulator::start(options).unwrap(), logs: logs.path().to_owned(), _logs: logs, zip }
     }
 
