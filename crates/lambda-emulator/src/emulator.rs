@@ -19,7 +19,7 @@ use crate::nursery::Nursery;
 use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Outcome, archive};
 
 /// How it runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Where each function's log goes, as `NAME.log`.
     pub logs: PathBuf,
@@ -31,13 +31,22 @@ pub struct Options {
     pub pace: Pace,
     /// What functions take for their region.
     pub region: String,
+    /// What stands in for Secrets Manager: JSON by id. Its values are never told.
+    pub secrets: BTreeMap<String, String>,
 }
 
 impl Options {
     /// Ten environments a function, on brokers, in us-east-1.
     pub fn new(logs: impl Into<PathBuf>) -> Self {
         let region = "us-east-1".to_owned();
-        Self { logs: logs.into(), is_on_terminal: false, max_environments: 10, pace: Pace::BROKERS, region }
+        Self {
+            logs: logs.into(),
+            is_on_terminal: false,
+            max_environments: 10,
+            pace: Pace::BROKERS,
+            region,
+            secrets: BTreeMap::new(),
+        }
     }
 }
 
@@ -122,7 +131,8 @@ impl Emulator {
         let mut mappings = lock(&self.0.mappings);
         let groups: BTreeSet<String> = mappings.values().map(|mapping| mapping.group.clone()).collect();
         body.check(&groups)?;
-        let mut mapping = Mapping::new(body);
+        let connection = body.connection(&self.0.options.secrets)?;
+        let mut mapping = Mapping::new(body, connection);
         if mapping.body.enabled {
             mapping.enable(&function, self.0.options.pace)?;
         }

@@ -23,5 +23,5 @@ pub use environment::Outcome;
 pub use mapping::MappingStatus;
 pub use model::{
     Code, CreateEventSourceMapping, CreateFunction, Environment, KafkaConfig, ProvisionedPollerConfig,
-    SelfManagedEventSource,
+    SelfManagedEventSource, SourceAccessConfiguration,
 };

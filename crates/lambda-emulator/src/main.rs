@@ -1,5 +1,6 @@
 //! `lambda-emulator --config FILE`: functions and mappings of a file, until it is told to stop.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use serde::Deserialize;
 )]
 struct Cli {
     /// JSON with the bodies of AWS's API: {"Functions": [CreateFunction...], "EventSourceMappings":
-    /// [CreateEventSourceMapping...]}. A zip is named as `"Code": {"ZipFile": "fileb://PATH"}`.
+    /// [CreateEventSourceMapping...], "Secrets": {ID: {"username": .., "password": ..}}}. A zip is named as `"Code": {"ZipFile": "fileb://PATH"}`.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Where the Invoke API is served.
@@ -42,6 +43,9 @@ struct Config {
     functions: Vec<CreateFunction>,
     #[serde(default)]
     event_source_mappings: Vec<CreateEventSourceMapping>,
+    /// What stands in for Secrets Manager: by id.
+    #[serde(default)]
+    secrets: BTreeMap<String, serde_json::Value>,
 }
 
 fn main() -> ExitCode {
@@ -70,7 +74,9 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(broken)?;
     }
-    let options = Options { is_on_terminal: true, max_environments: cli.concurrency, ..Options::new(&cli.logs) };
+    let secrets = config.secrets.iter().map(|(id, secret)| (id.clone(), secret.to_string())).collect();
+    let options =
+        Options { secrets, is_on_terminal: true, max_environments: cli.concurrency, ..Options::new(&cli.logs) };
     let emulator = Emulator::start(options).map_err(broken)?;
     for function in &config.functions {
         emulator

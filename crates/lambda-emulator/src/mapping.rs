@@ -56,19 +56,20 @@ pub(crate) struct Mapping {
     pub(crate) uuid: String,
     pub(crate) group: String,
     pub(crate) body: CreateEventSourceMapping,
+    connection: Connection,
     status: Arc<Mutex<MappingStatus>>,
     stop: Arc<AtomicBool>,
     work: Option<JoinHandle<()>>,
 }
 
 impl Mapping {
-    pub(crate) fn new(body: CreateEventSourceMapping) -> Self {
+    pub(crate) fn new(body: CreateEventSourceMapping, connection: Connection) -> Self {
         let uuid = uuid::Uuid::new_v4().to_string();
         let group =
             body.self_managed_kafka_event_source_config.consumer_group_id.clone().unwrap_or_else(|| uuid.clone());
         let status =
             MappingStatus { state: "Disabled", last_result: "No records processed".into(), ..MappingStatus::default() };
-        Self { uuid, group, body, status: Arc::new(Mutex::new(status)), stop: Arc::default(), work: None }
+        Self { uuid, group, body, connection, status: Arc::new(Mutex::new(status)), stop: Arc::default(), work: None }
     }
 
     pub(crate) fn status(&self) -> MappingStatus {
@@ -81,7 +82,7 @@ impl Mapping {
             return Ok(());
         }
         let work = Work {
-            connection: Connection::plaintext(&self.body.brokers().join(",")),
+            connection: self.connection.clone(),
             group: self.group.clone(),
             topic: Topic::named(&self.body.topics[0]),
             start: self.start_at(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kafka_transport::Connection;
 use serde::Deserialize;
 
 use crate::AwsError;
@@ -113,6 +114,10 @@ pub struct CreateEventSourceMapping {
     /// The group.
     #[serde(default)]
     pub self_managed_kafka_event_source_config: KafkaConfig,
+    /// Who we are to the brokers and whom we trust: `SASL_SCRAM_512_AUTH` and `SERVER_ROOT_CA_CERTIFICATE`, each with the id
+    /// of a secret; the VPC's are not looked at.
+    #[serde(default)]
+    pub source_access_configurations: Vec<SourceAccessConfiguration>,
     /// `TRIM_HORIZON`, `LATEST` or `AT_TIMESTAMP`.
     pub starting_position: String,
     /// In seconds since 1970, for `AT_TIMESTAMP`.
@@ -144,6 +149,18 @@ pub struct CreateEventSourceMapping {
 pub struct SelfManagedEventSource {
     /// Under `KAFKA_BOOTSTRAP_SERVERS`.
     pub endpoints: BTreeMap<String, Vec<String>>,
+}
+
+/// One of a mapping's credentials or networks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceAccessConfiguration {
+    /// What it is.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// The id of a secret, or a subnet or security group.
+    #[serde(rename = "URI")]
+    pub uri: String,
 }
 
 /// The mapping's group.
@@ -227,6 +244,45 @@ impl CreateEventSourceMapping {
         Ok(())
     }
 
+    /// How the brokers are reached: in plaintext, or behind TLS with the user and the CA that `secrets` hold by their ids.
+    pub(crate) fn connection(&self, secrets: &BTreeMap<String, String>) -> Result<Connection, AwsError> {
+        #[derive(Deserialize)]
+        struct User {
+            username: String,
+            password: String,
+        }
+        #[derive(Deserialize)]
+        struct Ca {
+            certificate: String,
+        }
+        let mut user: Option<User> = None;
+        let mut ca: Option<Ca> = None;
+        for SourceAccessConfiguration { kind, uri } in &self.source_access_configurations {
+            match kind.as_str() {
+                "SASL_SCRAM_512_AUTH" => user = Some(secret(secrets, uri, "{\"username\": .., \"password\": ..}")?),
+                "SERVER_ROOT_CA_CERTIFICATE" => ca = Some(secret(secrets, uri, "{\"certificate\": ..}")?),
+                "VPC_SUBNET" | "VPC_SECURITY_GROUP" => {} // there is one network here
+                found => {
+                    let known = "SASL_SCRAM_512_AUTH, SERVER_ROOT_CA_CERTIFICATE, VPC_SUBNET and VPC_SECURITY_GROUP";
+                    return Err(AwsError::invalid_parameter(format!(
+                        "SourceAccessConfigurations: found {found}, this emulator takes {known}"
+                    )));
+                }
+            }
+        }
+        let brokers = self.brokers().join(",");
+        match (user, ca) {
+            (None, None) => Ok(Connection::plaintext(&brokers)),
+            (Some(User { username, password }), Some(Ca { certificate })) => {
+                Ok(Connection::sasl_ssl(&brokers, &username, &password, kafka_transport::Ca::Pem(certificate)))
+            }
+            _ => Err(AwsError::invalid_parameter(
+                "SourceAccessConfigurations: SASL_SCRAM_512_AUTH is for TLS only, and here the brokers' CA is a private one: give \
+                 SERVER_ROOT_CA_CERTIFICATE beside it, or neither",
+            )),
+        }
+    }
+
     pub(crate) fn brokers(&self) -> &[String] {
         self.self_managed_event_source.endpoints.get("KAFKA_BOOTSTRAP_SERVERS").map_or(&[], Vec::as_slice)
     }
@@ -235,6 +291,12 @@ impl CreateEventSourceMapping {
     pub(crate) fn reports_failures(&self) -> bool {
         !self.function_response_types.is_empty()
     }
+}
+
+/// The content of a secret. What is in it is never told.
+fn secret<'s, T: Deserialize<'s>>(secrets: &'s BTreeMap<String, String>, id: &str, form: &str) -> Result<T, AwsError> {
+    let text = secrets.get(id).ok_or_else(|| AwsError::invalid_parameter(format!("there is no secret {id}")))?;
+    serde_json::from_str(text).map_err(|_| AwsError::invalid_parameter(format!("secret {id}: allowed {form}")))
 }
 
 fn refuse(message: String) -> Result<(), AwsError> {
@@ -294,6 +356,34 @@ mod tests {
         ] {
             let refused = function(from, to).unwrap_err();
             assert!(refused.contains(reason), "{refused}");
+        }
+    }
+
+    #[test]
+    fn credentials_come_from_secrets_and_both_of_them_or_none() {
+        let user = ("user".to_owned(), r#"{"username":"shop","password":"hidden"}"#.to_owned());
+        let ca = ("ca".to_owned(), r#"{"certificate":"-----BEGIN CERTIFICATE-----"}"#.to_owned());
+        let secrets = BTreeMap::from([user, ca]);
+        let connection = |configurations: &[(&str, &str)]| {
+            let mut body: CreateEventSourceMapping = serde_json::from_str(MAPPING).unwrap();
+            let of = |&(kind, uri): &(&str, &str)| SourceAccessConfiguration { kind: kind.into(), uri: uri.into() };
+            body.source_access_configurations = configurations.iter().map(of).collect();
+            body.connection(&secrets).map(|connection| format!("{connection:?}")).map_err(|error| error.message)
+        };
+        let (scram, root) = ("SASL_SCRAM_512_AUTH", "SERVER_ROOT_CA_CERTIFICATE");
+        assert_eq!(connection(&[]), Ok("a:9092 in plaintext".into()));
+        assert_eq!(
+            connection(&[(scram, "user"), (root, "ca"), ("VPC_SUBNET", "subnet:1")]),
+            Ok("a:9092 as shop".into())
+        );
+        for (configurations, reason) in [
+            (&[(scram, "user")][..], "SASL_SCRAM_512_AUTH is for TLS only"),
+            (&[(scram, "none"), (root, "ca")], "there is no secret none"),
+            (&[(scram, "ca"), (root, "ca")], "secret ca: allowed {\"username\": .., \"password\": ..}"),
+            (&[("BASIC_AUTH", "user")], "found BASIC_AUTH"),
+        ] {
+            let refused = connection(configurations).unwrap_err();
+            assert!(refused.contains(reason) && !refused.contains("hidden"), "{refused}");
         }
     }
 

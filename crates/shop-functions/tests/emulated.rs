@@ -1,12 +1,13 @@
 //! The shop as it is deployed: zips behind mappings on the embedded cluster, and the audit of what its topics hold.
 #![cfg(test)]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use events::{Timestamp, Topic};
-use kafka_transport::{Connection, EmbeddedCluster, GroupOffsets, Pace, TopicReader};
+use kafka_transport::{CA_PEM, Connection, EmbeddedCluster, GroupOffsets, PASSWORD, Pace, TopicReader, USERNAME};
 use lambda_emulator::{Emulator, Options, Outcome, Packing, pack};
 use messaging::{EVENT_ID, Outgoing, Record};
 use serde_json::{Value, json};
@@ -25,8 +26,12 @@ struct Lambda {
 
 impl Lambda {
     fn start() -> Self {
+        Self::start_with(Pace::FULL, BTreeMap::new())
+    }
+
+    fn start_with(pace: Pace, secrets: BTreeMap<String, String>) -> Self {
         let logs = tempfile::tempdir().unwrap();
-        let options = Options { pace: Pace::FULL, ..Options::new(logs.path()) };
+        let options = Options { pace, secrets, ..Options::new(logs.path()) };
         let binary = std::fs::read(env!("CARGO_BIN_EXE_shop-functions")).unwrap();
         let zip = STANDARD.encode(pack(&binary, Packing::Quick).unwrap());
         Self { emulator: Emulator::start(options).unwrap(), logs: logs.path().to_owned(), _logs: logs, zip }
@@ -95,11 +100,11 @@ fn what_is_no_batch_is_refused_by_a_consumer() {
 }
 
 /// Event ids and bytes of all records of a topic, each once.
-fn read(connection: &Connection, topic: Topic) -> std::collections::BTreeMap<Vec<u8>, Vec<u8>> {
+fn read(connection: &Connection, topic: Topic) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut reader = TopicReader::connect(connection).unwrap();
     let spans = reader.spans([topic]).unwrap();
     reader.begin(&spans).unwrap();
-    let mut found = std::collections::BTreeMap::new();
+    let mut found = BTreeMap::new();
     while !reader.is_done() {
         let mut each = |record: &Record<'_>, _| {
             let id = record.headers.last(EVENT_ID).unwrap_or_default().to_vec();
@@ -113,10 +118,10 @@ fn read(connection: &Connection, topic: Topic) -> std::collections::BTreeMap<Vec
 }
 
 /// What the handlers alone make of these orders, by topic.
-fn expected(topology: &Topology, orders: &[Outgoing]) -> std::collections::BTreeMap<String, Vec<Vec<u8>>> {
+fn expected(topology: &Topology, orders: &[Outgoing]) -> BTreeMap<String, Vec<Vec<u8>>> {
     use messaging::{BatchStep, Outcome};
     let services = shop::Services::new(topology).unwrap();
-    let mut topics = std::collections::BTreeMap::<String, Vec<Vec<u8>>>::new();
+    let mut topics = BTreeMap::<String, Vec<Vec<u8>>>::new();
     let mut todo: Vec<Outgoing> = orders.to_vec();
     while let Some(record) = todo.pop() {
         topics.entry(record.topic.to_string()).or_default().push(record.value.clone());
@@ -130,22 +135,56 @@ fn expected(topology: &Topology, orders: &[Outgoing]) -> std::collections::BTree
     topics
 }
 
+/// Where a shop runs, and as whom.
+struct Place {
+    pace: Pace,
+    /// Who looks at the topics afterwards.
+    reader: Connection,
+    connection_of: Box<dyn Fn(&str) -> Connection>,
+}
+
+impl Place {
+    fn plaintext(cluster: &EmbeddedCluster) -> Self {
+        let connection = Connection::plaintext(&cluster.brokers());
+        let reader = connection.clone();
+        Self { pace: Pace::FULL, reader, connection_of: Box::new(move |_| connection.clone()) }
+    }
+}
+
 /// The whole shop behind its mappings; `mode` is both the functions' and the mappings'.
 #[track_caller]
-fn run_shop(mode: &str, orders: u64) {
+fn run_shop(place: &Place, mode: &str, orders: u64) {
     let topology = Topology::built_in().unwrap();
-    let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
-    let cluster = EmbeddedCluster::start(topics).unwrap();
-    let connection = Connection::plaintext(&cluster.brokers());
-    let lambda = Lambda::start();
+    let connection = place.reader.clone();
+    let mut secrets = BTreeMap::new();
+    let mut settings = BTreeMap::new();
     for service in topology.services() {
-        lambda.create(&service.name, &json!({"KAFKA_BROKERS": cluster.brokers(), "ANSWER_MODE": mode, "SEED": "7"}));
+        let mut variables = json!({"ANSWER_MODE": mode, "SEED": "7"});
+        for (name, value) in (place.connection_of)(&service.name).variables() {
+            variables[name] = json!(value);
+        }
+        if let (Some(user), Some(password)) = (variables.get(USERNAME), variables.get(PASSWORD)) {
+            let user = json!({"username": user, "password": password});
+            secrets.insert(format!("user/{}", service.name), user.to_string());
+            secrets.insert("ca".to_owned(), json!({"certificate": variables[CA_PEM]}).to_string());
+        }
+        settings.insert(service.name.clone(), variables);
+    }
+    let lambda = Lambda::start_with(place.pace, secrets.clone());
+    for (name, variables) in &settings {
+        lambda.create(name, variables);
     }
     for (service, group) in topology.groups() {
+        let brokers: Vec<&str> = connection.brokers().split(',').collect();
         let mut body = json!({"FunctionName": service.name, "Topics": [group.topic], "StartingPosition": "TRIM_HORIZON",
-            "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [cluster.brokers()]}},
+            "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": brokers}},
             "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": group.group}, "BatchSize": group.batch_records,
             "MaximumBatchingWindowInSeconds": 0});
+        if !secrets.is_empty() {
+            body["SourceAccessConfigurations"] = json!([
+                {"Type": "SASL_SCRAM_512_AUTH", "URI": format!("user/{}", service.name)},
+                {"Type": "SERVER_ROOT_CA_CERTIFICATE", "URI": "ca"}]);
+        }
         if mode == "partial" {
             body["FunctionResponseTypes"] = json!(["ReportBatchItemFailures"]);
             body["ProvisionedPollerConfig"] = json!({});
@@ -189,12 +228,54 @@ fn run_shop(mode: &str, orders: u64) {
     }
 }
 
+#[track_caller]
+fn run_embedded(mode: &str) {
+    let topology = Topology::built_in().unwrap();
+    let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
+    let cluster = EmbeddedCluster::start(topics).unwrap();
+    run_shop(&Place::plaintext(&cluster), mode, 300);
+}
+
 #[test]
 fn the_shop_behind_mappings_gives_the_records_of_its_handlers_with_errors_for_whole_batches() {
-    run_shop("whole", 300);
+    run_embedded("whole");
 }
 
 #[test]
 fn the_shop_behind_mappings_gives_the_records_of_its_handlers_with_partial_responses() {
-    run_shop("partial", 300);
+    run_embedded("partial");
+}
+
+/// On Apache Kafka, each function and its mappings as the service's own user.
+mod cluster {
+    use kafka_cluster::{Distribution, Options};
+    use kafka_transport::{Admin, Ca, TopicShape};
+
+    use super::*;
+
+    #[test]
+    fn the_shop_runs_on_the_secured_cluster_each_service_as_its_own_user() {
+        let topology = Topology::built_in().unwrap();
+        let cluster = Options::secured(&topology).start(&Distribution::find().unwrap()).unwrap();
+        let shape = |topic: &topology::Topic| TopicShape {
+            partitions: topic.partitions,
+            replication: topic.replication,
+            retention_ms: topic.retention_ms as i64,
+            max_message_bytes: topic.max_message_bytes,
+        };
+        let topics: Vec<(&str, TopicShape)> =
+            topology.topics().map(|topic| (topic.name.as_str(), shape(topic))).collect();
+        Admin::connect(&cluster.connection()).unwrap().create(&topics).unwrap();
+        let ca = std::fs::read_to_string(cluster.ca_file().unwrap()).unwrap();
+        let (brokers, passwords) = (cluster.brokers().to_owned(), {
+            let password = |service: &topology::Service| cluster.password(&service.name).unwrap().to_owned();
+            topology.services().map(|service| (service.name.clone(), password(service))).collect::<Vec<_>>()
+        });
+        let connection_of = move |service: &str| {
+            let (_, password) = passwords.iter().find(|(name, _)| name == service).unwrap();
+            Connection::sasl_ssl(&brokers, service, password, Ca::Pem(ca.clone()))
+        };
+        let reader = cluster.connection();
+        run_shop(&Place { pace: Pace::BROKERS, reader, connection_of: Box::new(connection_of) }, "partial", 300);
+    }
 }
