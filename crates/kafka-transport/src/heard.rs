@@ -44,10 +44,21 @@ impl Heard {
     pub(crate) fn ask<T>(
         &self,
         connection: &Connection,
+        question: impl FnMut(Duration) -> Result<T, KafkaError>,
+        serve: impl FnMut(),
+    ) -> Result<T, Error> {
+        self.ask_for(settings::CONNECT_DEADLINE, connection, question, serve)
+    }
+
+    /// The same, for `patience` at most.
+    pub(crate) fn ask_for<T>(
+        &self,
+        patience: Duration,
+        connection: &Connection,
         mut question: impl FnMut(Duration) -> Result<T, KafkaError>,
         mut serve: impl FnMut(),
     ) -> Result<T, Error> {
-        let deadline = Instant::now() + settings::CONNECT_DEADLINE;
+        let deadline = Instant::now() + patience;
         // What was refused before may have passed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).refused = None;
         loop {
@@ -63,7 +74,7 @@ impl Heard {
                 let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 let reason = said.last.clone().or(said.logged.clone()).unwrap_or_else(|| error.to_string());
                 let (address, reason) = split(connection, &reason);
-                return Err(Error::Unreachable { address, deadline_s: settings::CONNECT_DEADLINE.as_secs(), reason });
+                return Err(Error::Unreachable { address, deadline_s: patience.as_secs(), reason });
             }
         }
     }

@@ -13,15 +13,17 @@ mod embedded; // the in-process cluster, and its limits
 mod error; // what went wrong, where, and what to check
 mod group_offsets; // how far a group has come
 mod heard; // what librdkafka says beside its answers
-mod log; // one log event a record
+pub mod log; // one log event a record, on every host
 mod member; // what a group gives its member and takes back
 mod metrics; // what groups count, for Prometheus
 mod pipeline; // all groups of a system, the intake, the drain
+mod poller; // one topic for a host that hands batches on and commits once they are handled
 mod producer; // one shared producer; delivery reports by batch
 mod reader; // asks, and tells why there is no answer
 mod settings; // what librdkafka is told
 mod tap; // what the audit hears
 mod topic_reader; // what stands in topics, read without a group
+mod writer; // batches for who waits for each
 
 pub use admin::{Admin, TopicShape};
 pub use audit_reader::AuditReader;
@@ -32,6 +34,8 @@ pub use error::Error;
 pub use group_offsets::GroupOffsets;
 pub use metrics::Metrics;
 pub use pipeline::{Drained, Group, Pipeline, Plan};
+pub use poller::{Poller, StartAt, WrittenAt};
 pub use settings::Pace;
 pub use tap::Tap;
 pub use topic_reader::{Span, TopicReader};
+pub use writer::{Slot, Writer};

@@ -5,7 +5,7 @@ use messaging::{Answer, BatchStep, Record, Subscription, Worker};
 use tracing::{Level, debug, enabled, error, info, warn};
 
 /// Tells the log what became of a record. Costs nothing while nobody reads that level.
-pub(crate) fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &Answer) {
+pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &Answer) {
     let is_read = match answer {
         Answer::Handled => enabled!(Level::INFO),
         Answer::Rejected(_) => enabled!(Level::WARN),
@@ -56,13 +56,13 @@ pub(crate) fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, an
 }
 
 /// What follows from a batch was not written: the batch comes again.
-pub(crate) fn failed(subscription: &Subscription, reason: &str) {
+pub fn failed(subscription: &Subscription, reason: &str) {
     let (service, topic) = (subscription.service.as_str(), subscription.topic.as_str());
     warn!(order_id = "", event_type = "", service, status = "failed", topic, reason, "batch not confirmed");
 }
 
 /// Calls somebody: a partition keeps failing at a record.
-pub(crate) fn stuck(service: &str, topic: events::Topic, partition: i32, offset: i64, attempts: u32, reason: &str) {
+pub fn stuck(service: &str, topic: events::Topic, partition: i32, offset: i64, attempts: u32, reason: &str) {
     let topic = topic.as_str();
     error!(
         order_id = "",

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::Outgoing;
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::{ClientConfig, ClientContext};
 
 use crate::heard::Heard;
 use crate::{Connection, Error, Pace, settings};
@@ -22,7 +22,7 @@ const ROOM_DEADLINE: Duration = Duration::from_secs(30);
 const STATE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// A place where the delivery reports of one batch are counted.
-pub(crate) type Slot = usize;
+pub type Slot = usize;
 
 /// A record on its way out.
 pub(crate) struct Write<'a> {
@@ -38,6 +38,8 @@ pub(crate) struct Producer {
     reports: Arc<Counters>,
     connection: Connection,
     heard: Heard,
+    /// How long a write may wait for its confirmation.
+    write_deadline: Duration,
 }
 
 impl Producer {
@@ -48,22 +50,38 @@ impl Producer {
         topics: &[(Topic, i32)],
         slots: usize,
     ) -> Result<Self, Error> {
+        Self::configured(&settings::producer(connection, pace), connection, topics, slots)
+    }
+
+    /// A producer as `config` has it.
+    pub(crate) fn configured(
+        config: &ClientConfig,
+        connection: &Connection,
+        topics: &[(Topic, i32)],
+        slots: usize,
+    ) -> Result<Self, Error> {
         let partitions = |count: i32| (0..count).map(|_| AtomicU64::new(0)).collect();
         let reports = Arc::new(Counters {
             slots: (0..slots).map(|_| SlotState::default()).collect(),
             confirmed: topics.iter().map(|&(topic, count)| (topic, partitions(count))).collect(),
         });
         let heard = Heard::default();
-        let inner = settings::producer(connection, pace)
+        let inner = config
             .create_with_context(Reports { counters: Arc::clone(&reports), heard: heard.clone() })
             .map_err(Error::kafka("producer: create"))?;
-        Ok(Self { inner, reports, connection: connection.clone(), heard })
+        let deadline_ms = config.get("message.timeout.ms").and_then(|ms| ms.parse().ok());
+        let write_deadline = deadline_ms.map_or(settings::WRITE_DEADLINE, Duration::from_millis);
+        Ok(Self { inner, reports, connection: connection.clone(), heard, write_deadline })
     }
 
     /// Connects before the first write, so that it does not pay for it.
     pub(crate) fn connect(&self) -> Result<(), Error> {
+        self.connect_within(settings::CONNECT_DEADLINE)
+    }
+
+    pub(crate) fn connect_within(&self, patience: Duration) -> Result<(), Error> {
         let metadata = |wait| self.inner.client().fetch_metadata(None, wait);
-        self.heard.ask(&self.connection, metadata, || {}).map(drop) // its own thread serves it
+        self.heard.ask_for(patience, &self.connection, metadata, || {}).map(drop) // its own thread serves it
     }
 
     /// Opens a slot for a batch. It cannot seem complete before [`Producer::close`].
@@ -128,6 +146,12 @@ impl Producer {
         self.reports.slots[slot].pending.load(Ordering::Acquire) as usize
     }
 
+    /// Gives up every write that has no report yet: the reports come at once, as failures. What is on its way to the broker may
+    /// arrive all the same.
+    pub(crate) fn give_up(&self) {
+        self.inner.purge(PurgeConfig::default().queue().inflight());
+    }
+
     /// How many writes the broker confirmed, for each topic and partition.
     pub(crate) fn confirmed(&self) -> impl Iterator<Item = (Topic, Vec<u64>)> {
         let counts = |counts: &Vec<AtomicU64>| counts.iter().map(|count| count.load(Ordering::Acquire)).collect();
@@ -148,7 +172,7 @@ impl Producer {
                 let Some(state) = self.state_of(topic, partition) else {
                     return Some(Error::UnknownTopic { address, topic });
                 };
-                let deadline_s = settings::WRITE_DEADLINE.as_secs();
+                let deadline_s = self.write_deadline.as_secs();
                 let partition = partition.map_or("?".to_owned(), |partition| partition.to_string());
                 Error::NotConfirmed { address, topic, partition, deadline_s, state }
             }

@@ -81,6 +81,20 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
     config
 }
 
+/// A producer within a function that is frozen between its invocations: it writes little, awaits all of it, and finds its
+/// connections dead when it thaws.
+pub(crate) fn function(connection: &Connection, write_deadline: Duration) -> ClientConfig {
+    let mut config = producer(connection, Pace::FULL);
+    config
+        .set("message.timeout.ms", write_deadline.as_millis().to_string())
+        .set("socket.keepalive.enable", "true")
+        // Below the 350 s after which a NAT gateway forgets a connection without a word.
+        .set("connections.max.idle.ms", "120000")
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "1000");
+    config
+}
+
 /// How often a consumer states its lag, where somebody wants to know.
 pub(crate) const STATISTICS_INTERVAL_MS: &str = "2000";
 

@@ -15,7 +15,9 @@ mod audit; // what the topics tell of a run
 mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod generate; // orders as JSON lines
+mod lambda; // the functions behind their mappings on this machine
 mod logging; // log events as JSON lines on stderr
+mod package; // one zip a function
 mod report; // what run and audit tell alike
 mod reset; // our topics and groups emptied
 mod resources; // CPU time and peak memory
@@ -59,6 +61,9 @@ enum Command {
     Work(work::Args),
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
     Cluster(cluster::Command),
+    Package(package::Args),
+    #[command(subcommand, after_help = "Example: orderflow lambda up --every 60s")]
+    Lambda(lambda::Command),
 }
 
 /// Which of the systems.
@@ -146,6 +151,8 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
         Some(Command::Audit(args)) => audit::execute(&args, &topology, &services()?),
+        Some(Command::Package(args)) => package::execute(&args, &topology),
+        Some(Command::Lambda(command)) => lambda::execute(&command, &topology),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
 }

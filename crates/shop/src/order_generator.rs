@@ -6,6 +6,9 @@ use events::{Cents, OrderId, Timestamp, hash_of};
 /// The service's name in `topology.json`.
 pub const NAME: &str = "order_generator";
 
+/// The setting with the seed that a host places orders from where nobody names another.
+pub const SEED: &str = "seed";
+
 const CUSTOMERS: u64 = 100;
 const PRODUCTS: u64 = 200;
 const MAX_ITEMS: u64 = 3;

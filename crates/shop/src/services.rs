@@ -19,12 +19,12 @@ struct Code {
     reads: &'static [Topic],
     /// What it does write.
     writes: &'static [Topic],
-    /// The settings that it needs, all in percent.
+    /// The settings that it needs.
     settings: &'static [&'static str],
 }
 
 const SHOP: [Code; 5] = [
-    Code { name: order_generator::NAME, reads: &[], writes: &[OrderPlaced::TOPIC], settings: &[] },
+    Code { name: order_generator::NAME, reads: &[], writes: &[OrderPlaced::TOPIC], settings: &[order_generator::SEED] },
     Code {
         name: payment_processor::NAME,
         reads: &[OrderPlaced::TOPIC],
@@ -103,6 +103,14 @@ impl Services {
     /// # Errors
     /// Where it declares other services, topics or settings than the code has.
     pub fn new(topology: &Topology) -> Result<Self, Error> {
+        Self::configured(topology, |service, setting| topology.service(service)?.setting(setting))
+    }
+
+    /// The shop as `topology` declares it, with the settings that the host knows by (service, setting).
+    ///
+    /// # Errors
+    /// Where it declares other services, topics or settings than the code has, or the host leaves one out.
+    pub fn configured(topology: &Topology, settings: impl Fn(&str, &str) -> Option<u64>) -> Result<Self, Error> {
         for Code { name, reads, writes, settings } in SHOP {
             let of_shop = |service: &&topology::Service| service.system == System::Shop;
             let service = topology.service(name).filter(of_shop).ok_or(Error::NoService(name))?;
@@ -121,7 +129,7 @@ impl Services {
                 return Err(Error::NoHandler(service.name.clone()));
             }
             for subscription in Subscription::all_of(service) {
-                services.push((subscription, handler(topology, &service.name)?));
+                services.push((subscription, handler(&settings, &service.name)?));
             }
         }
         Ok(Self(services))
@@ -153,8 +161,8 @@ fn check<'a>(
     Err(Error::Edges { service, direction, found: list(declared), allowed: list(&code) })
 }
 
-fn handler(topology: &Topology, service: &str) -> Result<Arc<dyn Handler>, Error> {
-    let rate = |service, setting| rate(topology, service, setting);
+fn handler(settings: impl Fn(&str, &str) -> Option<u64>, service: &str) -> Result<Arc<dyn Handler>, Error> {
+    let rate = |service, setting| rate(&settings, service, setting);
     Ok(match service {
         payment_processor::NAME => Arc::new(PaymentProcessor {
             success_rate: rate(payment_processor::NAME, payment_processor::SUCCESS_PERCENT)?,
@@ -172,9 +180,12 @@ fn handler(topology: &Topology, service: &str) -> Result<Arc<dyn Handler>, Error
 ///
 /// # Errors
 /// Where the service does not state it.
-fn rate(topology: &Topology, service: &'static str, setting: &'static str) -> Result<Rate, Error> {
-    let percent = topology.service(service).and_then(|service| service.setting(setting));
-    percent.and_then(Rate::from_percent).ok_or(Error::MissingSetting { service, setting })
+fn rate(
+    settings: impl Fn(&str, &str) -> Option<u64>,
+    service: &'static str,
+    setting: &'static str,
+) -> Result<Rate, Error> {
+    settings(service, setting).and_then(Rate::from_percent).ok_or(Error::MissingSetting { service, setting })
 }
 
 /// The shares that `topology.json` sets, to hold the outcomes against.
@@ -192,9 +203,10 @@ impl Rates {
     /// # Errors
     /// Where it leaves one out.
     pub fn new(topology: &Topology) -> Result<Self, Error> {
+        let settings = |service: &str, setting: &str| topology.service(service)?.setting(setting);
         Ok(Self {
-            success: rate(topology, payment_processor::NAME, payment_processor::SUCCESS_PERCENT)?,
-            available: rate(topology, inventory_manager::NAME, inventory_manager::AVAILABLE_PERCENT)?,
+            success: rate(settings, payment_processor::NAME, payment_processor::SUCCESS_PERCENT)?,
+            available: rate(settings, inventory_manager::NAME, inventory_manager::AVAILABLE_PERCENT)?,
         })
     }
 }
@@ -248,6 +260,19 @@ mod tests {
             "services.mailer: the shop has no code for it; it has order_generator, payment_processor, inventory_manager, \
              shipping_handler, notification_handler",
         );
+    }
+
+    #[test]
+    fn the_hosts_settings_go_before_those_of_the_topology() {
+        let topology = Topology::built_in().unwrap();
+        let check = |percent, expected: Result<(), &str>| {
+            let services = Services::configured(&topology, |_, _| percent).map(drop);
+            assert_eq!(services.map_err(|error| error.to_string()), expected.map_err(str::to_owned));
+        };
+        check(Some(50), Ok(()));
+        let inventory = "services.inventory_manager.settings.available_percent: missing, allowed 0 to 100";
+        check(None, Err(inventory));
+        check(Some(101), Err(inventory));
     }
 
     #[test]

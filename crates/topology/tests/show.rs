@@ -73,7 +73,7 @@ payment_result    payment_processor  shipping_handler                      3    
             "GROUP                                  TOPIC             BATCH  DEAD LETTER",
             "payment_processor.order_placed         order_placed      500    payment_processor.order_placed.dead_letter",
             "payment_processor.order_placed.dead_letter         1           3            14 d       2097152",
-            "order_generator       shop    lambda  128 MiB  30 s     -                               -",
+            "order_generator       shop    lambda  128 MiB  30 s     -                               seed=1",
             "payment_processor     shop    lambda  128 MiB  30 s     100 to 30000 ms, stuck after 5  success_percent=90",
             "USER                  RESOURCE  NAME                                               OPERATIONS",
             "payment_processor     topic     order_placed                                       READ, DESCRIBE",

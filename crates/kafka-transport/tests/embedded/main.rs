@@ -13,6 +13,7 @@ mod rest; // when nothing moves any more
 mod retries; // one partition waits, the others go on
 mod stopping; // a pipeline that is given up, drained early, or whose step panics
 mod topic_reader; // topics read without a group
+mod writer; // batches for who waits for each
 
 mod from_outside; // a plain producer and a plain reader
 mod run; // the shop, its pipeline and its audit

@@ -1,0 +1,264 @@
+//! One topic for a host that hands batches to somebody else and commits once they are handled: an event source mapping.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use events::Topic;
+use messaging::Record;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Message, Timestamp};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::batch_queue::HeadersOf;
+use crate::heard::Heard;
+use crate::reader::is_forbidden;
+use crate::{Connection, Error, Pace, settings};
+
+/// Where a group begins that has committed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartAt {
+    /// At the first record that there is.
+    Earliest,
+    /// Behind the last.
+    Latest,
+    /// At the first of this time, in milliseconds since 1970, or later.
+    Time(i64),
+}
+
+/// When a record was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrittenAt {
+    /// The writer's time in milliseconds since 1970.
+    Create(i64),
+    /// The broker's.
+    LogAppend(i64),
+}
+
+/// Reads all partitions of a topic for a group whose only reader it is, without the group protocol.
+pub struct Poller {
+    connection: Connection,
+    group: String,
+    topic: Topic,
+    consumer: BaseConsumer<Heard>,
+    partitions: i32,
+    /// Whether records come: then nothing but [`Poller::poll`] may take one.
+    has_begun: bool,
+}
+
+impl Poller {
+    /// Begins where the group has committed, or at `start`; that is committed at once, so that it does not move.
+    ///
+    /// # Errors
+    /// Where the brokers refuse us, the topic or the group, or do not answer within ten seconds.
+    pub fn begin(
+        connection: &Connection,
+        group: &str,
+        topic: Topic,
+        start: StartAt,
+        pace: Pace,
+    ) -> Result<Self, Error> {
+        let heard = Heard::default();
+        let consumer: BaseConsumer<Heard> = settings::consumer(connection, group, pace)
+            .set("enable.auto.commit", "false")
+            .create_with_context(heard)
+            .map_err(Error::kafka(format!("{group}: create the consumer")))?;
+        let mut poller = Self {
+            connection: connection.clone(),
+            group: group.to_owned(),
+            topic,
+            consumer,
+            partitions: 0,
+            has_begun: false,
+        };
+        let name = topic.as_str();
+        let found = poller.ask(|client, wait| {
+            let metadata = client.fetch_metadata(Some(name), wait)?;
+            let found = metadata.topics().first();
+            Ok(found.map_or(Ok(0), |found| found.error().map_or(Ok(found.partitions().len()), |code| Err(code.into()))))
+        })?;
+        poller.partitions = found.map_err(|code: RDKafkaErrorCode| poller.refused(code))? as i32;
+        if poller.partitions == 0 {
+            return Err(poller.refused(RDKafkaErrorCode::UnknownTopicOrPartition));
+        }
+        let begins = poller.begins(start)?;
+        poller.commit(&begins)?;
+        let assigned = poller.list(&begins).and_then(|list| poller.consumer.assign(&list));
+        assigned.map_err(Error::kafka(format!("{group}: assign partitions")))?;
+        poller.has_begun = true;
+        Ok(poller)
+    }
+
+    /// The first offset of each partition to be read.
+    fn begins(&self, start: StartAt) -> Result<BTreeMap<i32, i64>, Error> {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_range(self.topic.as_str(), 0, self.partitions - 1);
+        let offsets = |list: TopicPartitionList| {
+            let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+            let each = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+                element.error().map(|()| (element.partition(), offset(element.offset())))
+            };
+            list.elements().into_iter().map(each).collect::<KafkaResult<BTreeMap<i32, Option<i64>>>>()
+        };
+        let committed = self.ask(|client, wait| offsets(client.committed_offsets(asked.clone(), wait)?))?;
+        let at_time = match start {
+            StartAt::Time(time_ms) => {
+                let mut times = TopicPartitionList::new();
+                for partition in 0..self.partitions {
+                    let added = times.add_partition_offset(self.topic.as_str(), partition, Offset::Offset(time_ms));
+                    added.map_err(Error::kafka(format!("{}: ask for a time", self.group)))?;
+                }
+                self.ask(|client, wait| offsets(client.offsets_for_times(times.clone(), wait)?))?
+            }
+            StartAt::Earliest | StartAt::Latest => BTreeMap::new(),
+        };
+        let mut begins = BTreeMap::new();
+        for (partition, committed) in committed {
+            let begin = match (committed, at_time.get(&partition)) {
+                (Some(offset), _) | (None, Some(&Some(offset))) => offset,
+                _ => {
+                    let (first, end) = self.span(partition)?;
+                    if start == StartAt::Earliest { first } else { end }
+                }
+            };
+            begins.insert(partition, begin);
+        }
+        Ok(begins)
+    }
+
+    /// How many partitions the topic had when we began.
+    pub const fn partitions(&self) -> i32 {
+        self.partitions
+    }
+
+    /// Where a partition's log begins and ends now.
+    ///
+    /// # Errors
+    /// Where the brokers do not answer within ten seconds.
+    pub fn span(&self, partition: i32) -> Result<(i64, i64), Error> {
+        self.ask(|client, wait| client.fetch_watermarks(self.topic.as_str(), partition, wait))
+    }
+
+    /// Shows the next records to `each`, `limit` at most. It waits for the first of them up to `wait`.
+    ///
+    /// # Errors
+    /// Where the next record was dropped before it was read, or may not be read.
+    pub fn poll(
+        &self,
+        wait: Duration,
+        limit: usize,
+        mut each: impl FnMut(&Record<'_>, WrittenAt),
+    ) -> Result<(), Error> {
+        let mut wait = wait;
+        for _ in 0..limit {
+            let message = match self.consumer.poll(wait) {
+                None => break,
+                Some(Err(error)) => {
+                    self.check(error)?;
+                    continue;
+                }
+                Some(Ok(message)) => message,
+            };
+            wait = Duration::ZERO;
+            let record = Record {
+                topic: self.topic,
+                partition: message.partition(),
+                offset: message.offset(),
+                key: message.key(),
+                value: message.payload(),
+                headers: &HeadersOf(&message),
+                deliveries: None,
+            };
+            let written_at = match message.timestamp() {
+                Timestamp::LogAppendTime(ms) => WrittenAt::LogAppend(ms),
+                Timestamp::CreateTime(ms) => WrittenAt::Create(ms),
+                Timestamp::NotAvailable => WrittenAt::Create(-1),
+            };
+            each(&record, written_at);
+        }
+        Ok(())
+    }
+
+    /// Fetches no more of a partition for now.
+    ///
+    /// # Errors
+    /// Where librdkafka does not know it.
+    pub fn pause(&self, partition: i32) -> Result<(), Error> {
+        self.consumer.pause(&self.partition(partition)).map_err(Error::kafka(format!("{}: pause", self.group)))
+    }
+
+    /// Fetches a partition again.
+    ///
+    /// # Errors
+    /// Where librdkafka does not know it.
+    pub fn resume(&self, partition: i32) -> Result<(), Error> {
+        self.consumer.resume(&self.partition(partition)).map_err(Error::kafka(format!("{}: resume", self.group)))
+    }
+
+    /// Commits that the group is done with everything before these offsets, and waits for the answer.
+    ///
+    /// # Errors
+    /// Where the brokers refuse it.
+    pub fn commit(&self, offsets: &BTreeMap<i32, i64>) -> Result<(), Error> {
+        let committed = self.list(offsets).and_then(|list| self.consumer.commit(&list, CommitMode::Sync));
+        committed.map_err(|error| match error.rdkafka_error_code() {
+            Some(code) if is_forbidden(code) => self.refused(code),
+            _ => Error::Kafka { doing: format!("{}: commit", self.group), source: error },
+        })
+    }
+
+    fn partition(&self, partition: i32) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(self.topic.as_str(), partition);
+        list
+    }
+
+    fn list(&self, offsets: &BTreeMap<i32, i64>) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        for (&partition, &offset) in offsets {
+            list.add_partition_offset(self.topic.as_str(), partition, Offset::Offset(offset))?;
+        }
+        Ok(list)
+    }
+
+    fn ask<T>(&self, question: impl Fn(&BaseConsumer<Heard>, Duration) -> KafkaResult<T>) -> Result<T, Error> {
+        let heard = self.consumer.context();
+        let question = |wait| match question(&self.consumer, wait) {
+            Err(error) => match error.rdkafka_error_code() {
+                Some(code) if is_forbidden(code) => Ok(Err(code)),
+                _ => Err(error),
+            },
+            answer => answer.map(Ok),
+        };
+        let serve = || {
+            if !self.has_begun {
+                drop(self.consumer.poll(Duration::ZERO));
+            }
+        };
+        heard.ask(&self.connection, question, serve)?.map_err(|code| self.refused(code))
+    }
+
+    fn refused(&self, code: RDKafkaErrorCode) -> Error {
+        let resource = match code {
+            RDKafkaErrorCode::GroupAuthorizationFailed => format!("group {}", self.group),
+            _ => format!("topic {}", self.topic),
+        };
+        Error::access(code, &self.connection, "READ", resource, self.topic)
+    }
+
+    /// Errors that a consumer survives are librdkafka's to mend.
+    fn check(&self, error: KafkaError) -> Result<(), Error> {
+        if let Some(refusal) = self.consumer.context().refusal(&self.connection) {
+            return Err(refusal);
+        }
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                Err(Error::Dropped { group: self.group.clone(), topic: self.topic, source: error })
+            }
+            Some(code) if is_forbidden(code) || code == RDKafkaErrorCode::UnknownTopicOrPartition => {
+                Err(self.refused(code))
+            }
+            _ => Ok(()),
+        }
+    }
+}

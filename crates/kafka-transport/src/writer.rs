@@ -1,0 +1,91 @@
+//! Batches of writes for a host that waits for each of them, such as a function that is frozen as soon as it has answered.
+
+use std::time::{Duration, Instant};
+
+use events::Topic;
+use messaging::{DeadLetter, Outgoing};
+use rdkafka::message::{Header, OwnedHeaders};
+
+use crate::producer::{Producer, Write};
+use crate::{Connection, Error, settings};
+
+pub use crate::producer::Slot;
+
+/// How often a batch is asked for: a report takes a fraction of a millisecond on one machine, some within a network.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
+
+/// How long the reports of writes that were given up may take; they come from librdkafka's own threads.
+const GIVE_UP_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Writes batches, each in a slot of its own, and waits for every delivery report.
+pub struct Writer(Producer);
+
+impl Writer {
+    /// How many batches may be open at once.
+    pub const SLOTS: usize = 64;
+
+    /// A writer to these topics, with their partitions. A write without confirmation counts as failed after `write_deadline`.
+    /// Nobody is asked yet.
+    ///
+    /// # Errors
+    /// Where librdkafka takes no such client.
+    pub fn new(connection: &Connection, topics: &[(Topic, i32)], write_deadline: Duration) -> Result<Self, Error> {
+        let config = settings::function(connection, write_deadline);
+        Producer::configured(&config, connection, topics, Self::SLOTS).map(Self)
+    }
+
+    /// Connects before the first write, so that it does not pay for it.
+    ///
+    /// # Errors
+    /// Where the brokers refuse us or do not answer in time.
+    pub fn connect(&self, patience: Duration) -> Result<(), Error> {
+        self.0.connect_within(patience)
+    }
+
+    /// Opens a batch in a slot below [`Self::SLOTS`] that has none.
+    pub fn open(&self, slot: Slot) {
+        self.0.open(slot);
+    }
+
+    /// Writes a record of ours as part of a run.
+    pub fn publish(&self, slot: Slot, record: &Outgoing, run: Option<&[u8]>) {
+        self.0.publish(slot, record, run);
+    }
+
+    /// Writes a dead letter.
+    pub fn dead_letter(&self, slot: Slot, letter: &DeadLetter) {
+        let add = |headers: OwnedHeaders, (key, value): &(String, Option<Vec<u8>>)| {
+            headers.insert(Header { key, value: value.as_deref() })
+        };
+        let headers = letter.headers.iter().fold(OwnedHeaders::new_with_capacity(letter.headers.len()), add);
+        let (topic, key, value) = (letter.topic, letter.key.as_deref(), letter.value.as_deref());
+        self.0.write(slot, Write { topic, key, value, headers });
+    }
+
+    /// Closes the batch and waits until each of its writes has its report. At the deadline every open write is given up, those
+    /// of other slots too: nothing is under way any more when this returns.
+    ///
+    /// # Errors
+    /// Why a write failed.
+    pub fn confirm(&self, slot: Slot, deadline: Instant) -> Result<(), Error> {
+        self.0.close(slot);
+        let mut given_up = None;
+        loop {
+            if let Some(result) = self.0.result(slot) {
+                return result;
+            }
+            let now = Instant::now();
+            match given_up {
+                None if now >= deadline => {
+                    self.0.give_up();
+                    given_up = Some(now);
+                }
+                Some(since) if now - since >= GIVE_UP_DEADLINE => {
+                    let (open, deadline_s) = (self.0.pending(slot), GIVE_UP_DEADLINE.as_secs());
+                    return Err(Error::NotDrained { group: "the batch".into(), open, what: "writes", deadline_s });
+                }
+                _ => std::thread::sleep(LOOK_EVERY),
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The service: functions and mappings by name, as AWS's API creates them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kafka_transport::Pace;
+
+use crate::function::{Configuration, Function};
+use crate::http::Server;
+use crate::invoke_api::InvokeApi;
+use crate::log::FunctionLog;
+use crate::mapping::{Mapping, MappingStatus};
+use crate::nursery::Nursery;
+use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Outcome, archive};
+
+/// How it runs.
+#[derive(Clone)]
+pub struct Options {
+    /// Where each function's log goes, as `NAME.log`.
+    pub logs: PathBuf,
+    /// Whether functions' logs go to stderr, too.
+    pub is_on_terminal: bool,
+    /// Environments of a function at most.
+    pub max_environments: usize,
+    /// How mappings wait for records.
+    pub pace: Pace,
+    /// What functions take for their region.
+    pub region: String,
+    /// What stands in for Secrets Manager: JSON by id. Its values are never told.
+    pub secrets: BTreeMap<String, String>,
+}
+
+impl Options {
+    /// Ten environments a function, on brokers, in us-east-1.
+    pub fn new(logs: impl Into<PathBuf>) -> Self {
+        let region = "us-east-1".to_owned();
+        Self {
+            logs: logs.into(),
+            is_on_terminal: false,
+            max_environments: 10,
+            pace: Pace::BROKERS,
+            region,
+            secrets: BTreeMap::new(),
+        }
+    }
+}
+
+/// AWS Lambda on this machine. A clone is the same one; it ends with the last.
+#[derive(Clone)]
+pub struct Emulator(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    nursery: Arc<Nursery>,
+    // Mappings end before the functions that they invoke.
+    mappings: Mutex<BTreeMap<String, Mapping>>,
+    functions: Mutex<BTreeMap<String, Arc<Function>>>,
+}
+
+/// How a function is invoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvocationType {
+    /// The caller waits for the answer.
+    RequestResponse,
+    /// Nobody waits; it is tried up to three times.
+    Event,
+    /// Nothing is invoked.
+    DryRun,
+}
+
+/// The attempts of an asynchronous invocation.
+const EVENT_ATTEMPTS: u32 = 3;
+
+/// How long Lambda waits before the second attempt and the third: a minute and two; here less, nobody is served by it.
+const EVENT_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
+/// How long an asynchronous invocation waits for a free environment.
+const EVENT_PATIENCE: Duration = Duration::from_secs(900);
+
+impl Emulator {
+    /// An emulator without functions.
+    ///
+    /// # Errors
+    /// Where the folder for logs cannot be made.
+    pub fn start(options: Options) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&options.logs)?;
+        let nursery = Arc::new(Nursery::start()?);
+        Ok(Self(Arc::new(Inner { options, nursery, mappings: Mutex::default(), functions: Mutex::default() })))
+    }
+
+    /// Serves the Invoke API, until the server is dropped.
+    ///
+    /// # Errors
+    /// Where the address cannot be listened on.
+    pub fn serve(&self, address: SocketAddr) -> std::io::Result<InvokeServer> {
+        Server::start(address, Arc::new(InvokeApi(self.clone()))).map(InvokeServer)
+    }
+
+    /// `CreateFunction`.
+    ///
+    /// # Errors
+    /// As AWS refuses it.
+    pub fn create_function(&self, body: &CreateFunction) -> Result<(), AwsError> {
+        let configuration = Configuration::new(body, &self.0.options.region)?;
+        let zip = read_zip(&body.code.zip_file)?;
+        archive::check(&zip)?;
+        let mut functions = lock(&self.0.functions);
+        let name = configuration.name.clone();
+        if functions.contains_key(&name) {
+            return Err(AwsError::conflict(format!("Function already exist: {name}")));
+        }
+        let Options { logs, is_on_terminal, max_environments, .. } = &self.0.options;
+        let failed = |error: std::io::Error| AwsError::service(error.to_string());
+        let log = FunctionLog::open(logs, &name, *is_on_terminal).map_err(failed)?;
+        let function = Function::new(configuration, &zip, log, &self.0.nursery, *max_environments).map_err(failed)?;
+        functions.insert(name, Arc::new(function));
+        Ok(())
+    }
+
+    /// `CreateEventSourceMapping`; gives its UUID.
+    ///
+    /// # Errors
+    /// As AWS refuses it.
+    pub fn create_event_source_mapping(&self, body: CreateEventSourceMapping) -> Result<String, AwsError> {
+        let function = self.function(&body.function_name)?;
+        let mut mappings = lock(&self.0.mappings);
+        let groups: BTreeSet<String> = mappings.values().map(|mapping| mapping.group.clone()).collect();
+        body.check(&groups)?;
+        let connection = body.connection(&self.0.options.secrets)?;
+        let mut mapping = Mapping::new(body, connection);
+        if mapping.body.enabled {
+            mapping.enable(&function, self.0.options.pace)?;
+        }
+        let uuid = mapping.uuid.clone();
+        mappings.insert(uuid.clone(), mapping);
+        Ok(uuid)
+    }
+
+    /// `UpdateEventSourceMapping`, as far as it enables and disables. Disabling waits for what is under way.
+    ///
+    /// # Errors
+    /// Where there is no such mapping.
+    pub fn enable_event_source_mapping(&self, uuid: &str, enabled: bool) -> Result<(), AwsError> {
+        let mut mappings = lock(&self.0.mappings);
+        let mapping = mappings.get_mut(uuid).ok_or_else(|| no_mapping(uuid))?;
+        if enabled {
+            let function = self.function(&mapping.body.function_name)?;
+            mapping.enable(&function, self.0.options.pace)
+        } else {
+            mapping.disable();
+            Ok(())
+        }
+    }
+
+    /// How a mapping is.
+    ///
+    /// # Errors
+    /// Where there is no such mapping.
+    pub fn mapping_status(&self, uuid: &str) -> Result<MappingStatus, AwsError> {
+        let mappings = lock(&self.0.mappings);
+        mappings.get(uuid).map(Mapping::status).ok_or_else(|| no_mapping(uuid))
+    }
+
+    /// All mappings, by function and topic.
+    pub fn mappings(&self) -> Vec<MappingSummary> {
+        let summary = |mapping: &Mapping| MappingSummary {
+            function: mapping.body.function_name.clone(),
+            topic: mapping.body.topics[0].clone(),
+            group: mapping.group.clone(),
+            status: mapping.status(),
+        };
+        let mut all: Vec<MappingSummary> = lock(&self.0.mappings).values().map(summary).collect();
+        all.sort_by(|a, b| (&a.function, &a.topic).cmp(&(&b.function, &b.topic)));
+        all
+    }
+
+    /// Invokes a function and waits for the outcome.
+    ///
+    /// # Errors
+    /// Where there is no such function, its event is too large, or all its environments are busy.
+    pub fn invoke(&self, name: &str, payload: &[u8]) -> Result<Outcome, AwsError> {
+        self.invoke_with_log(name, payload).map(|(outcome, _)| outcome)
+    }
+
+    pub(crate) fn invoke_with_log(&self, name: &str, payload: &[u8]) -> Result<(Outcome, Vec<u8>), AwsError> {
+        let function = self.function(name)?;
+        let outcome = function.invoke(&uuid::Uuid::new_v4().to_string(), payload, Duration::ZERO)?;
+        Ok((outcome, function.log.tail()))
+    }
+
+    /// Invokes a function and waits for nothing; it is tried three times with the same request id.
+    ///
+    /// # Errors
+    /// Where there is no such function.
+    pub fn invoke_event(&self, name: &str, payload: &[u8]) -> Result<(), AwsError> {
+        let function = self.function(name)?;
+        let payload = payload.to_vec();
+        let work = move || {
+            let id = uuid::Uuid::new_v4().to_string();
+            for attempt in 0..EVENT_ATTEMPTS {
+                if let Ok(Outcome::Answered(_)) = function.invoke(&id, &payload, EVENT_PATIENCE) {
+                    return;
+                }
+                if let Some(wait) = EVENT_WAITS.get(attempt as usize) {
+                    std::thread::sleep(*wait);
+                }
+            }
+            function.log.write_line(&format!("RequestId: {id} the event is given up after {EVENT_ATTEMPTS} attempts"));
+        };
+        let spawned = std::thread::Builder::new().name("event".into()).spawn(work);
+        spawned.map(drop).map_err(|error| AwsError::service(error.to_string()))
+    }
+
+    /// Whether there is such a function.
+    pub(crate) fn function(&self, name: &str) -> Result<Arc<Function>, AwsError> {
+        // An ARN, or a name with a version, ends with what we know it by.
+        let name = name.strip_suffix(":$LATEST").unwrap_or(name);
+        let name = name.rsplit(':').next().unwrap_or(name);
+        let found = lock(&self.0.functions).get(name).cloned();
+        found.ok_or_else(|| {
+            let region = &self.0.options.region;
+            AwsError::not_found(format!("Function not found: arn:aws:lambda:{region}:000000000000:function:{name}"))
+        })
+    }
+}
+
+/// A mapping and how it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingSummary {
+    /// Whom it invokes.
+    pub function: String,
+    /// What it reads.
+    pub topic: String,
+    /// As which group.
+    pub group: String,
+    /// How it is.
+    pub status: MappingStatus,
+}
+
+/// The Invoke API, as long as it is kept.
+pub struct InvokeServer(Server);
+
+impl InvokeServer {
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        lock(&self.mappings).clear();
+        lock(&self.functions).values().for_each(|function| function.close());
+    }
+}
+
+fn read_zip(text: &str) -> Result<Vec<u8>, AwsError> {
+    match text.strip_prefix("fileb://") {
+        Some(path) => std::fs::read(path).map_err(|error| AwsError::invalid_parameter(format!("{path}: {error}"))),
+        None => STANDARD.decode(text).map_err(|error| AwsError::invalid_parameter(format!("Code.ZipFile: {error}"))),
+    }
+}
+
+fn no_mapping(uuid: &str) -> AwsError {
+    AwsError::not_found(format!("The resource you requested does not exist. (event source mapping {uuid})"))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

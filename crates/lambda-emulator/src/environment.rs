@@ -1,0 +1,348 @@
+//! One execution environment: a process, its Runtime API, and one event at a time.
+//!
+//! ```text
+//!  Starting ──next──► Ready (stopped) ──event──► Busy ──response, next──► Ready
+//!     │ init error, exit, 10 s                    │ timeout, exit, too much memory
+//!     └──────────────────► Gone ◄─────────────────┘
+//! ```
+
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::function::Configuration;
+use crate::http::{Request, Response, Server, Service};
+use crate::log::{FunctionLog, Pipe};
+use crate::nursery::Nursery;
+use crate::runtime_api;
+
+/// How often the process' memory is read.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long a process with an extension may take to end after SIGTERM.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// What is handed to the function.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) request_id: String,
+    pub(crate) payload: Arc<[u8]>,
+    /// In milliseconds since 1970.
+    pub(crate) deadline_ms: u128,
+}
+
+/// How an invocation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With this answer.
+    Answered(Vec<u8>),
+    /// With an error: Lambda's JSON for it.
+    Failed {
+        /// `Unhandled`, as Lambda calls all errors of custom runtimes.
+        payload: Vec<u8>,
+        /// The error's type.
+        kind: String,
+    },
+}
+
+impl Outcome {
+    pub(crate) fn failed(kind: &str, message: &str) -> Self {
+        let payload = serde_json::json!({"errorType": kind, "errorMessage": message}).to_string().into_bytes();
+        Self::Failed { payload, kind: kind.to_owned() }
+    }
+}
+
+/// What an environment measured of an invocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) duration: Duration,
+    pub(crate) memory_kib: u64,
+}
+
+pub(crate) struct Environment {
+    child: Child,
+    group: Pid,
+    shared: Arc<Shared>,
+    memory_kib: u64,
+    function: Arc<Configuration>,
+    /// Its output, until the process has closed it.
+    pipes: Vec<Pipe>,
+    _server: Server,
+    _folder: Arc<TempDir>,
+}
+
+/// What the process and those who invoke it share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    arn: String,
+    log: Arc<FunctionLog>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether the runtime waits in `next`.
+    is_waiting: bool,
+    /// What `next` answers with.
+    event: Option<Event>,
+    /// The invocation that is under way.
+    current: Option<String>,
+    outcome: Option<Outcome>,
+    init_error: Option<Outcome>,
+    has_extension: bool,
+    is_closed: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `next`: waits for an event.
+    pub(crate) fn next(&self) -> Option<(Event, &str)> {
+        let mut state = self.lock();
+        // Whoever asks without having answered is asked no more about that one: the invocation has failed.
+        if let Some(id) = state.current.take().filter(|_| state.outcome.is_none()) {
+            let message = format!("RequestId: {id} Error: the runtime asked for the next event without an answer");
+            state.outcome = Some(Outcome::failed("Runtime.InvalidNextRequest", &message));
+        }
+        state.is_waiting = true;
+        self.changed.notify_all();
+        let event = loop {
+            if state.is_closed {
+                return None;
+            }
+            if let Some(event) = state.event.take() {
+                break event;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        state.is_waiting = false;
+        state.current = Some(event.request_id.clone());
+        Some((event, &self.arn))
+    }
+
+    /// `response` and `error`: false where that invocation is not under way, or has been answered.
+    pub(crate) fn answer(&self, request_id: &str, outcome: Outcome) -> bool {
+        let mut state = self.lock();
+        if state.current.as_deref() != Some(request_id) || state.outcome.is_some() {
+            return false;
+        }
+        state.outcome = Some(outcome);
+        self.changed.notify_all();
+        true
+    }
+
+    pub(crate) fn init_error(&self, outcome: Outcome) {
+        self.lock().init_error = Some(outcome);
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn register_extension(&self) {
+        self.lock().has_extension = true;
+    }
+
+    /// An extension's `next`: it hears of nothing before the end.
+    pub(crate) fn wait_for_end(&self) {
+        let mut state = self.lock();
+        while !state.is_closed {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        self.log.write_line(text);
+    }
+}
+
+struct Routes(Arc<Shared>);
+
+impl Service for Routes {
+    fn answer(&self, request: Request) -> Option<Response> {
+        runtime_api::answer(&self.0, &request)
+    }
+}
+
+impl Environment {
+    /// Starts the `bootstrap` of the code in `folder`.
+    pub(crate) fn start(
+        function: &Arc<Configuration>,
+        log: &Arc<FunctionLog>,
+        folder: &Arc<TempDir>,
+        nursery: &Nursery,
+    ) -> std::io::Result<Self> {
+        let code = folder.path();
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            arn: function.arn(),
+            log: Arc::clone(log),
+        });
+        let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(Routes(Arc::clone(&shared))))?;
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(code.join("bootstrap"));
+        command.current_dir(code).env_clear().envs(function.variables(&server.address().to_string(), code));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = nursery.spawn(command)?;
+        let outputs: [Option<Box<dyn std::io::Read + Send>>; 2] = [
+            child.stdout.take().map(|output| Box::new(output) as _),
+            child.stderr.take().map(|output| Box::new(output) as _),
+        ];
+        let pipes = outputs.into_iter().flatten().map(|output| log.follow(output)).collect::<Result<_, _>>()?;
+        let group = Pid::from_raw(i32::try_from(child.id()).map_err(std::io::Error::other)?);
+        let (function, folder) = (Arc::clone(function), Arc::clone(folder));
+        Ok(Self { child, group, shared, memory_kib: 0, function, pipes, _server: server, _folder: folder })
+    }
+
+    /// Waits until the runtime asks for its first event; then the process is stopped.
+    ///
+    /// # Errors
+    /// How INIT failed.
+    pub(crate) fn init(&mut self, patience: Duration) -> Result<(), Outcome> {
+        let deadline = Instant::now() + patience;
+        let failed = self.wait_until(deadline, |state| {
+            state.init_error.take().map(Err).or_else(|| state.is_waiting.then_some(Ok(())))
+        });
+        match failed {
+            Ended::As(Ok(())) => {
+                self.stop();
+                Ok(())
+            }
+            Ended::As(Err(outcome)) => Err(outcome),
+            Ended::Late => Err(Outcome::failed(
+                "Sandbox.Timedout",
+                &format!("Error: INIT did not ask for its first event within {} s", patience.as_secs_f64()),
+            )),
+            Ended::Gone(how) => Err(Outcome::failed("Runtime.ExitError", &format!("Error: Runtime exited {how}"))),
+            Ended::Fat(kib) => Err(self.out_of_memory(kib)),
+        }
+    }
+
+    /// Hands an event to the runtime and waits for its answer, and until it asks for the next. `false` beside the outcome:
+    /// this environment is not to be used again.
+    pub(crate) fn invoke(&mut self, event: Event, patience: Duration) -> (Outcome, Usage, bool) {
+        let (started, id) = (Instant::now(), event.request_id.clone());
+        let deadline = started + patience;
+        {
+            let mut state = self.shared.lock();
+            (state.outcome, state.event) = (None, Some(event));
+            state.is_waiting = false; // until it asks for the one behind it
+        }
+        self.signal(Signal::SIGCONT);
+        self.shared.changed.notify_all();
+        let ended = self.wait_until(deadline, |state| state.outcome.clone());
+        let duration = started.elapsed();
+        let (outcome, is_alive) = match ended {
+            Ended::As(outcome) => {
+                // It is used again only from its `next` on, and until its deadline it may do whatever it likes before that.
+                let is_ready =
+                    matches!(self.wait_until(deadline, |state| state.is_waiting.then_some(())), Ended::As(()));
+                (outcome, is_ready)
+            }
+            Ended::Late => {
+                let message =
+                    format!("RequestId: {id} Error: Task timed out after {:.2} seconds", patience.as_secs_f64());
+                (Outcome::failed("Sandbox.Timedout", &message), false)
+            }
+            Ended::Gone(how) => {
+                let message = format!("RequestId: {id} Error: Runtime exited {how}");
+                (Outcome::failed("Runtime.ExitError", &message), false)
+            }
+            Ended::Fat(kib) => (self.out_of_memory(kib), false),
+        };
+        self.memory_kib = self.memory_kib.max(resident_kib(self.child.id()));
+        if is_alive {
+            self.stop();
+        } else {
+            self.signal(Signal::SIGKILL);
+        }
+        (outcome, Usage { duration, memory_kib: self.memory_kib }, is_alive)
+    }
+
+    fn out_of_memory(&self, kib: u64) -> Outcome {
+        let (used, limit) = (kib / 1024, self.function.memory_mib);
+        let message = format!("Error: Runtime exited with error: signal: killed ({used} MB used, {limit} MB allowed)");
+        Outcome::failed("Runtime.OutOfMemory", &message)
+    }
+
+    /// Waits for what `look` sees in the state; looks after the process and its memory meanwhile.
+    fn wait_until<T>(&mut self, deadline: Instant, mut look: impl FnMut(&mut State) -> Option<T>) -> Ended<T> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        loop {
+            if let Some(seen) = look(&mut state) {
+                return Ended::As(seen);
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return Ended::Late;
+            }
+            let waited = shared.changed.wait_timeout(state, LOOK_EVERY.min(deadline - now));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if let Some(seen) = look(&mut state) {
+                return Ended::As(seen);
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Ended::Gone(format!("with error: {status}"));
+            }
+            let kib = resident_kib(self.child.id());
+            self.memory_kib = self.memory_kib.max(kib);
+            if kib > self.function.memory_mib * 1024 {
+                return Ended::Fat(kib);
+            }
+        }
+    }
+
+    /// Between two events nothing of it runs.
+    fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let _ = killpg(self.group, signal); // it may be gone
+    }
+}
+
+enum Ended<T> {
+    As(T),
+    Late,
+    Gone(String),
+    Fat(u64),
+}
+
+impl Drop for Environment {
+    /// Ends the process and what it has started; with an extension it hears of it before.
+    fn drop(&mut self) {
+        let has_extension = {
+            let mut state = self.shared.lock();
+            state.is_closed = true;
+            state.has_extension
+        };
+        self.shared.changed.notify_all();
+        if has_extension && matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::SIGTERM);
+            self.signal(Signal::SIGCONT);
+            let deadline = Instant::now() + SHUTDOWN;
+            while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        self.signal(Signal::SIGKILL);
+        let _ = self.child.wait();
+        for pipe in self.pipes.drain(..) {
+            pipe.finish();
+        }
+    }
+}
+
+/// How much of the machine's memory the process holds, in KiB; 0 once it has ended.
+fn resident_kib(pid: u32) -> u64 {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages * 4
+}

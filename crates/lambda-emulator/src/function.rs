@@ -1,0 +1,260 @@
+//! A function: its environments, one event in each at a time.
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+
+use crate::environment::{Environment, Event, Outcome, Usage};
+use crate::log::FunctionLog;
+use crate::nursery::Nursery;
+use crate::{AwsError, CreateFunction, archive};
+
+/// How long INIT may take before it is repeated within the first invocation.
+const INIT: Duration = Duration::from_secs(10);
+
+/// The largest event of a synchronous invocation.
+pub(crate) const MAX_EVENT_BYTES: usize = 6_291_556;
+
+const ACCOUNT: &str = "000000000000";
+
+/// What a function is made of.
+pub(crate) struct Configuration {
+    pub(crate) name: String,
+    pub(crate) memory_mib: u64,
+    pub(crate) timeout: Duration,
+    pub(crate) region: String,
+    handler: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Configuration {
+    /// # Errors
+    /// Where AWS would refuse the body.
+    pub(crate) fn new(body: &CreateFunction, region: &str) -> Result<Self, AwsError> {
+        body.check()?;
+        Ok(Self {
+            name: body.function_name.clone(),
+            memory_mib: body.memory_size,
+            timeout: Duration::from_secs(body.timeout),
+            region: region.to_owned(),
+            handler: body.handler.clone(),
+            environment: body.environment.variables.clone().into_iter().collect(),
+        })
+    }
+
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:aws:lambda:{}:{ACCOUNT}:function:{}", self.region, self.name)
+    }
+
+    /// What Lambda documents for a custom runtime, and the function's own.
+    pub(crate) fn variables(&self, api: &str, code: &Path) -> Vec<(String, String)> {
+        let code = code.display().to_string();
+        let stream = format!("1970/01/01/[$LATEST]{}", uuid::Uuid::new_v4().simple());
+        let mut variables: Vec<(String, String)> = [
+            ("_HANDLER", self.handler.clone()),
+            ("AWS_REGION", self.region.clone()),
+            ("AWS_DEFAULT_REGION", self.region.clone()),
+            ("AWS_LAMBDA_FUNCTION_NAME", self.name.clone()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_mib.to_string()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".into()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
+            ("AWS_LAMBDA_RUNTIME_API", api.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "emulated".into()),
+            ("AWS_SECRET_ACCESS_KEY", "emulated".into()),
+            ("LAMBDA_TASK_ROOT", code.clone()),
+            ("LAMBDA_RUNTIME_DIR", code.clone()),
+            ("PATH", format!("/usr/local/bin:/usr/bin:/bin:{code}")),
+            ("LANG", "en_US.UTF-8".into()),
+            ("TZ", ":UTC".into()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        variables.extend(self.environment.iter().cloned());
+        variables
+    }
+}
+
+/// A function that can be invoked.
+pub(crate) struct Function {
+    pub(crate) configuration: Arc<Configuration>,
+    pub(crate) log: Arc<FunctionLog>,
+    folder: Arc<TempDir>,
+    nursery: Arc<Nursery>,
+    max_environments: usize,
+    pool: Mutex<Pool>,
+    released: Condvar,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Environment>,
+    /// Idle or busy.
+    count: usize,
+    is_closed: bool,
+}
+
+impl Function {
+    /// Unpacks the code once, for all its environments.
+    pub(crate) fn new(
+        configuration: Configuration,
+        zip: &[u8],
+        log: FunctionLog,
+        nursery: &Arc<Nursery>,
+        max_environments: usize,
+    ) -> std::io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        archive::unpack(zip, folder.path())?;
+        Ok(Self {
+            configuration: Arc::new(configuration),
+            log: Arc::new(log),
+            folder: Arc::new(folder),
+            nursery: Arc::clone(nursery),
+            max_environments,
+            pool: Mutex::default(),
+            released: Condvar::new(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Invokes it and waits for the outcome. `patience` is how long it may wait for an environment that is free.
+    ///
+    /// # Errors
+    /// Where the event is too large, no environment becomes free, or none can be started.
+    pub(crate) fn invoke(&self, request_id: &str, payload: &[u8], patience: Duration) -> Result<Outcome, AwsError> {
+        if payload.len() > MAX_EVENT_BYTES {
+            let text = format!("Request must be smaller than {MAX_EVENT_BYTES} bytes for the InvokeFunction operation");
+            return Err(AwsError::too_large(text));
+        }
+        let idle = self.acquire(Instant::now() + patience)?;
+        let mut lease = Lease { function: self, environment: None };
+        self.log.write_line(&format!("START RequestId: {request_id} Version: $LATEST"));
+        let timeout = self.configuration.timeout;
+        let mut init = None;
+        let started = match idle {
+            Some(environment) => Ok(environment),
+            None => self.start(&mut init),
+        };
+        let (outcome, usage) = match started {
+            Ok(mut environment) => {
+                let deadline_ms = now_ms() + timeout.as_millis();
+                let event = Event { request_id: request_id.to_owned(), payload: payload.into(), deadline_ms };
+                let (outcome, usage, is_alive) = environment.invoke(event, timeout);
+                lease.environment = is_alive.then_some(environment);
+                (outcome, usage)
+            }
+            Err(outcome) => (outcome, Usage::default()),
+        };
+        drop(lease);
+        self.report(request_id, &outcome, usage, init);
+        Ok(outcome)
+    }
+
+    /// An idle environment, or the right to start one.
+    fn acquire(&self, deadline: Instant) -> Result<Option<Environment>, AwsError> {
+        let mut pool = self.lock();
+        loop {
+            if pool.is_closed {
+                return Err(AwsError::not_found(format!("Function not found: {}", self.configuration.arn())));
+            }
+            if let Some(environment) = pool.idle.pop() {
+                return Ok(Some(environment));
+            }
+            if pool.count < self.max_environments {
+                pool.count += 1;
+                return Ok(None);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(AwsError::throttled("Rate Exceeded."));
+            }
+            pool = self.released.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Starts an environment. INIT that fails is repeated once, within the time of the invocation.
+    fn start(&self, init: &mut Option<Duration>) -> Result<Environment, Outcome> {
+        let mut result = Err(Outcome::failed("Runtime.ExitError", "INIT was not tried"));
+        for patience in [INIT, self.configuration.timeout] {
+            let begun = Instant::now();
+            let started = Environment::start(&self.configuration, &self.log, &self.folder, &self.nursery);
+            let mut environment = match started {
+                Ok(environment) => environment,
+                Err(error) => return Err(Outcome::failed("Runtime.InvalidEntrypoint", &format!("bootstrap: {error}"))),
+            };
+            match environment.init(patience) {
+                Ok(()) => {
+                    *init = Some(begun.elapsed());
+                    return Ok(environment);
+                }
+                Err(outcome) => {
+                    let Outcome::Failed { payload, .. } = &outcome else { continue };
+                    self.log.write_line(&format!("INIT_REPORT Status: error {}", String::from_utf8_lossy(payload)));
+                    result = Err(outcome);
+                }
+            }
+        }
+        result
+    }
+
+    /// What Lambda writes behind an invocation.
+    fn report(&self, request_id: &str, outcome: &Outcome, usage: Usage, init: Option<Duration>) {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+        let duration = ms(usage.duration);
+        let billed = (duration + init.map_or(0.0, ms)).ceil();
+        let init = init.map_or_else(String::new, |init| format!("\tInit Duration: {:.2} ms", ms(init)));
+        let (memory, used) = (self.configuration.memory_mib, usage.memory_kib.div_ceil(1024));
+        if let Outcome::Failed { payload, kind } = outcome {
+            let text = String::from_utf8_lossy(payload);
+            self.log.write_line(&format!("{kind}: {text}"));
+        }
+        self.log.write_line(&format!("END RequestId: {request_id}"));
+        self.log.write_line(&format!(
+            "REPORT RequestId: {request_id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: \
+             {memory} MB\tMax Memory Used: {used} MB{init}"
+        ));
+    }
+
+    /// Ends its environments; nobody gets another.
+    pub(crate) fn close(&self) {
+        let idle = {
+            let mut pool = self.lock();
+            pool.is_closed = true;
+            std::mem::take(&mut pool.idle)
+        };
+        self.released.notify_all();
+        drop(idle);
+    }
+}
+
+/// The right to one environment, given back when it is dropped.
+struct Lease<'f> {
+    function: &'f Function,
+    environment: Option<Environment>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.function.lock();
+        match self.environment.take() {
+            Some(environment) if !pool.is_closed => pool.idle.push(environment),
+            other => {
+                pool.count -= 1;
+                drop(pool);
+                drop(other);
+            }
+        }
+        self.function.released.notify_one();
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+}

@@ -1,0 +1,297 @@
+//! A small HTTP/1.1 server: a thread a connection, an answer in one write. Loopback only; an answer may take its time.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// What a request may hold: Lambda's largest payload, and what surrounds it.
+pub(crate) const MAX_BODY_BYTES: usize = 7 * 1024 * 1024;
+const MAX_HEAD_BYTES: u64 = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+/// Connections at once; whoever comes then is turned away.
+const MAX_CONNECTIONS: usize = 256;
+
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Without the query.
+    pub(crate) path: String,
+    headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// The body was larger than [`MAX_BODY_BYTES`], and is not there.
+    pub(crate) is_too_large: bool,
+}
+
+impl Request {
+    /// The value of a header, whatever its case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: vec![("Content-Type", "application/json".into())], body: body.into() }
+    }
+}
+
+/// Answers requests; `None` ends the connection without an answer.
+pub(crate) trait Service: Send + Sync + 'static {
+    fn answer(&self, request: Request) -> Option<Response>;
+}
+
+/// Serves until it is dropped.
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Connections>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Connections {
+    is_stopping: AtomicBool,
+    open: Mutex<Vec<(u64, TcpStream)>>,
+}
+
+impl Server {
+    pub(crate) fn start(address: SocketAddr, service: Arc<dyn Service>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Connections::default());
+        let connections = Arc::clone(&shared);
+        let accept = move || accept(&listener, &connections, &service);
+        let accepting = std::thread::Builder::new().name("http".into()).spawn(accept)?;
+        Ok(Self { address, shared, accepting: Some(accepting) })
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.is_stopping.store(true, Ordering::Release);
+        let _ = TcpStream::connect(self.address); // wakes who accepts
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.join();
+        }
+        for (_, stream) in self.shared.lock().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Connections {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u64, TcpStream)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn accept(listener: &TcpListener, connections: &Arc<Connections>, service: &Arc<dyn Service>) {
+    for (number, stream) in (0..).zip(listener.incoming()) {
+        if connections.is_stopping.load(Ordering::Acquire) {
+            return;
+        }
+        let Ok(stream) = stream else { continue };
+        let mut open = connections.lock();
+        let Some(twin) = stream.try_clone().ok().filter(|_| open.len() < MAX_CONNECTIONS) else { continue };
+        open.push((number, twin));
+        drop(open);
+        let (connections, service) = (Arc::clone(connections), Arc::clone(service));
+        let work = move || {
+            let _ = serve(stream, &*service); // a peer that goes away is no error of ours
+            connections.lock().retain(|(open, _)| *open != number);
+        };
+        if std::thread::Builder::new().name("http connection".into()).spawn(work).is_err() {
+            return;
+        }
+    }
+}
+
+fn serve(stream: TcpStream, service: &dyn Service) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut writer = stream.try_clone()?;
+    let mut reader = BufReader::new(stream);
+    while let Some((request, is_last)) = read_request(&mut reader, &mut writer)? {
+        let Some(response) = service.answer(request) else { break };
+        write_response(&mut writer, &response, is_last)?;
+        if is_last {
+            break;
+        }
+    }
+    writer.shutdown(Shutdown::Both)
+}
+
+fn write_response(writer: &mut impl Write, response: &Response, is_last: bool) -> io::Result<()> {
+    let Response { status, headers, body } = response;
+    let mut bytes = Vec::with_capacity(256 + body.len());
+    let reason = if *status < 300 { "OK" } else { "Error" };
+    write!(bytes, "HTTP/1.1 {status} {reason}\r\nContent-Length: {}\r\n", body.len())?;
+    for (name, value) in headers {
+        write!(bytes, "{name}: {}\r\n", value.replace(['\r', '\n'], " "))?;
+    }
+    bytes.extend_from_slice(if is_last { b"Connection: close\r\n\r\n" } else { b"\r\n" });
+    bytes.extend_from_slice(body);
+    writer.write_all(&bytes)
+}
+
+/// The next request of a connection, and whether it is the last. `None` at the end.
+fn read_request(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Result<Option<(Request, bool)>> {
+    let head = read_head(reader)?;
+    if head.is_empty() {
+        return Ok(None);
+    }
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut parsed = httparse::Request::new(&mut headers);
+    parsed.parse(&head).map_err(|error| invalid(&error.to_string()))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let target = parsed.path.unwrap_or_default();
+    let mut request = Request {
+        method: parsed.method.unwrap_or_default().to_owned(),
+        path: target.split('?').next().unwrap_or_default().to_owned(),
+        headers: parsed.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect(),
+        ..Request::default()
+    };
+    if request.header("Expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue")) {
+        writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    let is_chunked = request.header("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+    let body = if is_chunked {
+        read_chunks(reader)?
+    } else {
+        let length = request.header("Content-Length").map_or(Ok(0), str::parse);
+        let length: u64 = length.map_err(|_| invalid("Content-Length"))?;
+        read_bytes(reader, length, 0)?
+    };
+    let is_last = request.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    request.is_too_large = body.is_none();
+    request.body = body.unwrap_or_default();
+    Ok(Some((request, is_last)))
+}
+
+fn read_head(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut limited = reader.take(MAX_HEAD_BYTES);
+    loop {
+        let before = head.len();
+        if limited.read_until(b'\n', &mut head)? == 0 {
+            return if head.is_empty() { Ok(head) } else { Err(invalid("the head ends early")) };
+        }
+        if matches!(&head[before..], b"\r\n" | b"\n") {
+            return Ok(head);
+        }
+    }
+}
+
+/// Bytes of a body, which has `before` already; `None` where it becomes too large. They are read in any case, so that the
+/// sender hears the answer.
+fn read_bytes(reader: &mut impl BufRead, length: u64, before: usize) -> io::Result<Option<Vec<u8>>> {
+    if length > (MAX_BODY_BYTES - before) as u64 {
+        io::copy(&mut reader.take(length), &mut io::sink())?;
+        return Ok(None);
+    }
+    let mut bytes = vec![0; length as usize];
+    reader.read_exact(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut body = Some(Vec::new());
+    loop {
+        let mut line = String::new();
+        reader.take(MAX_HEAD_BYTES).read_line(&mut line)?;
+        let size = line.trim().split(';').next().unwrap_or_default();
+        let size = u64::from_str_radix(size, 16).map_err(|_| invalid("the size of a chunk"))?;
+        if size == 0 {
+            // Trailers, such as those of a streamed response that failed, up to an empty line.
+            while {
+                line.clear();
+                reader.take(MAX_HEAD_BYTES).read_line(&mut line)?
+            } > 2
+            {}
+            return Ok(body);
+        }
+        let before = body.as_ref().map_or(0, Vec::len);
+        let chunk = read_bytes(reader, size, before)?;
+        body = body.zip(chunk).map(|(mut body, chunk)| {
+            body.extend(chunk);
+            body
+        });
+        line.clear();
+        reader.take(2).read_line(&mut line)?;
+    }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers with what it was asked; never to `/silent`.
+    struct Echo;
+
+    impl Service for Echo {
+        fn answer(&self, request: Request) -> Option<Response> {
+            let Request { method, path, body, is_too_large, .. } = &request;
+            let text = format!("{method} {path} {} {is_too_large}", String::from_utf8_lossy(body));
+            (path != "/silent").then(|| Response::json(200, text))
+        }
+    }
+
+    fn ask(bytes: &[u8]) -> String {
+        let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(Echo)).unwrap();
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn bodies(bytes: &[u8]) -> Vec<String> {
+        let answer = ask(bytes);
+        answer.split("HTTP/1.1 ").skip(1).map(|one| one.split_once("\r\n\r\n").unwrap().1.to_owned()).collect()
+    }
+
+    #[test]
+    fn requests_of_one_connection_are_answered_one_after_the_other() {
+        let requests =
+            b"GET /a?b=c HTTP/1.1\r\n\r\nPOST /d HTTP/1.1\r\ncontent-length: 3\r\nConnection: close\r\n\r\nxyz";
+        assert_eq!(bodies(requests), ["GET /a  false", "POST /d xyz false"]);
+    }
+
+    #[test]
+    fn a_body_may_come_in_chunks_with_trailers() {
+        let request = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n";
+        assert_eq!(bodies(request), ["POST / abcde false"]);
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_is_read_and_forgotten() {
+        let mut request = b"POST / HTTP/1.1\r\nContent-Length: 8000000\r\nConnection: close\r\n\r\n".to_vec();
+        request.resize(request.len() + 8_000_000, b'x');
+        assert_eq!(bodies(&request), ["POST /  true"]);
+    }
+
+    #[test]
+    fn what_is_no_request_ends_the_connection() {
+        for bytes in
+            [&b"nonsense\r\n\r\n"[..], b"GET /silent HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"]
+        {
+            assert_eq!(ask(bytes), "");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! AWS Lambda on one machine, for functions with a custom runtime in any language: the zips that are deployed run as processes
+//! behind the Runtime API, are invoked as AWS's clients do it, and get their batches from Kafka by event source mappings.
+//!
+//! What it is told are the bodies of AWS's API; what it does not support it refuses with AWS's error types.
+
+mod archive; // a zip with a bootstrap
+mod aws_error; // how AWS says no
+mod emulator; // functions and mappings by name
+mod environment; // one process, its Runtime API, one event at a time
+mod function; // a function and its environments
+mod http; // a small HTTP server
+mod invoke_api; // the Invoke API
+mod log; // what a function prints
+mod mapping; // Kafka behind it
+mod model; // the bodies of AWS's API
+mod nursery; // processes that end with us
+mod runtime_api; // the Runtime API
+
+pub use archive::{Packing, pack};
+pub use aws_error::AwsError;
+pub use emulator::{Emulator, InvocationType, InvokeServer, MappingSummary, Options};
+pub use environment::Outcome;
+pub use mapping::MappingStatus;
+pub use model::{
+    Code, CreateEventSourceMapping, CreateFunction, Environment, KafkaConfig, ProvisionedPollerConfig,
+    SelfManagedEventSource, SourceAccessConfiguration,
+};

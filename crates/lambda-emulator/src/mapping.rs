@@ -1,0 +1,323 @@
+//! An event source mapping: polls one topic, hands batches to the function, one a partition at a time, and commits.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use events::Topic;
+use kafka_transport::{Connection, Error, Pace, Poller, StartAt};
+
+use crate::function::Function;
+use crate::{AwsError, CreateEventSourceMapping, Outcome};
+use lane::{Lane, Limits, Verdict};
+
+mod event; // the event of a batch, and what its answer means
+mod lane; // one partition, without I/O
+
+/// What Lambda's event may hold; what stands around the records is less than the rest.
+const MAX_BATCH_BYTES: usize = 6 * 1024 * 1024 - 16 * 1024;
+
+/// Where nobody says how long a batch collects.
+const DEFAULT_WINDOW_MS: u64 = 500;
+
+/// How long a turn waits for records, and how many it takes.
+const IDLE_WAIT: Duration = Duration::from_millis(5);
+const BUSY_WAIT: Duration = Duration::from_millis(1);
+const RECORDS_A_TURN: usize = 2_000;
+
+/// How long the brokers are left alone after a failure that may pass.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// How long an invocation waits for an environment that is free.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// How a mapping is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MappingStatus {
+    /// `Creating`, `Enabled`, `Disabling`, `Disabled`.
+    pub state: &'static str,
+    /// Why it does not do what it should; empty if it does.
+    pub reason: String,
+    /// `No records processed`, `OK` or `PROBLEM: ...`.
+    pub last_result: String,
+    /// Invocations that ended.
+    pub invocations: u64,
+    /// Of them those that failed.
+    pub failures: u64,
+    /// Records that were given up after the last retry.
+    pub given_up: u64,
+}
+
+/// A mapping that works until it is dropped or disabled.
+pub(crate) struct Mapping {
+    pub(crate) uuid: String,
+    pub(crate) group: String,
+    pub(crate) body: CreateEventSourceMapping,
+    connection: Connection,
+    status: Arc<Mutex<MappingStatus>>,
+    stop: Arc<AtomicBool>,
+    work: Option<JoinHandle<()>>,
+}
+
+impl Mapping {
+    pub(crate) fn new(body: CreateEventSourceMapping, connection: Connection) -> Self {
+        let uuid = uuid::Uuid::new_v4().to_string();
+        let group =
+            body.self_managed_kafka_event_source_config.consumer_group_id.clone().unwrap_or_else(|| uuid.clone());
+        let status =
+            MappingStatus { state: "Disabled", last_result: "No records processed".into(), ..MappingStatus::default() };
+        Self { uuid, group, body, connection, status: Arc::new(Mutex::new(status)), stop: Arc::default(), work: None }
+    }
+
+    pub(crate) fn status(&self) -> MappingStatus {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Polls from now on, if it does not yet.
+    pub(crate) fn enable(&mut self, function: &Arc<Function>, pace: Pace) -> Result<(), AwsError> {
+        if self.work.take_if(|work| work.is_finished()).is_none() && self.work.is_some() {
+            return Ok(());
+        }
+        let work = Work {
+            connection: self.connection.clone(),
+            group: self.group.clone(),
+            topic: Topic::named(&self.body.topics[0]),
+            start: self.start_at(),
+            pace,
+            limits: self.limits(),
+            reports_failures: self.body.reports_failures(),
+            function: Arc::clone(function),
+            status: Arc::clone(&self.status),
+            stop: Arc::clone(&self.stop),
+        };
+        self.stop.store(false, Ordering::Release);
+        work.tell(|status| (status.state, status.reason) = ("Creating", String::new()));
+        let thread = std::thread::Builder::new().name(self.group.clone()).spawn(move || work.run());
+        self.work = Some(thread.map_err(|error| AwsError::service(error.to_string()))?);
+        Ok(())
+    }
+
+    /// Polls no more; what is under way ends first.
+    pub(crate) fn disable(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(work) = self.work.take() {
+            let _ = work.join();
+        }
+    }
+
+    fn start_at(&self) -> StartAt {
+        match (self.body.starting_position.as_str(), self.body.starting_position_timestamp) {
+            ("LATEST", _) => StartAt::Latest,
+            ("AT_TIMESTAMP", Some(seconds)) => StartAt::Time((seconds * 1_000.0) as i64),
+            _ => StartAt::Earliest,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            records: self.body.batch_size as usize,
+            bytes: MAX_BATCH_BYTES,
+            window_ms: self
+                .body
+                .maximum_batching_window_in_seconds
+                .map_or(DEFAULT_WINDOW_MS, |seconds| seconds * 1_000),
+            retries: u32::try_from(self.body.maximum_retry_attempts).ok(),
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        self.disable();
+    }
+}
+
+/// What the mapping's thread has.
+struct Work {
+    connection: Connection,
+    group: String,
+    topic: Topic,
+    start: StartAt,
+    pace: Pace,
+    limits: Limits,
+    reports_failures: bool,
+    function: Arc<Function>,
+    status: Arc<Mutex<MappingStatus>>,
+    stop: Arc<AtomicBool>,
+}
+
+/// An invocation that ended.
+struct Ended {
+    partition: i32,
+    verdict: Verdict,
+}
+
+impl Work {
+    fn tell(&self, change: impl FnOnce(&mut MappingStatus)) {
+        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Polls until it is told to stop, or until it cannot go on.
+    fn run(self) {
+        while !self.stop.load(Ordering::Acquire) {
+            let Err(error) = self.poll() else { break };
+            let (code, is_final) = match &error {
+                Error::Login { .. } | Error::Certificate { .. } => ("EVENT_SOURCE_AUTHN_ERROR", false),
+                Error::Forbidden { .. } => ("EVENT_SOURCE_AUTHZ_ERROR", false),
+                Error::UnknownTopic { .. } => ("ESM_CONFIG_NOT_VALID", false),
+                // What was dropped does not come back: going on would leave it out without a word.
+                Error::Dropped { .. } => ("ESM_CONFIG_NOT_VALID", true),
+                _ => ("PROBLEM", false),
+            };
+            tracing::error!(group = self.group, topic = self.topic.as_str(), code, %error, "mapping cannot go on");
+            self.tell(|status| status.reason = format!("{code}: {error}"));
+            if is_final {
+                break;
+            }
+            let again = Instant::now() + LOOK_AGAIN;
+            while Instant::now() < again && !self.stop.load(Ordering::Acquire) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        self.tell(|status| status.state = "Disabled");
+    }
+
+    fn poll(&self) -> Result<(), Error> {
+        let poller = Poller::begin(&self.connection, &self.group, self.topic, self.start, self.pace)?;
+        self.tell(|status| (status.state, status.reason) = ("Enabled", String::new()));
+        let partitions = poller.partitions();
+        let (sender, ended) = mpsc::sync_channel(partitions.max(1) as usize);
+        let lanes = (0..partitions).map(|partition| (partition, Lane::new(self.limits))).collect();
+        let mut turn = Turn { work: self, poller, lanes, paused: Vec::new(), sender, begun: Instant::now() };
+        let result = turn.poll(&ended);
+        if result.is_err() {
+            // What is under way ends before anything begins anew: no partition is with the function twice.
+            turn.finish(&ended).ok();
+        }
+        result
+    }
+}
+
+/// The lanes of one session with the brokers.
+struct Turn<'w> {
+    work: &'w Work,
+    poller: Poller,
+    lanes: BTreeMap<i32, Lane>,
+    paused: Vec<i32>,
+    sender: SyncSender<Ended>,
+    begun: Instant,
+}
+
+impl Turn<'_> {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn poll(&mut self, ended: &Receiver<Ended>) -> Result<(), Error> {
+        while !self.work.stop.load(Ordering::Acquire) {
+            self.settle(ended)?;
+            self.hand_out();
+            self.pause_and_resume()?;
+            let now_ms = self.now_ms();
+            let is_busy = self.lanes.values().any(|lane| lane.is_under_way() || lane.due_ms().is_some());
+            let mut wait = if is_busy { BUSY_WAIT } else { IDLE_WAIT };
+            if self.lanes.values().filter_map(Lane::due_ms).any(|due_ms| due_ms <= now_ms) {
+                wait = Duration::ZERO;
+            }
+            let lanes = &mut self.lanes;
+            self.poller.poll(wait, RECORDS_A_TURN, |record, written_at| {
+                if let Some(lane) = lanes.get_mut(&record.partition) {
+                    lane.push(event::pending(record, written_at), now_ms);
+                }
+            })?;
+        }
+        self.finish(ended)
+    }
+
+    /// Waits for what is under way, whatever becomes of its commits.
+    fn finish(&mut self, ended: &Receiver<Ended>) -> Result<(), Error> {
+        self.work.tell(|status| status.state = "Disabling");
+        let mut result = Ok(());
+        while self.lanes.values().any(Lane::is_under_way) {
+            let Ok(one) = ended.recv() else { break };
+            result = result.and(self.take_in(one));
+        }
+        result
+    }
+
+    /// Gives each partition's next batch to the function, if it is time for it.
+    fn hand_out(&mut self) {
+        let now_ms = self.now_ms();
+        for (&partition, lane) in &mut self.lanes {
+            let Some(batch) = lane.take(now_ms) else { continue };
+            let (function, sender) = (Arc::clone(&self.work.function), self.sender.clone());
+            let name = format!("{}-{partition}", self.work.topic);
+            let (reports_failures, brokers) = (self.work.reports_failures, self.work.connection.brokers().to_owned());
+            let invoke = move || {
+                let outcome = invoke(&function, &event::event(&brokers, &name, &batch));
+                let verdict = match outcome {
+                    Ok(outcome) => event::verdict(&outcome, reports_failures, &name, &batch),
+                    Err(error) => Verdict::Failed { reason: error.to_string() },
+                };
+                let _ = sender.send(Ended { partition, verdict });
+            };
+            if let Err(error) = std::thread::Builder::new().name("invocation".into()).spawn(invoke) {
+                let _ = self.sender.send(Ended { partition, verdict: Verdict::Failed { reason: error.to_string() } });
+            }
+        }
+    }
+
+    fn settle(&mut self, ended: &Receiver<Ended>) -> Result<(), Error> {
+        while let Ok(one) = ended.try_recv() {
+            self.take_in(one)?;
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, Ended { partition, verdict }: Ended) -> Result<(), Error> {
+        let now_ms = self.now_ms();
+        let problem = match &verdict {
+            Verdict::Done => None,
+            Verdict::From { reason, .. } | Verdict::Failed { reason } => {
+                Some(format!("PROBLEM: Function call failed: {reason}"))
+            }
+        };
+        let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(()) };
+        let settled = lane.settle(verdict, now_ms);
+        self.work.tell(|status| {
+            status.invocations += 1;
+            status.failures += u64::from(problem.is_some());
+            status.last_result = problem.unwrap_or_else(|| "OK".into());
+            if let Some((records, _)) = settled.given_up {
+                status.given_up += records as u64;
+            }
+        });
+        if let Some((records, reason)) = settled.given_up {
+            let (group, topic) = (self.work.group.as_str(), self.work.topic.as_str());
+            tracing::error!(group, topic, partition, records, reason, "records given up after the last retry");
+        }
+        settled.commit.map_or(Ok(()), |offset| self.poller.commit(&BTreeMap::from([(partition, offset)])))
+    }
+
+    /// Keeps no more in memory than two batches a partition.
+    fn pause_and_resume(&mut self) -> Result<(), Error> {
+        for (&partition, lane) in &self.lanes {
+            let is_paused = self.paused.contains(&partition);
+            if lane.is_full() && !is_paused {
+                self.poller.pause(partition)?;
+                self.paused.push(partition);
+            } else if lane.is_low() && is_paused {
+                self.poller.resume(partition)?;
+                self.paused.retain(|&paused| paused != partition);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn invoke(function: &Function, event: &str) -> Result<Outcome, AwsError> {
+    function.invoke(&uuid::Uuid::new_v4().to_string(), event.as_bytes(), PATIENCE)
+}

@@ -1,0 +1,127 @@
+//! The Runtime API of one environment, and as much of the Extensions API as a graceful shutdown needs.
+
+use serde::Deserialize;
+
+use crate::environment::{Outcome, Shared};
+use crate::http::{Request, Response};
+
+/// The largest answer of a function.
+pub(crate) const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
+
+const RUNTIME: &str = "/2018-06-01/runtime/";
+const EXTENSION: &str = "/2020-01-01/extension/";
+
+/// Answers one request; `None` where the environment ends instead.
+pub(crate) fn answer(shared: &Shared, request: &Request) -> Option<Response> {
+    let path = request.path.as_str();
+    if let Some(path) = path.strip_prefix(RUNTIME) {
+        return answer_runtime(shared, request, path);
+    }
+    if let Some(path) = path.strip_prefix(EXTENSION) {
+        return answer_extension(shared, request, path);
+    }
+    Some(if path == "/ping" { Response::json(200, "\"pong\"") } else { refusal(404, "NotFound", path) })
+}
+
+fn answer_runtime(shared: &Shared, request: &Request, path: &str) -> Option<Response> {
+    Some(match (request.method.as_str(), path) {
+        ("GET", "invocation/next") => {
+            let (event, arn) = shared.next()?;
+            let mut response = Response::json(200, &*event.payload);
+            let id = event.request_id;
+            response.headers.extend([
+                ("Lambda-Runtime-Trace-Id", format!("Root=1-00000000-{};Sampled=0", trace(&id))),
+                ("Lambda-Runtime-Aws-Request-Id", id),
+                ("Lambda-Runtime-Deadline-Ms", event.deadline_ms.to_string()),
+                ("Lambda-Runtime-Invoked-Function-Arn", arn.to_owned()),
+            ]);
+            response
+        }
+        ("POST", "init/error") => {
+            shared.init_error(error(request));
+            accepted()
+        }
+        ("POST", path) => {
+            let Some((id, what)) = path.strip_prefix("invocation/").and_then(|rest| rest.split_once('/')) else {
+                return Some(refusal(404, "NotFound", path));
+            };
+            let is_too_large = request.is_too_large || request.body.len() > MAX_RESPONSE_BYTES;
+            let outcome = match what {
+                "response" if is_too_large => {
+                    let limit = format!(
+                        "Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
+                    );
+                    Outcome::failed("Function.ResponseSizeTooLarge", &limit)
+                }
+                // A streamed response that fails halfway says so behind its body, which cannot be taken for an answer then.
+                "response" => Outcome::Answered(request.body.clone()),
+                "error" => error(request),
+                _ => return Some(refusal(404, "NotFound", path)),
+            };
+            if !shared.answer(id, outcome) {
+                shared
+                    .note(&format!("RequestId: {id} Error: answered twice, or not under way: the answer is not taken"));
+                return Some(refusal(400, "InvalidRequestID", "Invalid request ID"));
+            }
+            if what == "response" && is_too_large {
+                return Some(refusal(413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size"));
+            }
+            accepted()
+        }
+        _ => refusal(405, "MethodNotAllowed", path),
+    })
+}
+
+fn answer_extension(shared: &Shared, request: &Request, path: &str) -> Option<Response> {
+    match (request.method.as_str(), path) {
+        ("POST", "register") => {
+            shared.register_extension();
+            let mut response = Response::json(200, "{}");
+            response.headers.push(("Lambda-Extension-Identifier", uuid::Uuid::new_v4().to_string()));
+            Some(response)
+        }
+        ("GET", "event/next") => {
+            shared.wait_for_end();
+            let deadline_ms = crate::function::now_ms() + 500;
+            let body = serde_json::json!({"eventType": "SHUTDOWN", "shutdownReason": "spindown", "deadlineMs": deadline_ms as u64});
+            Some(Response::json(200, body.to_string()))
+        }
+        ("POST", "init/error" | "exit/error") => {
+            shared.init_error(error(request));
+            Some(accepted())
+        }
+        _ => Some(refusal(404, "NotFound", path)),
+    }
+}
+
+/// What the runtime says of an error; its type may stand in the body, or in a header.
+fn error(request: &Request) -> Outcome {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body {
+        error_type: Option<String>,
+    }
+    let stated = request.header("Lambda-Runtime-Function-Error-Type").map(str::to_owned);
+    match serde_json::from_slice::<Body>(&request.body) {
+        Ok(body) => {
+            let kind = stated.or(body.error_type).unwrap_or_else(|| "Runtime.Unknown".to_owned());
+            Outcome::Failed { payload: request.body.clone(), kind }
+        }
+        Err(_) => {
+            Outcome::failed(stated.as_deref().unwrap_or("Runtime.Unknown"), &String::from_utf8_lossy(&request.body))
+        }
+    }
+}
+
+fn accepted() -> Response {
+    Response::json(202, r#"{"status":"OK"}"#)
+}
+
+fn refusal(status: u16, kind: &str, message: &str) -> Response {
+    Response::json(status, serde_json::json!({"errorMessage": message, "errorType": kind}).to_string())
+}
+
+/// 24 hexadecimal digits, as a trace has them.
+fn trace(id: &str) -> String {
+    id.chars().filter(char::is_ascii_hexdigit).take(24).collect()
+}

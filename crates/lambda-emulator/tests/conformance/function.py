@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""A function with a custom runtime of its own, in Python's standard library alone: does what its event asks for."""
+import base64
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+
+
+def call(method, path, body=None, headers={}):
+    api.request(method, "/2018-06-01/runtime/" + path, body, headers)
+    answer = api.getresponse()
+    return answer, answer.read()
+
+
+def init(mode):
+    """What INIT does, as the variable INIT asks for: always, or only the first time that this folder sees it."""
+    mode, _, once = mode.partition(",")
+    if once and os.path.exists(once):
+        return
+    if once:
+        open(once, "w").close()
+    if mode == "error":
+        body = json.dumps({"errorType": "Init.Broken", "errorMessage": "no configuration"})
+        call("POST", "init/error", body, {"Lambda-Runtime-Function-Error-Type": "Init.Broken"})
+        sys.exit(1)
+    if mode == "exit":
+        sys.exit(7)
+    if mode == "hang":
+        time.sleep(60)
+
+
+def batch(event, context):
+    """Notes the records of a batch in FOLDER/notes, then does what the partition's file there has for its next batch."""
+    ((partition, records),) = event["records"].items()
+    script = os.path.join(os.environ["FOLDER"], partition)
+    lines = open(script).read().splitlines() if os.path.exists(script) else []
+    open(script, "w").write("\n".join(lines[1:]))
+    do = lines[0] if lines else "done"
+    offsets = [record["offset"] for record in records]
+    values = [base64.b64decode(record["value"]).decode() for record in records]
+    with open(os.path.join(os.environ["FOLDER"], "notes"), "a") as notes:
+        notes.write(json.dumps([partition, offsets, values, do]) + "\n")
+    if do.startswith("from "):
+        return {"batchItemFailures": [{"itemIdentifier": {"partition": partition, "offset": offsets[0] + int(do[5:])}}]}
+    if do in ("slow", "hang"):
+        time.sleep(0.3 if do == "slow" else 60)
+        do = "done"
+    return perform({"do": do}, context)
+
+
+def perform(event, context):
+    do = event.get("do", "echo")
+    if do == "echo":
+        return event
+    if do == "done":
+        return None
+    if do == "error":
+        raise ValueError(event.get("text", "asked for"))
+    if do == "exit":
+        os._exit(3)
+    if do == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if do == "sleep":
+        time.sleep(event["seconds"])
+        return "slept"
+    if do == "environment":
+        return {name: value for name, value in os.environ.items()}
+    if do == "context":
+        return {name.lower(): value for name, value in context.items()}
+    if do == "pid":
+        return os.getpid()
+    if do == "print":
+        print(event["text"])
+        sys.stdout.write("x" * event.get("bytes", 0) + "\n")
+        sys.stdout.flush()
+        return "printed"
+    if do == "fork":
+        return subprocess.Popen(["sleep", "600"]).pid
+    if do == "eat":
+        eaten = bytearray(event["mib"] << 20)
+        time.sleep(5)
+        return len(eaten)
+    if do == "large":
+        return "x" * event["bytes"]
+    raise ValueError("unknown: " + do)
+
+
+init(os.environ.get("INIT", ""))
+while True:
+    answer, body = call("GET", "invocation/next")
+    request_id = answer.headers["Lambda-Runtime-Aws-Request-Id"]
+    event = json.loads(body)
+    try:
+        result = batch(event, answer.headers) if "records" in event else perform(event, answer.headers)
+        answer, _ = call("POST", f"invocation/{request_id}/response", json.dumps(result))
+        if event.get("do") == "echo" and event.get("twice"):
+            answer, _ = call("POST", f"invocation/{request_id}/response", '"again"')
+            print("the second answer:", answer.status, flush=True)
+        if event.get("then") == "hang":
+            time.sleep(60)
+    except ValueError as error:
+        body = json.dumps({"errorType": "ValueError", "errorMessage": str(error), "stackTrace": []})
+        call("POST", f"invocation/{request_id}/error", body, {"Lambda-Runtime-Function-Error-Type": "ValueError"})

@@ -1,0 +1,267 @@
+use std::time::Instant;
+
+use lambda_emulator::Outcome;
+use serde_json::json;
+
+use crate::fixture::{Fixture, function, post, state_of, zip_of};
+
+/// Runtime API: the event is the body of `next`, the answer that of `response`.
+#[test]
+fn an_event_comes_as_it_was_sent_and_its_answer_goes_back() {
+    let fixture = Fixture::with(&json!({}));
+    let event = json!({"do": "echo", "text": "\u{fc}\"", "number": 1.5});
+    assert_eq!(fixture.answer(&event), event);
+}
+
+/// Runtime API: the headers of `next`.
+#[test]
+fn next_names_the_request_its_deadline_and_the_function() {
+    let fixture = Fixture::with(&json!({}));
+    let context = fixture.answer(&json!({"do": "context"}));
+    assert_eq!(context["lambda-runtime-aws-request-id"].as_str().unwrap().len(), 36);
+    assert_eq!(context["lambda-runtime-invoked-function-arn"], "arn:aws:lambda:us-east-1:000000000000:function:f");
+    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let deadline_ms: i64 = context["lambda-runtime-deadline-ms"].as_str().unwrap().parse().unwrap();
+    assert!((1..=5_000).contains(&(deadline_ms - now_ms)), "{deadline_ms}");
+}
+
+/// Developer guide, "Defined runtime environment variables".
+#[test]
+fn the_environment_is_what_lambda_documents_and_nothing_of_ours() {
+    let fixture = Fixture::with(&json!({"MemorySize": 256, "Environment": {"Variables": {"OWN": "value"}}}));
+    let found = fixture.answer(&json!({"do": "environment"}));
+    for (name, value) in [
+        ("_HANDLER", "some.handler"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/f"),
+        ("OWN", "value"),
+    ] {
+        assert_eq!(found[name], value, "{name}");
+    }
+    assert!(found.get("HOME").is_none() && found.get("CARGO").is_none(), "{found}");
+}
+
+/// Runtime API, "Invocation error".
+#[test]
+fn an_error_of_the_function_is_its_outcome_and_the_environment_stays() {
+    let fixture = Fixture::with(&json!({}));
+    let pid = fixture.answer(&json!({"do": "pid"}));
+    let failure = fixture.failure(&json!({"do": "error", "text": "pool empty"}));
+    assert_eq!(failure, ("ValueError".into(), "pool empty".into()));
+    assert_eq!(fixture.answer(&json!({"do": "pid"})), pid);
+}
+
+/// Developer guide, "Execution environment lifecycle": it is frozen between invocations, and reused.
+#[test]
+fn between_two_events_the_process_is_stopped() {
+    let fixture = Fixture::with(&json!({}));
+    let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
+    fixture.until("stopped", || state_of(pid) == Some('T'));
+    assert_eq!(fixture.answer(&json!({"do": "pid"})), pid);
+}
+
+/// Developer guide, "Timeout": the environment ends, and the next event finds a new one.
+#[test]
+fn a_function_over_its_time_is_ended_and_started_anew() {
+    let fixture = Fixture::with(&json!({"Timeout": 1}));
+    let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
+    let begun = Instant::now();
+    let (kind, text) = fixture.failure(&json!({"do": "sleep", "seconds": 30}));
+    assert_eq!(kind, "Sandbox.Timedout");
+    assert!(text.ends_with("Error: Task timed out after 1.00 seconds"), "{text}");
+    assert!((1.0..5.0).contains(&begun.elapsed().as_secs_f64()));
+    assert_eq!(state_of(pid), None);
+    assert_ne!(fixture.answer(&json!({"do": "pid"})), pid);
+}
+
+/// Developer guide, "Failures during the invoke phase": `Runtime.ExitError`.
+#[test]
+fn a_process_that_ends_is_an_error_and_the_next_event_finds_a_new_one() {
+    let fixture = Fixture::with(&json!({}));
+    for (how, text) in [("exit", "exit status: 3"), ("kill", "signal: 9 (SIGKILL)")] {
+        let (kind, found) = fixture.failure(&json!({"do": how}));
+        assert_eq!(kind, "Runtime.ExitError");
+        assert!(found.contains(text), "{found}");
+        assert_eq!(fixture.answer(&json!({"do": "echo"})), json!({"do": "echo"}));
+    }
+}
+
+/// Developer guide, "Failures during the init phase": what was reported is the outcome, after a second try.
+#[test]
+fn an_error_of_init_is_tried_once_more_and_is_the_outcome_then() {
+    for (mode, kind, text) in [
+        ("error", "Init.Broken", "no configuration"),
+        ("exit", "Runtime.ExitError", "Error: Runtime exited with error: exit status: 7"),
+    ] {
+        let fixture = Fixture::with(&json!({"Environment": {"Variables": {"INIT": mode}}}));
+        assert_eq!(fixture.failure(&json!({})), (kind.into(), text.into()));
+        assert_eq!(fixture.log().matches("INIT_REPORT").count(), 2);
+
+        let once = fixture.path("once").display().to_string();
+        let fixture = Fixture::with(&json!({"Environment": {"Variables": {"INIT": format!("{mode},{once}")}}}));
+        assert_eq!(fixture.answer(&json!({"do": "echo"})), json!({"do": "echo"}), "the second try succeeds");
+    }
+}
+
+/// Bad input of the issue: a function that never asks for an event.
+#[test]
+fn a_function_that_never_asks_for_an_event_is_told_after_init_and_its_own_time() {
+    let fixture = Fixture::with(&json!({"Timeout": 1, "Environment": {"Variables": {"INIT": "hang"}}}));
+    let (kind, text) = fixture.failure(&json!({}));
+    assert_eq!(kind, "Sandbox.Timedout");
+    assert_eq!(text, "Error: INIT did not ask for its first event within 1 s");
+}
+
+/// Bad input of the issue: a function that answers and never comes back.
+#[test]
+fn an_answer_stands_although_the_function_never_asks_again_and_its_environment_ends() {
+    let fixture = Fixture::with(&json!({"Timeout": 1}));
+    let event = json!({"do": "pid", "then": "hang"});
+    let pid = fixture.answer(&event).as_i64().unwrap();
+    fixture.until("its end", || state_of(pid).is_none());
+}
+
+/// Runtime API: an answer to an invocation that is not under way is refused.
+#[test]
+fn a_second_answer_is_refused_and_logged() {
+    let fixture = Fixture::with(&json!({}));
+    let event = json!({"do": "echo", "twice": true});
+    assert_eq!(fixture.answer(&event), event);
+    fixture.until("the refusal", || fixture.log().contains("the second answer: 400"));
+    assert!(fixture.log().contains("answered twice, or not under way"));
+}
+
+/// Developer guide, "Memory".
+#[test]
+fn a_function_over_its_memory_is_ended() {
+    let fixture = Fixture::with(&json!({}));
+    let (kind, text) = fixture.failure(&json!({"do": "eat", "mib": 200}));
+    assert_eq!(kind, "Runtime.OutOfMemory");
+    assert!(text.ends_with("128 MB allowed)"), "{text}");
+}
+
+/// Lambda quotas: 6 MB each for request and response.
+#[test]
+fn payloads_have_a_limit() {
+    let fixture = Fixture::with(&json!({}));
+    let (kind, _) = fixture.failure(&json!({"do": "large", "bytes": 6 * 1024 * 1024}));
+    assert_eq!(kind, "Function.ResponseSizeTooLarge");
+    assert_eq!(fixture.answer(&json!({"do": "large", "bytes": 6_000_000})).as_str().unwrap().len(), 6_000_000);
+    let event = format!("\"{}\"", "x".repeat(6_291_556));
+    assert_eq!(fixture.emulator.invoke("f", event.as_bytes()).unwrap_err().kind, "RequestTooLargeException");
+}
+
+/// Bad input of the issue: a function that prints megabytes.
+#[test]
+fn what_a_function_prints_is_in_its_log_between_start_and_report() {
+    let fixture = Fixture::with(&json!({}));
+    fixture.answer(&json!({"do": "print", "text": "printed text", "bytes": 5_000_000}));
+    fixture.until("the text", || fixture.log().len() > 5_000_000);
+    let log = fixture.log();
+    let position = |what: &str| log.find(what).unwrap_or_else(|| panic!("{what}"));
+    assert!(position("START RequestId: ") < position("printed text"));
+    assert!(position("START RequestId: ") < position("END RequestId: "));
+    let report = &log[position("REPORT RequestId: ")..];
+    for part in ["Duration: ", "Billed Duration: ", "Memory Size: 128 MB", "Max Memory Used: ", "Init Duration: "] {
+        assert!(report.contains(part), "{part}");
+    }
+}
+
+/// Bad input of the issue: a function that forks.
+#[test]
+fn what_a_function_has_forked_ends_with_its_environment() {
+    let fixture = Fixture::with(&json!({}));
+    let pid = fixture.answer(&json!({"do": "fork"})).as_i64().unwrap();
+    assert!(state_of(pid).is_some());
+    drop(fixture);
+    assert_eq!(state_of(pid), None);
+}
+
+/// Developer guide, "Concurrency": an environment has one event at a time; beyond the limit callers are throttled.
+#[test]
+fn more_events_at_once_get_more_environments_up_to_the_limit() {
+    let fixture = Fixture::with(&json!({}));
+    let sleep = json!({"do": "sleep", "seconds": 1.0}).to_string();
+    let emulator = &fixture.emulator;
+    let outcomes = std::thread::scope(|scope| {
+        let invoke = || emulator.invoke("f", sleep.as_bytes());
+        let calls: Vec<_> = (0..5).map(|_| scope.spawn(invoke)).collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect::<Vec<_>>()
+    });
+    let answered = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome::Answered(_)))).count();
+    let throttled =
+        outcomes.iter().filter(|outcome| outcome.as_ref().is_err_and(|error| error.kind == "TooManyRequestsException"));
+    assert_eq!((answered, throttled.count()), (4, 1));
+}
+
+/// Invoke API: status, headers and errors as the clients read them.
+#[test]
+fn the_invoke_api_answers_as_awss_clients_expect() {
+    let fixture = Fixture::with(&json!({}));
+    let post = |path: &str, headers: &str, body: &str| post(fixture.server.address(), path, headers, body);
+    let invoke = "/2015-03-31/functions/f/invocations";
+    let (head, body) = post(invoke, "X-Amz-Log-Type: Tail\r\n", r#"{"do":"echo"}"#);
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && head.contains("X-Amz-Log-Result: ") && !head.contains("Function-Error"),
+        "{head}"
+    );
+    assert_eq!(body, r#"{"do": "echo"}"#);
+    let (head, body) = post(invoke, "", r#"{"do":"error"}"#);
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("X-Amz-Function-Error: Unhandled"), "{head}");
+    assert_eq!(body, r#"{"errorType": "ValueError", "errorMessage": "asked for", "stackTrace": []}"#);
+    let (head, _) =
+        post("/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af/invocations", "", "");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    for (path, headers, body, status, kind) in [
+        ("/2015-03-31/functions/g/invocations", "", "{}", 404, "ResourceNotFoundException"),
+        (invoke, "", "{", 400, "InvalidRequestContentException"),
+        (invoke, "X-Amz-Invocation-Type: Some\r\n", "{}", 400, "InvalidParameterValueException"),
+        ("/2015-03-31/functions", "", "{}", 404, "UnknownOperationException"),
+    ] {
+        let (head, _) = post(path, headers, body);
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status} ")) && head.contains(&format!("x-amzn-ErrorType: {kind}")),
+            "{head}"
+        );
+    }
+    let (head, _) = post(invoke, "X-Amz-Invocation-Type: DryRun\r\n", "{}");
+    assert!(head.starts_with("HTTP/1.1 204 "), "{head}");
+}
+
+/// Developer guide, "Asynchronous invocation": two retries, and the request id stays.
+#[test]
+fn an_asynchronous_event_is_tried_three_times_with_one_request_id() {
+    let fixture = Fixture::with(&json!({}));
+    let headers = "X-Amz-Invocation-Type: Event\r\n";
+    let path = "/2015-03-31/functions/f/invocations";
+    let (head, body) = post(fixture.server.address(), path, headers, r#"{"do":"error"}"#);
+    assert!(head.starts_with("HTTP/1.1 202 ") && body.is_empty(), "{head}");
+    fixture.until("the last attempt", || fixture.log().contains("is given up after 3 attempts"));
+    let log = fixture.log();
+    let ids: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix("START RequestId: ")).collect();
+    assert_eq!(ids.len(), 3);
+    assert!(ids.iter().all(|id| *id == ids[0]));
+}
+
+/// Bad input of the issue: zips that cannot be run.
+#[test]
+fn a_zip_that_cannot_be_run_is_refused() {
+    let fixture = Fixture::without_function();
+    for (zip, reason) in [
+        (zip_of("main", 0o755), "the zip has no `bootstrap` at its root"),
+        (zip_of("bootstrap", 0o644), "`bootstrap` is not executable"),
+        ("bm9uZQ==".into(), "Could not unzip uploaded file"),
+        ("?".into(), "Code.ZipFile"),
+        ("fileb:///nowhere.zip".into(), "/nowhere.zip: No such file"),
+    ] {
+        let error = fixture.emulator.create_function(&function(&json!({"Code": {"ZipFile": zip}}))).unwrap_err();
+        assert_eq!(error.kind, "InvalidParameterValueException");
+        assert!(error.message.contains(reason), "{}", error.message);
+    }
+    fixture.emulator.create_function(&function(&json!({}))).unwrap();
+    assert_eq!(fixture.emulator.create_function(&function(&json!({}))).unwrap_err().kind, "ResourceConflictException");
+}

@@ -1,0 +1,6 @@
+//! The rules that the emulator keeps, a test each; the comment above says where the rule stands.
+#![cfg(test)]
+
+mod fixture; // an emulator with a function that does what its event asks for
+mod invocations; // the Invoke API and the Runtime API
+mod mappings; // event source mappings on the embedded cluster

@@ -1,0 +1,207 @@
+//! One batch an invocation, through the at-least-once loop of `messaging`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use events::Topic;
+use kafka_transport::{Slot, Writer, log};
+use messaging::{BatchStep, Clock, DeadLetter, Effect, Outgoing, RUN, Record, Subscription, Worker};
+
+use crate::{AnswerMode, BatchFailed, BatchResponse, Delivered, Position};
+
+/// Where a function writes what follows from a batch: Kafka, or a test.
+pub trait Broker {
+    /// How many partitions may be written for at once.
+    const SLOTS: usize;
+
+    /// Begins the writes that belong to one partition's records.
+    fn open(&self, slot: Slot);
+
+    /// Writes a record of ours.
+    fn publish(&self, slot: Slot, record: &Outgoing, run: Option<&[u8]>);
+
+    /// Writes a dead letter.
+    fn dead_letter(&self, slot: Slot, letter: &DeadLetter);
+
+    /// Waits until the slot's writes are confirmed; from the deadline on nothing of it is under way any more.
+    ///
+    /// # Errors
+    /// Why a write failed.
+    fn confirm(&self, slot: Slot, deadline: Instant) -> Result<(), String>;
+}
+
+impl Broker for Writer {
+    const SLOTS: usize = Self::SLOTS;
+
+    fn open(&self, slot: Slot) {
+        self.open(slot);
+    }
+
+    fn publish(&self, slot: Slot, record: &Outgoing, run: Option<&[u8]>) {
+        self.publish(slot, record, run);
+    }
+
+    fn dead_letter(&self, slot: Slot, letter: &DeadLetter) {
+        self.dead_letter(slot, letter);
+    }
+
+    fn confirm(&self, slot: Slot, deadline: Instant) -> Result<(), String> {
+        self.confirm(slot, deadline).map_err(|error| error.to_string())
+    }
+}
+
+/// A service behind event source mappings, one a consumer group.
+pub struct KafkaFunction<S, B> {
+    groups: Vec<(Subscription, S)>,
+    broker: B,
+    mode: AnswerMode,
+}
+
+/// Why a batch was not answered as a success.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Records have to come again, and the mode is [`AnswerMode::Whole`].
+    #[error(transparent)]
+    BatchFailed(#[from] BatchFailed),
+    /// The mapping reads a topic that the service does not.
+    #[error(
+        "{service} does not read the topic {found}: it reads {known}; is the event source mapping another service's?"
+    )]
+    UnknownTopic {
+        /// The service.
+        service: String,
+        /// The topic of the records.
+        found: String,
+        /// Its own topics.
+        known: String,
+    },
+}
+
+/// Time stands still within an invocation: a partition that failed does not try again before the next one.
+struct Still;
+
+impl Clock for Still {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+}
+
+impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
+    /// The groups of one service, each with its step.
+    pub fn new(groups: Vec<(Subscription, S)>, broker: B, mode: AnswerMode) -> Self {
+        Self { groups, broker, mode }
+    }
+
+    /// Handles a batch: records by topic and partition, in the order of their offsets, as [`crate::read_batch`] gives them.
+    /// Until `deadline` all that follows from it is confirmed or given up.
+    ///
+    /// A record that can never be handled goes to its group's dead-letter topic. A partition stops at the first record that may
+    /// be handled another time, or whose writes nobody confirmed: what the loop would not store comes again.
+    ///
+    /// # Errors
+    /// Where records come again and the mode is [`AnswerMode::Whole`], or a topic is not this service's: nothing of the
+    /// batch is handled then.
+    pub fn handle(&self, batch: &[Delivered], deadline: Instant) -> Result<BatchResponse, Error> {
+        let mut stopped = Vec::new();
+        let topics: Vec<&[Delivered]> = batch.chunk_by(|one, next| one.topic == next.topic).collect();
+        let groups: Vec<_> = topics.iter().map(|records| self.group(&records[0].topic)).collect::<Result<_, _>>()?;
+        for ((subscription, step), records) in groups.into_iter().zip(topics) {
+            let partitions: Vec<&[Delivered]> = records.chunk_by(|one, next| one.partition == next.partition).collect();
+            for partitions in partitions.chunks(B::SLOTS) {
+                self.handle_partitions(subscription, step.clone(), partitions, deadline, &mut stopped);
+            }
+        }
+        Ok(self.mode.answer(stopped)?)
+    }
+
+    fn group(&self, topic: &str) -> Result<&(Subscription, S), Error> {
+        let of_topic = |(subscription, _): &&(Subscription, S)| subscription.topic.as_str() == topic;
+        self.groups.iter().find(of_topic).ok_or_else(|| {
+            let service =
+                self.groups.first().map_or_else(String::new, |(subscription, _)| subscription.service.clone());
+            let known: Vec<&str> = self.groups.iter().map(|(known, _)| known.topic.as_str()).collect();
+            Error::UnknownTopic { service, found: topic.to_owned(), known: known.join(", ") }
+        })
+    }
+
+    /// Handles partitions of one topic, all their writes under way at once.
+    fn handle_partitions(
+        &self,
+        subscription: &Subscription,
+        step: S,
+        partitions: &[&[Delivered]],
+        deadline: Instant,
+        stopped: &mut Vec<(Position, String)>,
+    ) {
+        let mut worker = Worker::new(subscription.clone(), step, Arc::new(Still), partitions.len());
+        let mut effects = Vec::new();
+        let mut reasons = BTreeMap::new();
+        let mut open = Vec::with_capacity(partitions.len());
+        for (slot, records) in partitions.iter().enumerate() {
+            let topic = subscription.topic;
+            let records: Vec<Record<'_>> = records.iter().map(|delivered| record(topic, delivered)).collect();
+            self.broker.open(slot);
+            open.push(worker.receive(&records, &mut effects));
+            for effect in effects.drain(..) {
+                self.carry_out(slot, &worker, &records, effect, &mut reasons);
+            }
+        }
+        let mut ends = BTreeMap::new();
+        for (slot, id) in open.into_iter().enumerate() {
+            let confirmed = self.broker.confirm(slot, deadline);
+            if let Err(reason) = &confirmed {
+                log::failed(subscription, reason);
+                reasons.insert(partitions[slot][0].partition, reason.clone());
+            }
+            worker.settle(id, confirmed, &mut effects);
+            for effect in effects.drain(..) {
+                if let Effect::Store { partition, offset } = effect {
+                    ends.insert(partition, offset);
+                }
+            }
+        }
+        for records in partitions {
+            let Delivered { topic, partition, .. } = &records[0];
+            let end = ends.get(partition).copied().unwrap_or(i64::MIN);
+            // What the loop would not store is not done.
+            if let Some(first) = records.iter().find(|record| record.offset >= end) {
+                let position = Position { partition: format!("{topic}-{partition}"), offset: first.offset };
+                stopped.push((position, reasons.remove(partition).unwrap_or_default()));
+            }
+        }
+    }
+
+    fn carry_out(
+        &self,
+        slot: Slot,
+        worker: &Worker<S>,
+        records: &[Record<'_>],
+        effect: Effect,
+        reasons: &mut BTreeMap<i32, String>,
+    ) {
+        match effect {
+            Effect::Answered { index, answer } => {
+                log::answered(worker, &records[index], &answer);
+                if let messaging::Answer::Retried(reason) = answer {
+                    reasons.insert(records[index].partition, reason);
+                }
+            }
+            Effect::Produce { index, record, .. } => {
+                self.broker.publish(slot, &record, records[index].headers.last(RUN));
+            }
+            Effect::DeadLetter { dead_letter, .. } => self.broker.dead_letter(slot, &dead_letter),
+            // Offsets are the mapping's, and so is the wait before the next attempt.
+            Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}
+        }
+    }
+}
+
+fn record(topic: Topic, delivered: &Delivered) -> Record<'_> {
+    let Delivered { partition, offset, key, value, headers, .. } = delivered;
+    let (partition, offset, key, value) = (*partition, *offset, key.as_deref(), value.as_deref());
+    Record { topic, partition, offset, key, value, headers, deliveries: None }
+}
+
+#[cfg(test)]
+mod tests;

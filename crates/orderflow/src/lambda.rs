@@ -1,0 +1,239 @@
+//! `orderflow lambda`: the functions behind their mappings on this machine, and invocations of them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ::topology::Topology;
+use clap::Subcommand;
+use events::{Timestamp, Topic};
+use kafka_transport::{EmbeddedCluster, Pace};
+use lambda_emulator::{Emulator, MappingSummary, Options, Packing};
+use serde_json::{Value, json};
+use shop::order_generator;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{Error, Status, grouped, logging, package, print, signals, tell};
+
+/// Where the emulator is, unless somebody says otherwise.
+const ADDRESS: &str = "127.0.0.1:9001";
+
+/// How often the emulator looks whether it is to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the functions behind their Kafka mappings until it is stopped.
+    #[command(after_help = "Example: orderflow lambda up --every 60s")]
+    Up(Up),
+    /// Invokes a function and prints its answer.
+    #[command(
+        after_help = "Examples:\n  orderflow lambda invoke hello_world\n  orderflow lambda invoke order_generator --orders 100"
+    )]
+    Invoke(Invoke),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Brokers without security; without them a cluster within this process.
+    #[arg(long, value_name = "HOST:PORT,...")]
+    brokers: Option<String>,
+    /// The functions' program, shop-functions; without it the one beside this program.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Where the Invoke API is served.
+    #[arg(long, value_name = "HOST:PORT", default_value = ADDRESS)]
+    listen: SocketAddr,
+    /// Where each function's log goes, as NAME.log.
+    #[arg(long, value_name = "FOLDER", default_value = "target/lambda-logs")]
+    logs: PathBuf,
+    /// How often order_generator is invoked by a schedule; without it only by hand.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    every: Option<Duration>,
+    /// Whether functions report single records, in provisioned mode; without it batches fail as a whole.
+    #[arg(long)]
+    partial: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Invoke {
+    /// hello_world, order_generator, or another function.
+    function: String,
+    /// How many orders order_generator is to place.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "payload")]
+    orders: Option<u64>,
+    /// The event, JSON.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    payload: String,
+    /// Where the emulator serves the Invoke API.
+    #[arg(long, value_name = "HOST:PORT", default_value = ADDRESS)]
+    endpoint: SocketAddr,
+}
+
+pub(crate) fn execute(command: &Command, topology: &Topology) -> Result<Status, Error> {
+    match command {
+        Command::Up(args) => up(args, topology),
+        Command::Invoke(args) => invoke(args),
+    }
+}
+
+fn up(args: &Up, topology: &Topology) -> Result<Status, Error> {
+    logging::start(LevelFilter::WARN);
+    let stop = signals::stop_flag()?;
+    let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
+    let embedded = match args.brokers {
+        Some(_) => None,
+        None => Some(EmbeddedCluster::start(topics)?),
+    };
+    let brokers = embedded.as_ref().map_or_else(|| args.brokers.clone().unwrap_or_default(), EmbeddedCluster::brokers);
+    let program = package::program(args.program.as_deref())?;
+    let bytes = std::fs::read(&program).map_err(|error| Error::Usage(format!("{}: {error}", program.display())))?;
+    let folder = tempfile::tempdir().map_err(Error::failed)?;
+    let zip = folder.path().join("function.zip");
+    lambda_emulator::pack(&bytes, Packing::Quick)
+        .and_then(|bytes| std::fs::write(&zip, bytes))
+        .map_err(Error::failed)?;
+
+    let pace = if embedded.is_some() { Pace::STEADY } else { Pace::BROKERS };
+    let emulator = Emulator::start(Options { pace, ..Options::new(&args.logs) }).map_err(Error::failed)?;
+    let zip = format!("fileb://{}", zip.display());
+    for name in package::functions(topology) {
+        let body = function(topology, name, &zip, &brokers, args.partial);
+        let body = serde_json::from_value(body).map_err(Error::failed)?;
+        emulator.create_function(&body).map_err(Error::failed)?;
+    }
+    for body in mappings(topology, &brokers, args.partial) {
+        let body = serde_json::from_value(body).map_err(Error::failed)?;
+        emulator.create_event_source_mapping(body).map_err(Error::failed)?;
+    }
+    let server = emulator.serve(args.listen).map_err(|error| Error::Failed(format!("{}: {error}", args.listen)))?;
+    let logs = args.logs.display();
+    tell(&format!("functions on {brokers}, logs in {logs}, invoke them at http://{}", server.address()));
+    let mut next = args.every.map(|_| Instant::now());
+    while !stop.load(Ordering::Acquire) {
+        if let (Some(every), Some(due)) = (args.every, next)
+            && Instant::now() >= due
+        {
+            next = Some(due + every);
+            let event = json!({"scheduled_time": now().to_string()}).to_string();
+            emulator.invoke_event(order_generator::NAME, event.as_bytes()).map_err(Error::failed)?;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    print(&table(&emulator.mappings()))?;
+    Ok(Status::Interrupted)
+}
+
+/// The time to the second, as a schedule states it.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs() * 1_000).ok().and_then(Timestamp::from_ms).unwrap_or(Timestamp::BASE)
+}
+
+/// The body of `CreateFunction`.
+fn function(topology: &Topology, name: &str, zip: &str, brokers: &str, partial: bool) -> Value {
+    let mode = if partial { "partial" } else { "whole" };
+    let mut variables = json!({"KAFKA_BROKERS": brokers, "ANSWER_MODE": mode});
+    let service = topology.service(name);
+    for (setting, number) in service.iter().flat_map(|service| &service.settings) {
+        variables[setting.to_uppercase()] = json!(number.to_string());
+    }
+    let (timeout, memory) = service.map_or((3, 128), |service| (service.timeout_s, service.memory_mib));
+    json!({"FunctionName": name, "Runtime": "provided.al2023", "Handler": name, "Timeout": timeout, "MemorySize": memory,
+        "Code": {"ZipFile": zip}, "Environment": {"Variables": variables}})
+}
+
+/// The bodies of `CreateEventSourceMapping`, one a consumer group.
+fn mappings(topology: &Topology, brokers: &str, partial: bool) -> Vec<Value> {
+    let brokers: Vec<&str> = brokers.split(',').collect();
+    let of = |(service, group): (&::topology::Service, &::topology::Consumption)| {
+        let mut body = json!({"FunctionName": service.name, "Topics": [group.topic], "StartingPosition": "TRIM_HORIZON",
+            "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": brokers}},
+            "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": group.group}, "BatchSize": group.batch_records});
+        if partial {
+            body["FunctionResponseTypes"] = json!(["ReportBatchItemFailures"]);
+            body["ProvisionedPollerConfig"] = json!({});
+        }
+        body
+    };
+    topology.groups().filter(|(service, _)| service.host == ::topology::Host::Lambda).map(of).collect()
+}
+
+/// How each mapping did.
+fn table(mappings: &[MappingSummary]) -> String {
+    let mut text = format!("{:<48} {:>12} {:>9}  {}\n", "MAPPING", "INVOCATIONS", "FAILURES", "LAST RESULT");
+    for MappingSummary { group, status, .. } in mappings {
+        let (invocations, failures) = (grouped(status.invocations), grouped(status.failures));
+        let result = if status.reason.is_empty() { &status.last_result } else { &status.reason };
+        text += &format!("{group:<48} {invocations:>12} {failures:>9}  {result}\n");
+    }
+    text
+}
+
+fn invoke(args: &Invoke) -> Result<Status, Error> {
+    let payload = args.orders.map_or_else(|| args.payload.clone(), |orders| json!({"orders": orders}).to_string());
+    let unreachable = |error: std::io::Error| {
+        let endpoint = args.endpoint;
+        Error::Failed(format!("{endpoint}: {error}: is `orderflow lambda up` running?"))
+    };
+    let mut stream = TcpStream::connect(args.endpoint).map_err(unreachable)?;
+    let (name, length) = (&args.function, payload.len());
+    let head = format!(
+        "POST /2015-03-31/functions/{name}/invocations HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n",
+        args.endpoint
+    );
+    stream.write_all((head + &payload).as_bytes()).map_err(unreachable)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(unreachable)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    if !head.starts_with("HTTP/1.1 200 ") || head.contains("X-Amz-Function-Error") {
+        return Err(Error::Failed(format!("{name}: {body}")));
+    }
+    // A text is what it says; anything else is JSON.
+    let text = serde_json::from_str(body).unwrap_or_else(|_| body.to_owned());
+    print(&format!("{text}\n"))?;
+    Ok(Status::Holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use lambda_emulator::{CreateEventSourceMapping, CreateFunction, MappingStatus};
+
+    use super::*;
+
+    #[test]
+    fn functions_and_mappings_are_those_of_the_topology() {
+        let topology = Topology::built_in().unwrap();
+        for partial in [false, true] {
+            let groups: BTreeSet<String> = mappings(&topology, "a:1,b:2", partial)
+                .into_iter()
+                .map(|body| {
+                    let body: CreateEventSourceMapping = serde_json::from_value(body).unwrap();
+                    assert_eq!(body.self_managed_event_source.endpoints["KAFKA_BOOTSTRAP_SERVERS"], ["a:1", "b:2"]);
+                    body.self_managed_kafka_event_source_config.consumer_group_id.unwrap()
+                })
+                .collect();
+            assert_eq!(groups, topology.groups().map(|(_, group)| group.group.clone()).collect());
+        }
+        let body = function(&topology, "payment_processor", "fileb://z", "a:1", true);
+        let body: CreateFunction = serde_json::from_value(body).unwrap();
+        let variables: Vec<(&str, &str)> =
+            body.environment.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(variables, [("ANSWER_MODE", "partial"), ("KAFKA_BROKERS", "a:1"), ("SUCCESS_PERCENT", "90")]);
+        assert_eq!((body.timeout, body.memory_size, body.handler.as_str()), (30, 128, "payment_processor"));
+    }
+
+    #[test]
+    fn the_table_says_how_each_mapping_did() {
+        let status =
+            MappingStatus { invocations: 1_200, failures: 3, last_result: "OK".into(), ..MappingStatus::default() };
+        let (function, topic, group) = ("f".into(), "t".into(), "f.t".into());
+        let text = table(&[MappingSummary { function, topic, group, status }]);
+        let line = text.lines().nth(1).unwrap();
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["f.t", "1,200", "3", "OK"]);
+    }
+}

@@ -1,0 +1,93 @@
+//! The shop on AWS Lambda: one binary that is `hello_world` or one of the five services, by its handler's name.
+//!
+//! INIT reads the settings, makes the one producer and warms it up; each invocation is a batch, or a request for orders.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use events::Topic;
+use kafka_transport::Writer;
+use lambda_host::{KafkaFunction, report_init_error, run};
+use topology::Topology;
+use tracing_subscriber::EnvFilter;
+
+use consumer::Consumer;
+use generator::Generator;
+use hello_world::HelloWorld;
+use settings::{Kafka, Settings};
+
+mod consumer; // a service behind its event source mappings
+mod generator; // orders, on a schedule or by hand
+mod hello_world; // proves that a function runs at all
+mod settings; // what the environment says
+
+/// How long INIT waits for the brokers: Lambda gives it ten seconds in all, and the first write tries again.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    start_log();
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let reason = error.to_string();
+            tracing::error!(
+                order_id = "",
+                event_type = "",
+                service = "",
+                status = "not_started",
+                reason,
+                "not started"
+            );
+            if let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") {
+                // Whoever does not listen is told by the exit status.
+                let _ = report_init_error(&api, "Function.NotStarted", &reason);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let topology = Topology::built_in()?;
+    match Settings::read(&topology, |name| std::env::var(name).ok())? {
+        Settings::HelloWorld => run(&HelloWorld),
+        Settings::Generator { kafka, seed } => {
+            run(&Generator { writer: writer(&kafka, &topology, shop::order_generator::NAME)?, seed })
+        }
+        Settings::Consumer { kafka, service, services, mode } => {
+            let writer = writer(&kafka, &topology, &service)?;
+            let is_ours = services.iter().filter(|(subscription, _)| subscription.service == service);
+            let groups = is_ours.map(|(subscription, step)| (subscription.clone(), step)).collect();
+            run(&Consumer(KafkaFunction::new(groups, writer, mode)))
+        }
+    }
+}
+
+/// The one producer. Brokers that cannot be reached yet do not fail INIT.
+fn writer(kafka: &Kafka, topology: &Topology, service: &str) -> Result<Writer, kafka_transport::Error> {
+    let topics: Vec<(Topic, i32)> =
+        topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
+    let writer = Writer::new(&kafka.connection, &topics, kafka.write_deadline)?;
+    if let Err(error) = writer.connect(WARM_UP) {
+        let reason = error.to_string();
+        tracing::warn!(order_id = "", event_type = "", service, status = "cold", reason, "brokers not reached in INIT");
+    }
+    Ok(writer)
+}
+
+/// Log events as JSON lines on stdout, where CloudWatch reads them. `RUST_LOG` decides what is said, else the function's own
+/// log level.
+fn start_log() {
+    let filter = ["RUST_LOG", "AWS_LAMBDA_LOG_LEVEL"].iter().find_map(|name| std::env::var(name).ok());
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_env_filter(EnvFilter::new(filter.as_deref().unwrap_or("info")))
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .with_writer(std::io::stdout)
+        .init();
+}
