@@ -1,8 +1,8 @@
 //! Records over Kafka: the only crate that knows rdkafka.
 //!
-//! [`EmbeddedCluster`] is librdkafka's own in-process cluster, which speaks the real wire protocol. [`Pipeline`] runs a
-//! system's consumer groups on it, a thread each, around the loop of `messaging`. Where the audit listens, a [`Tap`] tells it
-//! what was written and handled, once the broker has confirmed it.
+//! [`Pipeline`] runs a system's consumer groups, a thread each, around the loop of `messaging`: on Apache Kafka, or on
+//! [`EmbeddedCluster`], librdkafka's own in-process cluster, which speaks the same wire protocol. Where the audit listens, a
+//! [`Tap`] tells it what was written and handled, once the broker has confirmed it.
 
 mod admin; // topics and groups from outside
 mod audit_reader; // what the audit reads beside a run

@@ -59,7 +59,7 @@ pub struct Pipeline {
 /// What a pipeline had written when it came to rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Records that each topic holds, dead letters included.
+    /// Records that it wrote to each topic, dead letters included.
     pub records: Vec<(Topic, u64)>,
 }
 
