@@ -11,13 +11,12 @@ use messaging::audit::Observation;
 use messaging::{Answer, BatchId, BatchStep, Clock, Effect, RUN, Record, Subscription, Worker};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batch_queue::{Batch, BatchQueue};
 use crate::member::Member;
 use crate::metrics::{GroupMetrics, Metrics};
-use crate::producer::{Producer, Slot, Write};
+use crate::producer::{Producer, Slot};
 use crate::{Connection, Error, Group, Pace, Tap, log, settings};
 
 mod rebalance; // partitions come and go
@@ -260,15 +259,9 @@ impl ConsumerLoop {
                     self.shared.producer.publish(slot, &record, records[index].headers.last(RUN));
                 }
                 Effect::DeadLetter { dead_letter, .. } => {
-                    let mut headers = OwnedHeaders::new_with_capacity(dead_letter.headers.len());
-                    for (name, value) in &dead_letter.headers {
-                        headers = headers.insert(Header { key: name, value: value.as_deref() });
-                    }
-                    let (topic, key, value) =
-                        (dead_letter.topic, dead_letter.key.as_deref(), dead_letter.value.as_deref());
-                    self.shared.producer.write(slot, Write { topic, key, value, headers });
+                    self.shared.producer.dead_letter(slot, &dead_letter);
                     if let Some(tap) = &self.shared.tap {
-                        observations.extend(tap.dead_lettered(dead_letter.origin, key));
+                        observations.extend(tap.dead_lettered(dead_letter.origin, dead_letter.key.as_deref()));
                     }
                 }
                 Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use messaging::Outgoing;
+use messaging::{DeadLetter, Outgoing};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
@@ -98,6 +98,16 @@ impl Producer {
         let headers = Outgoing::headers(&event_id, run).fold(OwnedHeaders::new_with_capacity(2), add);
         let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
         self.write(slot, Write { topic: record.topic, key, value, headers });
+    }
+
+    /// Writes a dead letter, with the headers that it states.
+    pub(crate) fn dead_letter(&self, slot: Slot, letter: &DeadLetter) {
+        let mut headers = OwnedHeaders::new_with_capacity(letter.headers.len());
+        for (name, value) in &letter.headers {
+            headers = headers.insert(Header { key: name, value: value.as_deref() });
+        }
+        let (topic, key, value) = (letter.topic, letter.key.as_deref(), letter.value.as_deref());
+        self.write(slot, Write { topic, key, value, headers });
     }
 
     /// Hands a record to librdkafka, waiting while its queue is full. What becomes of it shows in the slot.

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::{DeadLetter, Outgoing};
-use rdkafka::message::{Header, OwnedHeaders};
 
-use crate::producer::{Producer, Write};
+use crate::producer::Producer;
 use crate::{Connection, Error, settings};
 
 pub use crate::producer::Slot;
@@ -54,12 +53,7 @@ impl Writer {
 
     /// Writes a dead letter.
     pub fn dead_letter(&self, slot: Slot, letter: &DeadLetter) {
-        let add = |headers: OwnedHeaders, (key, value): &(String, Option<Vec<u8>>)| {
-            headers.insert(Header { key, value: value.as_deref() })
-        };
-        let headers = letter.headers.iter().fold(OwnedHeaders::new_with_capacity(letter.headers.len()), add);
-        let (topic, key, value) = (letter.topic, letter.key.as_deref(), letter.value.as_deref());
-        self.0.write(slot, Write { topic, key, value, headers });
+        self.0.dead_letter(slot, letter);
     }
 
     /// Closes the batch and waits until each of its writes has its report. At the deadline every open write is given up, those
