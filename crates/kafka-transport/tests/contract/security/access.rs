@@ -2,7 +2,7 @@ use events::shop::{OrderPlaced, PaymentResult};
 use events::{Event, Topic};
 use kafka_transport::Membership;
 
-use super::{cluster, told_as_reader, told_as_writer};
+use super::{cluster, told_as_reader, told_as_writer, told_at_the_deadline};
 use crate::broker::Broker;
 use crate::kafka::STRANGER;
 
@@ -49,7 +49,7 @@ pub(super) fn an_unknown_topic_is_told_to_whom_may_know_it_and_hidden_from_other
     let cluster = cluster(broker);
     let unknown = format!("{}: no topic {UNKNOWN}: `orderflow topics create` makes it", cluster.brokers());
     assert_eq!(told_as_reader(cluster.connection(), SHARED, "a-group", UNKNOWN), unknown);
-    assert_eq!(told_as_writer(cluster.connection(), UNKNOWN, 1), not_written(&unknown));
+    assert_eq!(told_at_the_deadline(&cluster.connection(), UNKNOWN), unknown);
     let user = "payment_processor";
     let told = told_as_reader(cluster.connection_as(user).unwrap(), SHARED, "payment_processor.order_placed", UNKNOWN);
     assert_eq!(told, forbidden(broker, user, &format!("READ topic {UNKNOWN}")));
