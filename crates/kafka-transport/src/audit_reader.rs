@@ -147,7 +147,9 @@ impl Asker {
                 // A listener that is gone has its own reason.
                 Ok(answer) => drop(progress.send(answer)),
                 Err(error) if is_last => return Err(error),
-                Err(error) => tracing::warn!(%error, "the audit's question was not answered, it is asked again"),
+                Err(error) => {
+                    tracing::warn!(order_id = "", event_type = "", service = NAME, status = "asked_again", %error, "audit not answered");
+                }
             }
             if is_last {
                 return Ok(());

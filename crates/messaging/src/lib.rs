@@ -12,6 +12,7 @@ mod dead_letter; // what is left of a record that can never be handled
 mod handler; // one record in, records out; lifted into a batch step
 mod record; // what arrives, what leaves
 mod retry; // how long to wait before the next attempt
+mod steady_rate; // so many a second, evenly
 mod subscription; // a consumer group of a service on a topic
 mod worker; // the at-least-once loop
 
@@ -21,5 +22,6 @@ pub use dead_letter::{DeadLetter, Origin};
 pub use handler::{BatchStep, Context, Failure, Handler, Lifted, Outcome};
 pub use record::{EVENT_ID, Header, Headers, NoHeaders, Outgoing, RUN, Record};
 pub use retry::RetryPolicy;
+pub use steady_rate::SteadyRate;
 pub use subscription::Subscription;
 pub use worker::{Answer, BatchId, Breaker, Effect, Worker};

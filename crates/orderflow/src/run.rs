@@ -8,6 +8,7 @@ use std::time::Duration;
 use ::topology::Topology;
 use clap::Parser;
 use kafka_transport::{Connection, Pace, Tap};
+use messaging::SteadyRate;
 use shop::{Rates, Services, ShopFlow};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
@@ -40,7 +41,11 @@ mod summary; // the result, as a table or as JSON
 #[derive(Parser)]
 #[command(
     after_help = "Examples:\n  orderflow run --orders 20000 --seed 7 --format json\n  orderflow run --rate 100 --duration 1m\n  \
-    orderflow generate --orders 1000 | orderflow run --input -"
+    orderflow generate --orders 1000 | orderflow run --input -",
+    mut_arg("brokers", |brokers| brokers.help("An Apache Kafka that is there, instead of one within this process").long_help(
+        "An Apache Kafka that is there, instead of one within this process. Behind TLS with KAFKA_USERNAME, KAFKA_PASSWORD and \
+        KAFKA_CA_FILE or KAFKA_CA_PEM, else in plaintext"
+    ))
 )]
 pub(crate) struct Args {
     /// The system that runs.
@@ -102,7 +107,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
         id: Uuid::now_v7().to_string(),
         seed: args.input.is_none().then_some(seed),
         rejects: args.rejects.clone(),
-        limits: Limits { rate: args.rate, duration: args.duration },
+        limits: Limits { rate: args.rate.map(SteadyRate::new), duration: args.duration },
         connection: args.brokers.brokers.is_some().then(|| args.brokers.connection()).transpose()?,
         stop: signals::stop_flag()?,
     };

@@ -131,13 +131,13 @@ fn check(asked: &[String], topology: &Topology) -> Result<(), Error> {
 
 /// What happened to the worker itself: an event without an order.
 fn log(services: &str, status: &'static str) {
-    tracing::info!(order_id = "", event_type = "", service = services, status, "worker {status}");
+    tracing::info!(order_id = "", event_type = "", service = services, status, "worker");
 }
 
 /// Where it is to be asked: who let the system choose a port finds it here.
 fn log_listening(services: &str, address: SocketAddr) {
     let status = "listening";
-    tracing::info!(order_id = "", event_type = "", service = services, status, %address, "worker listening");
+    tracing::info!(order_id = "", event_type = "", service = services, status, %address, "worker");
 }
 
 /// Tells systemd, where it listens.

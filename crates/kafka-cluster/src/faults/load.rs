@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use kafka_transport::{Connection, Membership, Pace, Pipeline, Plan};
-use messaging::Outgoing;
+use messaging::{Outgoing, SteadyRate};
 
 use super::Error;
 
@@ -25,7 +25,7 @@ pub(crate) struct Orders {
     pub(crate) connection: Connection,
     pub(crate) topics: Vec<(Topic, i32)>,
     pub(crate) run: String,
-    pub(crate) rate: u32,
+    pub(crate) rate: SteadyRate,
     pub(crate) order: Box<dyn Fn(u64) -> Outgoing + Send>,
 }
 
@@ -79,8 +79,7 @@ fn publish(
     while !is_enough.load(Ordering::Acquire) {
         pipeline.check()?;
         let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let due = elapsed_us.saturating_mul(orders.rate.into()) / 1_000_000;
-        let records: Vec<Outgoing> = (next..due.min(next + CHUNK)).map(&orders.order).collect();
+        let records: Vec<Outgoing> = (next..orders.rate.due(elapsed_us).min(next + CHUNK)).map(&orders.order).collect();
         pipeline.publish(&records, &orders.run);
         next += records.len() as u64;
         published.store(next, Ordering::Release);

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use messaging::Outgoing;
+use messaging::{Outgoing, SteadyRate};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -95,7 +95,7 @@ impl<'a> Scene<'a> {
             connection: self.target.connection_as(self.system.source())?,
             topics: self.system.topics(),
             run: self.run.clone(),
-            rate,
+            rate: SteadyRate::new(rate),
             order: Box::new(move |n| change(n, order(seed, n))),
         })?);
         Ok(())

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 use events::Event;
 use events::shop::OrderPlaced;
 use kafka_transport::MAX_UNREAD_BYTES;
-use messaging::Outgoing;
 use messaging::audit::Observation;
+use messaging::{Outgoing, SteadyRate};
 
 use super::auditor::{Auditor, MAX_ORDERS};
 use super::cluster::Cluster;
@@ -25,7 +25,7 @@ const OVERHEAD_BYTES: u64 = 200;
 /// What bounds the intake beside the orders themselves.
 pub(crate) struct Limits {
     /// Orders a second; as fast as they go if absent.
-    pub(crate) rate: Option<u32>,
+    pub(crate) rate: Option<SteadyRate>,
     /// How long orders are taken in.
     pub(crate) duration: Option<Duration>,
 }
@@ -136,10 +136,7 @@ impl<'a> Intake<'a> {
         let free = window.saturating_sub(self.auditor.in_flight());
         let due = match self.limits.rate {
             None => u64::MAX,
-            Some(rate) => {
-                let elapsed_us = self.auditor.now_us() - self.schedule_us;
-                (1 + elapsed_us.saturating_mul(rate.into()) / 1_000_000).saturating_sub(self.taken)
-            }
+            Some(rate) => rate.due(self.auditor.now_us() - self.schedule_us).saturating_sub(self.taken),
         };
         free.min(due).min(MAX_ORDERS - self.taken).min(CHUNK as u64) as usize
     }
@@ -147,7 +144,7 @@ impl<'a> Intake<'a> {
     /// Moves the schedule on while the input is silent: no order is due before it is there.
     fn postpone(&mut self) {
         if let Some(rate) = self.limits.rate {
-            let due_us = self.schedule_us + self.taken * 1_000_000 / u64::from(rate);
+            let due_us = self.schedule_us + rate.due_us(self.taken);
             self.schedule_us += self.auditor.now_us().saturating_sub(due_us);
         }
     }
@@ -156,7 +153,7 @@ impl<'a> Intake<'a> {
     fn hand_over(&mut self, chunk: &[OrderPlaced], run: &str) {
         let now_us = self.auditor.now_us();
         let accepted = (self.taken..).zip(chunk).map(|(n, order)| {
-            let at_us = self.limits.rate.map_or(now_us, |rate| self.schedule_us + n * 1_000_000 / u64::from(rate));
+            let at_us = self.limits.rate.map_or(now_us, |rate| self.schedule_us + rate.due_us(n));
             Observation::Accepted { order_id: order.order_id().clone(), at_us }
         });
         self.auditor.accept(accepted.collect());

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use events::Timestamp;
 use kafka_transport::Pipeline;
-use messaging::Outgoing;
+use messaging::{Outgoing, SteadyRate};
 use shop::order_generator::{self, generate_order_event};
 
 use crate::seed;
@@ -40,7 +40,7 @@ pub(crate) struct Source {
     run: String,
     seed: u64,
     orders: u64,
-    rate: u32,
+    rate: SteadyRate,
     started: Instant,
     published: u64,
 }
@@ -58,7 +58,7 @@ impl Source {
             seed,
             "run begins"
         );
-        let (orders, rate) = (args.orders.unwrap_or(u64::MAX), args.rate.unwrap_or(10));
+        let (orders, rate) = (args.orders.unwrap_or(u64::MAX), SteadyRate::new(args.rate.unwrap_or(10)));
         Self { run, seed, orders, rate, started: Instant::now(), published: 0 }
     }
 
@@ -68,8 +68,7 @@ impl Source {
             return false;
         }
         let elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let due = (1 + elapsed_us.saturating_mul(self.rate.into()) / 1_000_000).min(self.orders);
-        let upto = due.min(self.published + CHUNK);
+        let upto = self.rate.due(elapsed_us).min(self.orders).min(self.published + CHUNK);
         if self.published >= upto {
             std::thread::sleep(PAUSE);
             return true;
