@@ -1,6 +1,7 @@
 //! One producer for all groups: librdkafka batches better, and one thread serves all delivery reports.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,14 +10,12 @@ use messaging::{DeadLetter, Outgoing};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext};
 
 use crate::heard::Heard;
 use crate::{Connection, Error, Pace, settings};
-
-/// How long a write waits for room in the local queue before it counts as failed.
-const ROOM_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long it may take to ask how a partition is.
 const STATE_DEADLINE: Duration = Duration::from_millis(500);
@@ -76,19 +75,39 @@ impl Producer {
 
     /// Connects before the first write, so that it does not pay for it.
     pub(crate) fn connect(&self) -> Result<(), Error> {
-        self.connect_within(settings::CONNECT_DEADLINE)
+        self.connect_within(settings::CONNECT_DEADLINE).map(drop)
     }
 
-    pub(crate) fn connect_within(&self, patience: Duration) -> Result<(), Error> {
+    pub(crate) fn connect_within(&self, patience: Duration) -> Result<Metadata, Error> {
         let metadata = |wait| self.inner.client().fetch_metadata(None, wait);
-        self.heard.ask_for(patience, &self.connection, metadata, || {}).map(drop) // its own thread serves it
+        self.heard.ask_for(patience, &self.connection, metadata, || {}) // its own thread serves it
+    }
+
+    /// Connects to every broker that leads a partition of the topics: librdkafka does that with the first write only.
+    pub(crate) fn connect_to_leaders(&self, patience: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + patience;
+        let metadata = self.connect_within(patience)?;
+        let ours = metadata
+            .topics()
+            .iter()
+            .filter(|topic| self.reports.confirmed.iter().any(|(known, _)| known.as_str() == topic.name()));
+        let leaders: BTreeMap<i32, (&str, i32)> = ours
+            .flat_map(|topic| {
+                topic.partitions().iter().map(|partition| (partition.leader(), (topic.name(), partition.id())))
+            })
+            .filter(|(leader, _)| *leader >= 0)
+            .collect();
+        for (topic, partition) in leaders.into_values() {
+            // A question that its leader alone answers.
+            let ask = |wait| self.inner.client().fetch_watermarks(topic, partition, wait);
+            self.heard.ask_for(deadline.saturating_duration_since(Instant::now()), &self.connection, ask, || {})?;
+        }
+        Ok(())
     }
 
     /// Opens a slot for a batch. It cannot seem complete before [`Producer::close`].
     pub(crate) fn open(&self, slot: Slot) {
-        let state = &self.reports.slots[slot];
-        state.failed.store(false, Ordering::Relaxed);
-        state.pending.store(1, Ordering::Release);
+        self.reports.slots[slot].open();
     }
 
     /// Writes a record of ours, with the headers that each of them has.
@@ -117,23 +136,24 @@ impl Producer {
             state.fail(Failure { topic: write.topic, partition: None, code: RDKafkaErrorCode::UnknownTopic });
             return;
         };
-        let mut record = BaseRecord::with_opaque_to(write.topic.as_str(), opaque(topic, slot)).headers(write.headers);
+        let mut record = BaseRecord::with_opaque_to(write.topic.as_str(), opaque(topic, state.generation(), slot));
+        record = record.headers(write.headers);
         record.key = write.key;
         record.payload = write.value;
-        state.pending.fetch_add(1, Ordering::Relaxed);
+        state.add();
         let mut deadline = None; // the clock is asked only where there is no room
         loop {
             match self.inner.send(record) {
                 Ok(()) => return,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again))
-                    if Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + ROOM_DEADLINE) =>
+                    if Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + self.write_deadline) =>
                 {
                     record = again;
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 Err((error, _)) => {
                     state.fail(Failure { topic: write.topic, partition: None, code: code_of(&error) });
-                    state.pending.fetch_sub(1, Ordering::Release);
+                    state.settle(state.generation());
                     return;
                 }
             }
@@ -142,24 +162,31 @@ impl Producer {
 
     /// Says that the slot's batch is complete: from now on it settles with its last report.
     pub(crate) fn close(&self, slot: Slot) {
-        self.reports.slots[slot].pending.fetch_sub(1, Ordering::Release);
+        let state = &self.reports.slots[slot];
+        state.settle(state.generation());
     }
 
     /// What became of a closed slot: `None` while reports are missing.
     pub(crate) fn result(&self, slot: Slot) -> Option<Result<(), Error>> {
-        let is_complete = self.reports.slots[slot].pending.load(Ordering::Acquire) == 0;
-        is_complete.then(|| self.failure(slot).map_or(Ok(()), Err))
+        self.result_within(slot, STATE_DEADLINE)
+    }
+
+    /// As [`Producer::result`], asking for the reason no longer than `patience`.
+    pub(crate) fn result_within(&self, slot: Slot, patience: Duration) -> Option<Result<(), Error>> {
+        let patience = patience.min(STATE_DEADLINE);
+        (self.pending(slot) == 0).then(|| self.failure_within(slot, patience).map_or(Ok(()), Err))
     }
 
     /// How many reports of a slot are missing; an open slot counts itself.
     pub(crate) fn pending(&self, slot: Slot) -> usize {
-        self.reports.slots[slot].pending.load(Ordering::Acquire) as usize
+        self.reports.slots[slot].pending() as usize
     }
 
-    /// Gives up every write that has no report yet: the reports come at once, as failures. What is on its way to the broker may
+    /// Gives up every write that has no report yet: the reports come soon, as failures. What is on its way to the broker may
     /// arrive all the same.
     pub(crate) fn give_up(&self) {
-        self.inner.purge(PurgeConfig::default().queue().inflight());
+        // Else it would wait for broker threads, which may be looking up a name.
+        self.inner.purge(PurgeConfig::default().queue().inflight().non_blocking());
     }
 
     /// How many writes the broker confirmed, for each topic and partition.
@@ -175,11 +202,15 @@ impl Producer {
 
     /// Why a slot's batch failed, if a report says so already.
     pub(crate) fn failure(&self, slot: Slot) -> Option<Error> {
+        self.failure_within(slot, STATE_DEADLINE)
+    }
+
+    fn failure_within(&self, slot: Slot, patience: Duration) -> Option<Error> {
         let Failure { topic, partition, code } = self.reports.slots[slot].failure()?;
         let address = self.connection.brokers().to_owned();
         Some(match code {
             RDKafkaErrorCode::MessageTimedOut => {
-                let Some(state) = self.state_of(topic, partition) else {
+                let Some(state) = self.state_of(topic, partition, patience) else {
                     return Some(Error::UnknownTopic { address, topic });
                 };
                 let deadline_s = self.write_deadline.as_secs();
@@ -192,8 +223,8 @@ impl Producer {
     }
 
     /// How a partition's replicas are, in words: the reason why nobody confirms. `None` where the topic is not there.
-    fn state_of(&self, topic: Topic, partition: Option<i32>) -> Option<String> {
-        let metadata = self.inner.client().fetch_metadata(Some(topic.as_str()), STATE_DEADLINE);
+    fn state_of(&self, topic: Topic, partition: Option<i32>, patience: Duration) -> Option<String> {
+        let metadata = self.inner.client().fetch_metadata(Some(topic.as_str()), patience);
         let Ok(metadata) = metadata else { return Some("no broker answers".to_owned()) };
         let found = metadata.topics().first();
         if found.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from)
@@ -225,9 +256,13 @@ fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
     error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)
 }
 
-/// A slot and its topic in the one word that librdkafka carries for us.
-fn opaque(topic: usize, slot: Slot) -> usize {
-    topic << 32 | slot
+/// A slot, which of its batches, and the topic, in the one word that librdkafka carries for us.
+fn opaque(topic: usize, generation: u32, slot: Slot) -> usize {
+    topic << 48 | (generation as usize) << 16 | slot
+}
+
+const fn of_opaque(opaque: usize) -> (usize, u32, Slot) {
+    (opaque >> 48, (opaque >> 16) as u32, opaque & u16::MAX as usize)
 }
 
 struct Counters {
@@ -237,12 +272,39 @@ struct Counters {
 
 #[derive(Default)]
 struct SlotState {
-    pending: AtomicU32,
+    /// Which batch the slot has, in the upper half, and how many of its reports are missing. In one word, because a report of
+    /// a batch that was abandoned must not count for the one that has the slot now.
+    batch: AtomicU64,
     failed: AtomicBool,
     failure: Mutex<Option<Failure>>,
 }
 
 impl SlotState {
+    /// Begins the next batch, which counts itself until it is closed.
+    fn open(&self) {
+        self.failed.store(false, Ordering::Relaxed);
+        let generation = u64::from(self.generation().wrapping_add(1));
+        self.batch.store(generation << 32 | 1, Ordering::Release);
+    }
+
+    fn generation(&self) -> u32 {
+        (self.batch.load(Ordering::Relaxed) >> 32) as u32
+    }
+
+    fn pending(&self) -> u32 {
+        self.batch.load(Ordering::Acquire) as u32
+    }
+
+    fn add(&self) {
+        self.batch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one report of a batch, if that is the one that has the slot.
+    fn settle(&self, generation: u32) {
+        let less = |batch: u64| ((batch >> 32) as u32 == generation && batch as u32 > 0).then(|| batch - 1);
+        let _ = self.batch.fetch_update(Ordering::Release, Ordering::Relaxed, less); // refused: an abandoned batch's
+    }
+
     fn fail(&self, failure: Failure) {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         self.failed.store(true, Ordering::Release);
@@ -274,21 +336,23 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let state = &self.counters.slots[opaque & u32::MAX as usize];
+        let (topic, generation, slot) = of_opaque(opaque);
+        let state = &self.counters.slots[slot];
         match result {
             Ok(message) => {
-                let (_, partitions) = &self.counters.confirmed[opaque >> 32];
+                let (_, partitions) = &self.counters.confirmed[topic];
                 let partition = usize::try_from(message.partition()).ok().and_then(|index| partitions.get(index));
                 if let Some(count) = partition {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Err((error, message)) => {
-                let (topic, _) = self.counters.confirmed[opaque >> 32];
+            Err((error, message)) if generation == state.generation() => {
+                let (topic, _) = self.counters.confirmed[topic];
                 let partition = Some(message.partition()).filter(|&partition| partition >= 0);
                 state.fail(Failure { topic, partition, code: code_of(error) });
             }
+            Err(_) => {} // of a batch that nobody waits for
         }
-        state.pending.fetch_sub(1, Ordering::Release);
+        state.settle(generation);
     }
 }

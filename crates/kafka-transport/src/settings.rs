@@ -81,12 +81,17 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
     config
 }
 
+/// The least that librdkafka takes.
+const MIN_SOCKET_TIMEOUT_MS: u128 = 10;
+
 /// A producer within a function that is frozen between its invocations: it writes little, awaits all of it, and finds its
 /// connections dead when it thaws.
 pub(crate) fn function(connection: &Connection, write_deadline: Duration) -> ClientConfig {
     let mut config = producer(connection, Pace::FULL);
     config
         .set("message.timeout.ms", write_deadline.as_millis().to_string())
+        // A request on a connection that died while we were frozen gives up early enough to be sent anew on another one.
+        .set("socket.timeout.ms", (write_deadline / 3).as_millis().max(MIN_SOCKET_TIMEOUT_MS).to_string())
         .set("socket.keepalive.enable", "true")
         // Below the 350 s after which a NAT gateway forgets a connection without a word.
         .set("connections.max.idle.ms", "120000")

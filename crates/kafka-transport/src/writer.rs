@@ -13,8 +13,9 @@ pub use crate::producer::Slot;
 /// How often a batch is asked for: a report takes a fraction of a millisecond on one machine, some within a network.
 const LOOK_EVERY: Duration = Duration::from_micros(100);
 
-/// How long the reports of writes that were given up may take; they come from librdkafka's own threads.
-const GIVE_UP_DEADLINE: Duration = Duration::from_secs(1);
+/// How long the reports of writes that were given up may take; they come from librdkafka's own threads. Less than a function
+/// has left for its answer.
+const GIVE_UP_DEADLINE: Duration = Duration::from_millis(250);
 
 /// Writes batches, each in a slot of its own, and waits for every delivery report.
 pub struct Writer(Producer);
@@ -33,15 +34,15 @@ impl Writer {
         Producer::configured(&config, connection, topics, Self::SLOTS).map(Self)
     }
 
-    /// Connects before the first write, so that it does not pay for it.
+    /// Connects to each broker that leads one of the topics, so that the first write does not pay for it.
     ///
     /// # Errors
     /// Where the brokers refuse us or do not answer in time.
     pub fn connect(&self, patience: Duration) -> Result<(), Error> {
-        self.0.connect_within(patience)
+        self.0.connect_to_leaders(patience)
     }
 
-    /// Opens a batch in a slot below [`Self::SLOTS`] that has none.
+    /// Opens a batch in a slot below [`Self::SLOTS`]. One that was abandoned there counts no more.
     pub fn open(&self, slot: Slot) {
         self.0.open(slot);
     }
@@ -57,7 +58,7 @@ impl Writer {
     }
 
     /// Closes the batch and waits until each of its writes has its report. At the deadline every open write is given up, those
-    /// of other slots too: nothing is under way any more when this returns.
+    /// of other slots too: nothing is under way any more when this returns. It takes a quarter of a second longer at most.
     ///
     /// # Errors
     /// Why a write failed.
@@ -65,10 +66,10 @@ impl Writer {
         self.0.close(slot);
         let mut given_up = None;
         loop {
-            if let Some(result) = self.0.result(slot) {
+            let now = Instant::now();
+            if let Some(result) = self.0.result_within(slot, deadline.saturating_duration_since(now)) {
                 return result;
             }
-            let now = Instant::now();
             match given_up {
                 None if now >= deadline => {
                     self.0.give_up();

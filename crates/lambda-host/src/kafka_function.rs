@@ -1,6 +1,8 @@
 //! One batch an invocation, through the at-least-once loop of `messaging`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -138,10 +140,12 @@ impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
         let mut effects = Vec::new();
         let mut reasons = BTreeMap::new();
         let mut open = Vec::with_capacity(partitions.len());
+        let under_way = UnderWay { broker: &self.broker, slots: Cell::new(0..0) };
         for (slot, records) in partitions.iter().enumerate() {
             let topic = subscription.topic;
             let records: Vec<Record<'_>> = records.iter().map(|delivered| record(topic, delivered)).collect();
             self.broker.open(slot);
+            under_way.slots.set(0..slot + 1);
             open.push(worker.receive(&records, &mut effects));
             for effect in effects.drain(..) {
                 self.carry_out(slot, &worker, &records, effect, &mut reasons);
@@ -150,6 +154,7 @@ impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
         let mut ends = BTreeMap::new();
         for (slot, id) in open.into_iter().enumerate() {
             let confirmed = self.broker.confirm(slot, deadline);
+            under_way.slots.set(slot + 1..partitions.len());
             if let Err(reason) = &confirmed {
                 log::failed(subscription, reason);
                 reasons.insert(partitions[slot][0].partition, reason.clone());
@@ -194,6 +199,19 @@ impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
             // Offsets are the mapping's, and so is the wait before the next attempt.
             Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}
         }
+    }
+}
+
+/// Slots that are open: where a step panics, which Lambda's runtime survives, their writes are given up before it answers.
+struct UnderWay<'a, B: Broker> {
+    broker: &'a B,
+    slots: Cell<Range<Slot>>,
+}
+
+impl<B: Broker> Drop for UnderWay<'_, B> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.slots.take().for_each(|slot| drop(self.broker.confirm(slot, now)));
     }
 }
 

@@ -74,6 +74,19 @@ fn a_slot_serves_one_batch_after_the_other_and_a_failed_one_does_not_taint_the_n
 }
 
 #[test]
+fn reports_of_a_batch_that_was_abandoned_do_not_count_for_the_next_one_in_its_slot() {
+    let writer = writer("127.0.0.1:1", Duration::from_secs(60));
+    writer.open(0);
+    placed(10).iter().for_each(|order| writer.publish(0, order, None));
+    writer.open(0);
+    writer.open(1);
+    placed(1).iter().for_each(|order| writer.publish(1, order, None));
+    // With it the ten are given up as well.
+    writer.confirm(1, Instant::now()).unwrap_err();
+    writer.confirm(0, soon()).unwrap();
+}
+
+#[test]
 fn a_batch_without_writes_is_confirmed_at_once() {
     let writer = writer("127.0.0.1:1", Duration::from_secs(5));
     writer.open(0);

@@ -47,6 +47,7 @@ impl BatchStep for Scripted {
         let outcome = |record: &Record<'_>| match record.value {
             Some(b"retry") => Outcome::Retry("pool empty".into()),
             Some(b"reject") => Outcome::Reject("nonsense".into()),
+            Some(b"panic") => panic!("as the script says"),
             _ => Outcome::Done(vec![Outgoing {
                 topic: Topic::new("payment_result"),
                 key: vec![],
@@ -136,6 +137,17 @@ fn where_a_write_is_not_confirmed_the_whole_partition_comes_again() {
 fn more_partitions_than_slots_are_handled_one_lot_after_the_other() {
     let partitions = [(0, "a"), (1, "a"), (2, "retry"), (3, "a"), (4, "a")];
     check(&partitions, &[], &["2@10"], &["0@10 the-run", "1@10 the-run", "3@10 the-run", "4@10 the-run"]);
+}
+
+#[test]
+fn a_step_that_panics_leaves_no_batch_open() {
+    let function =
+        KafkaFunction::new(vec![(subscription("order_placed"), Scripted)], Notes::default(), AnswerMode::Whole);
+    let batch = [records("order_placed", 0, "a"), records("order_placed", 1, "panic")].concat();
+    let handle = || function.handle(&batch, Instant::now());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(handle)).is_err();
+    assert!(panicked);
+    assert_eq!(function.broker.open.take(), [] as [Slot; 0]);
 }
 
 #[test]
