@@ -1,7 +1,6 @@
-//! `orderflow lambda`: the functions behind their mappings on this machine, and invocations of them.
+//! `orderflow lambda`: the functions behind their mappings on this machine, invocations of them, and their logs.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,8 +16,14 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{Error, Status, grouped, logging, package, print, signals, tell};
 
-/// Where the emulator is, unless somebody says otherwise.
-const ADDRESS: &str = "127.0.0.1:9001";
+mod invoke; // one invocation, in the emulator or on AWS
+mod logs; // what a function has logged
+mod place; // which of the two
+
+use place::ADDRESS;
+
+/// Where the emulator keeps the functions' logs, unless somebody says otherwise.
+const LOGS: &str = "target/lambda-logs";
 
 /// How often the emulator looks whether it is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -32,7 +37,10 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  orderflow lambda invoke hello_world\n  orderflow lambda invoke order_generator --orders 100"
     )]
-    Invoke(Invoke),
+    Invoke(invoke::Args),
+    /// Prints what a function has logged.
+    #[command(after_help = "Example: orderflow lambda logs order_generator --follow")]
+    Logs(logs::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,7 +55,7 @@ pub(crate) struct Up {
     #[arg(long, value_name = "HOST:PORT", default_value = ADDRESS)]
     listen: SocketAddr,
     /// Where each function's log goes, as NAME.log.
-    #[arg(long, value_name = "FOLDER", default_value = "target/lambda-logs")]
+    #[arg(long, value_name = "FOLDER", default_value = LOGS)]
     logs: PathBuf,
     /// How often order_generator is invoked by a schedule; without it only by hand.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
@@ -57,25 +65,11 @@ pub(crate) struct Up {
     partial: bool,
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Invoke {
-    /// hello_world, order_generator, or another function.
-    function: String,
-    /// How many orders order_generator is to place.
-    #[arg(long, value_name = "NUMBER", conflicts_with = "payload")]
-    orders: Option<u64>,
-    /// The event, JSON.
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    payload: String,
-    /// Where the emulator serves the Invoke API.
-    #[arg(long, value_name = "HOST:PORT", default_value = ADDRESS)]
-    endpoint: SocketAddr,
-}
-
 pub(crate) fn execute(command: &Command, topology: &Topology) -> Result<Status, Error> {
     match command {
         Command::Up(args) => up(args, topology),
-        Command::Invoke(args) => invoke(args),
+        Command::Invoke(args) => invoke::execute(args),
+        Command::Logs(args) => logs::execute(args),
     }
 }
 
@@ -170,31 +164,6 @@ fn table(mappings: &[MappingSummary]) -> String {
         text += &format!("{group:<48} {invocations:>12} {failures:>9}  {result}\n");
     }
     text
-}
-
-fn invoke(args: &Invoke) -> Result<Status, Error> {
-    let payload = args.orders.map_or_else(|| args.payload.clone(), |orders| json!({"orders": orders}).to_string());
-    let unreachable = |error: std::io::Error| {
-        let endpoint = args.endpoint;
-        Error::Failed(format!("{endpoint}: {error}: is `orderflow lambda up` running?"))
-    };
-    let mut stream = TcpStream::connect(args.endpoint).map_err(unreachable)?;
-    let (name, length) = (&args.function, payload.len());
-    let head = format!(
-        "POST /2015-03-31/functions/{name}/invocations HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n",
-        args.endpoint
-    );
-    stream.write_all((head + &payload).as_bytes()).map_err(unreachable)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(unreachable)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    if !head.starts_with("HTTP/1.1 200 ") || head.contains("X-Amz-Function-Error") {
-        return Err(Error::Failed(format!("{name}: {body}")));
-    }
-    // A text is what it says; anything else is JSON.
-    let text = serde_json::from_str(body).unwrap_or_else(|_| body.to_owned());
-    print(&format!("{text}\n"))?;
-    Ok(Status::Holds)
 }
 
 #[cfg(test)]
