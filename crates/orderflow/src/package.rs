@@ -1,7 +1,9 @@
-//! `orderflow package`: one zip a function, as it is deployed.
+//! `orderflow package`: what is deployed, one zip a function, and the operator's program for the console host.
 
-use std::fmt::Write;
-use std::fs;
+use std::fmt::Write as _;
+use std::fs::{self, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ::topology::{Host, Topology};
@@ -13,47 +15,73 @@ use crate::{Error, Status, grouped, print, tell};
 /// The function that proves that a function runs at all.
 pub(crate) const HELLO_WORLD: &str = "hello_world";
 
-/// Packs the functions: one zip each, the same bytes for the same program.
+/// The functions' program, and the operator's. One build makes both.
+const FUNCTIONS: &str = "shop-functions";
+const OPERATOR: &str = "orderflow";
+
+/// Packs what is deployed: one zip a function, and orderflow itself beside them. The same bytes for the same programs.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "One program serves all functions: the handler's name picks the service. `ci/functions` builds it statically.\n\n\
-    Example: orderflow package --program target/functions/shop-functions"
+    after_help = "One program serves all functions: the handler's name picks the service. `ci/package` builds the programs \
+    statically, then packs them.\n\nExample: orderflow package --out zips"
 )]
 pub(crate) struct Args {
-    /// The program, shop-functions; without it the one beside this program.
-    #[arg(long, value_name = "FILE")]
-    program: Option<PathBuf>,
-    /// Where the zips go.
+    /// Where the programs are, shop-functions and orderflow; without it where this one is.
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
+    /// Where the zips and orderflow go.
     #[arg(long, value_name = "FOLDER", default_value = "target/lambdas")]
     out: PathBuf,
 }
 
-/// Writes the zips and prints name, size and hash of each, as `aws lambda get-function` shows it in `CodeSha256`.
+/// Writes them and prints name, size and hash of each; that of a zip is the one of `CodeSha256` in `aws lambda get-function`,
+/// which has it in base64.
 ///
 /// # Errors
-/// Where the program cannot be read, or a zip not be written.
+/// Where a program cannot be read, or a file not be written.
 pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
-    let program = program(args.program.as_deref())?;
-    let bytes = fs::read(&program).map_err(|error| Error::Usage(format!("{}: {error}", program.display())))?;
-    if !is_static(&bytes) {
-        let name = program.display();
-        tell(&format!(
-            "warning: {name} needs this machine's libraries: on AWS only `ci/functions`' static one is sure to run"
-        ));
-    }
-    let zip = lambda_emulator::pack(&bytes, Packing::Small).map_err(|error| failed(&program, &error))?;
+    let program = program(args.programs.as_ref().map(|folder| folder.join(FUNCTIONS)).as_deref())?;
+    let operator = program.with_file_name(OPERATOR);
+    let zip = lambda_emulator::pack(&read(&program)?, Packing::Small).map_err(|error| failed(&program, &error))?;
+    let operator = read(&operator)?;
     fs::create_dir_all(&args.out).map_err(|error| failed(&args.out, &error))?;
-    let hash = digest(&SHA256, &zip);
-    let hash = hash.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     let mut text = String::new();
-    for name in functions(topology) {
-        let path = args.out.join(format!("{name}.zip"));
-        fs::write(&path, &zip).map_err(|error| failed(&path, &error))?;
-        let (path, size) = (path.display().to_string(), grouped(zip.len() as u64));
+    let mut put = |name: &str, bytes: &[u8], mode| {
+        let path = args.out.join(name);
+        replace(&path, bytes, mode).map_err(|error| failed(&path, &error))?;
+        let hash = digest(&SHA256, bytes);
+        let hash = hash.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let (path, size) = (path.display().to_string(), grouped(bytes.len() as u64));
         let _ = writeln!(text, "{path:<48} {size:>12} bytes  sha256 {hash}"); // a String takes all
+        Ok::<(), Error>(())
+    };
+    for name in functions(topology) {
+        put(&format!("{name}.zip"), &zip, 0o644)?;
     }
+    put(OPERATOR, &operator, 0o755)?;
     print(&text)?;
     Ok(Status::Holds)
+}
+
+/// Reads a program, and warns of one that only this machine is sure to run.
+fn read(program: &Path) -> Result<Vec<u8>, Error> {
+    let name = program.display();
+    let bytes = fs::read(program).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
+    if !is_static(&bytes) {
+        tell(&format!(
+            "warning: {name} needs this machine's libraries: elsewhere only the static one of `ci/package` is sure to run"
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The file takes its place once it is complete: who runs what was there goes on running it.
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// `hello_world`, and the services that `topology.json` puts on Lambda.
@@ -68,17 +96,17 @@ pub(crate) fn program(named: Option<&Path>) -> Result<PathBuf, Error> {
         return Ok(named.to_owned());
     }
     let own = std::env::current_exe().map_err(Error::failed)?;
-    let beside = own.with_file_name("shop-functions");
+    let beside = own.with_file_name(FUNCTIONS);
     if beside.exists() {
         return Ok(beside);
     }
     let path = beside.display();
     Err(Error::Usage(format!(
-        "{path} is not there: build it with `cargo build --release -p shop-functions`, or name one with --program"
+        "{path} is not there: build it with `cargo build --release -p shop-functions`, or say where it is (--help)"
     )))
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> Error {
+fn failed(path: &Path, error: &io::Error) -> Error {
     Error::Failed(format!("{}: {error}", path.display()))
 }
 
@@ -101,9 +129,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_program_is_not_static_and_what_is_no_program_is_neither() {
+    fn this_program_is_static_where_it_was_built_so_and_what_is_no_program_is_not() {
         let own = fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert!(!is_static(&own));
+        assert_eq!(is_static(&own), cfg!(target_feature = "crt-static"));
         assert!(!is_static(b"#!/bin/sh"));
         assert!(!is_static(b"\x7fELF\x02\x01"));
     }
@@ -119,18 +147,34 @@ mod tests {
     }
 
     #[test]
-    fn every_function_has_a_zip_of_the_same_bytes_in_whatever_folder() {
+    fn every_function_has_a_zip_of_the_same_bytes_in_whatever_folder_and_the_operators_program_lies_beside_them() {
         let (topology, folder) = (Topology::built_in().unwrap(), tempfile::tempdir().unwrap());
-        let program = folder.path().join("program");
-        fs::write(&program, b"\x7fELF\x02\x01 and so on").unwrap();
-        let zips = |out: &str| {
+        let operator = b"\x7fELF\x02\x01 and so on";
+        fs::write(folder.path().join(FUNCTIONS), b"\x7fELF\x02\x01 and more").unwrap();
+        fs::write(folder.path().join(OPERATOR), operator).unwrap();
+        let files = |out: &str| {
             let out = folder.path().join(out);
-            execute(&Args { program: Some(program.clone()), out: out.clone() }, &topology).unwrap();
-            let read = |name| (name, fs::read(out.join(format!("{name}.zip"))).unwrap());
-            functions(&topology).into_iter().map(read).collect::<Vec<_>>()
+            execute(&Args { programs: Some(folder.path().to_owned()), out: out.clone() }, &topology).unwrap();
+            let file = |file: io::Result<fs::DirEntry>| {
+                let file = file.unwrap();
+                (
+                    file.file_name(),
+                    fs::read(file.path()).unwrap(),
+                    file.metadata().unwrap().permissions().mode() & 0o777,
+                )
+            };
+            let mut files: Vec<_> = fs::read_dir(out).unwrap().map(file).collect();
+            files.sort();
+            files
         };
-        let first = zips("one");
-        assert_eq!(first.len(), 6);
-        assert!(first == zips("another"));
+        let first = files("one");
+        assert_eq!(first.len(), 7);
+        assert!(first.contains(&(OPERATOR.into(), operator.to_vec(), 0o755)));
+        let zip = &first.iter().find(|(name, ..)| name == "hello_world.zip").unwrap().1;
+        assert!(
+            first.iter().filter(|(name, ..)| name != OPERATOR).all(|(_, bytes, mode)| bytes == zip && *mode == 0o644)
+        );
+        assert!(first == files("another"));
+        assert!(first == files("one"), "a second time");
     }
 }

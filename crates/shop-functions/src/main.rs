@@ -21,6 +21,9 @@ mod generator; // orders, on a schedule or by hand
 mod hello_world; // proves that a function runs at all
 mod settings; // what the environment says
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long INIT waits for the brokers: Lambda gives it ten seconds in all, and the first write tries again.
 const WARM_UP: Duration = Duration::from_secs(3);
 
