@@ -73,9 +73,7 @@ impl Detached {
     pub fn connection(&self) -> Result<Connection, Error> {
         let path = self.credentials_file(ADMIN);
         let text = fs::read_to_string(&path).map_err(Error::io(path.display().to_string()))?;
-        let variable =
-            |name: &str| text.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned()));
-        Ok(Connection::from_environment(None, variable)?)
+        Ok(Connection::parse(None, &text)?)
     }
 
     /// The variables of the environment that a client of this user needs.

@@ -121,6 +121,16 @@ impl Connection {
         settings(wrong, || Self::sasl_ssl(&brokers, &username, &password.unwrap_or_default(), ca))
     }
 
+    /// Reads them from lines `NAME=VALUE`, as a credentials file has them, which shells and systemd read alike; `brokers` goes
+    /// before the first of them.
+    ///
+    /// # Errors
+    /// As [`Connection::from_environment`].
+    pub fn parse(brokers: Option<&str>, lines: &str) -> Result<Self, Error> {
+        let value = |name: &str| lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        Self::from_environment(brokers, |name| value(name).map(str::to_owned))
+    }
+
     /// The same user and the same trust, at other addresses.
     pub fn at(&self, brokers: &str) -> Self {
         Self { brokers: brokers.to_owned(), security: self.security.clone() }
@@ -248,6 +258,13 @@ mod tests {
             let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
             assert_eq!(read(None, &variables), Ok(connection));
         }
+    }
+
+    #[test]
+    fn lines_of_a_credentials_file_are_a_connection() {
+        let lines = "KAFKA_USERNAME_OF=x\nKAFKA_BROKERS=a:9092\n";
+        assert_eq!(Connection::parse(None, lines).unwrap(), Connection::plaintext("a:9092"));
+        assert_eq!(Connection::parse(Some("b:1"), lines).unwrap(), Connection::plaintext("b:1"));
     }
 
     #[test]

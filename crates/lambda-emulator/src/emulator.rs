@@ -16,6 +16,7 @@ use crate::invoke_api::InvokeApi;
 use crate::log::FunctionLog;
 use crate::mapping::{Mapping, MappingStatus};
 use crate::nursery::Nursery;
+use crate::secrets::Secrets;
 use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Outcome, archive};
 
 /// How it runs.
@@ -31,7 +32,7 @@ pub struct Options {
     pub pace: Pace,
     /// What functions take for their region.
     pub region: String,
-    /// What stands in for Secrets Manager: JSON by id. Its values are never told.
+    /// What stands in for Secrets Manager: JSON by name or ARN. Its values are never told.
     pub secrets: BTreeMap<String, String>,
 }
 
@@ -56,6 +57,9 @@ pub struct Emulator(Arc<Inner>);
 
 struct Inner {
     options: Options,
+    secrets: Arc<Secrets>,
+    /// Secrets Manager for functions, where there are secrets: it is there before the first of them.
+    secrets_server: Option<Server>,
     nursery: Arc<Nursery>,
     // Mappings end before the functions that they invoke.
     mappings: Mutex<BTreeMap<String, Mapping>>,
@@ -86,19 +90,24 @@ impl Emulator {
     /// An emulator without functions.
     ///
     /// # Errors
-    /// Where the folder for logs cannot be made.
-    pub fn start(options: Options) -> std::io::Result<Self> {
+    /// Where the folder for logs cannot be made, or nothing can be listened on.
+    pub fn start(mut options: Options) -> std::io::Result<Self> {
         std::fs::create_dir_all(&options.logs)?;
         let nursery = Arc::new(Nursery::start()?);
-        Ok(Self(Arc::new(Inner { options, nursery, mappings: Mutex::default(), functions: Mutex::default() })))
+        let secrets = Arc::new(Secrets::new(&options.region, std::mem::take(&mut options.secrets)));
+        let serve = || Server::start(([127, 0, 0, 1], 0).into(), Arc::<Secrets>::clone(&secrets));
+        let secrets_server = (!secrets.is_empty()).then(serve).transpose()?;
+        let (mappings, functions) = (Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { options, secrets, secrets_server, nursery, mappings, functions })))
     }
 
-    /// Serves the Invoke API, until the server is dropped.
+    /// Serves the Invoke API, and on loopback Secrets Manager, until the server is dropped.
     ///
     /// # Errors
     /// Where the address cannot be listened on.
     pub fn serve(&self, address: SocketAddr) -> std::io::Result<InvokeServer> {
-        Server::start(address, Arc::new(InvokeApi(self.clone()))).map(InvokeServer)
+        let is_local = address.ip().is_loopback();
+        Server::start(address, Arc::new(InvokeApi { emulator: self.clone(), is_local })).map(InvokeServer)
     }
 
     /// `CreateFunction`.
@@ -106,7 +115,8 @@ impl Emulator {
     /// # Errors
     /// As AWS refuses it.
     pub fn create_function(&self, body: &CreateFunction) -> Result<(), AwsError> {
-        let configuration = Configuration::new(body, &self.0.options.region)?;
+        let secrets = self.0.secrets_server.as_ref().map(|server| format!("http://{}", server.address()));
+        let configuration = Configuration::new(body, &self.0.options.region, secrets)?;
         let zip = read_zip(&body.code.zip_file)?;
         archive::check(&zip)?;
         let mut functions = lock(&self.0.functions);
@@ -131,7 +141,7 @@ impl Emulator {
         let mut mappings = lock(&self.0.mappings);
         let groups: BTreeSet<String> = mappings.values().map(|mapping| mapping.group.clone()).collect();
         body.check(&groups)?;
-        let connection = body.connection(&self.0.options.secrets)?;
+        let connection = body.connection(&self.0.secrets)?;
         let mut mapping = Mapping::new(body, connection);
         if mapping.body.enabled {
             mapping.enable(&function, self.0.options.pace)?;
@@ -216,6 +226,10 @@ impl Emulator {
         spawned.map(drop).map_err(|error| AwsError::service(error.to_string()))
     }
 
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
     /// Whether there is such a function.
     pub(crate) fn function(&self, name: &str) -> Result<Arc<Function>, AwsError> {
         // An ARN, or a name with a version, ends with what we know it by.
@@ -242,7 +256,7 @@ pub struct MappingSummary {
     pub status: MappingStatus,
 }
 
-/// The Invoke API, as long as it is kept.
+/// The Invoke API, and on loopback Secrets Manager, as long as it is kept.
 pub struct InvokeServer(Server);
 
 impl InvokeServer {

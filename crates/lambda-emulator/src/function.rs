@@ -17,7 +17,10 @@ const INIT: Duration = Duration::from_secs(10);
 /// The largest event of a synchronous invocation.
 pub(crate) const MAX_EVENT_BYTES: usize = 6_291_556;
 
-const ACCOUNT: &str = "000000000000";
+pub(crate) const ACCOUNT: &str = "000000000000";
+
+/// The variable by which SDKs find another Secrets Manager than that of AWS.
+const SECRETS_ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
 
 /// What a function is made of.
 pub(crate) struct Configuration {
@@ -25,6 +28,8 @@ pub(crate) struct Configuration {
     pub(crate) memory_mib: u64,
     pub(crate) timeout: Duration,
     pub(crate) region: String,
+    /// Where its SDK finds Secrets Manager; none where there are no secrets.
+    secrets: Option<String>,
     handler: String,
     environment: Vec<(String, String)>,
 }
@@ -32,13 +37,14 @@ pub(crate) struct Configuration {
 impl Configuration {
     /// # Errors
     /// Where AWS would refuse the body.
-    pub(crate) fn new(body: &CreateFunction, region: &str) -> Result<Self, AwsError> {
+    pub(crate) fn new(body: &CreateFunction, region: &str, secrets: Option<String>) -> Result<Self, AwsError> {
         body.check()?;
         Ok(Self {
             name: body.function_name.clone(),
             memory_mib: body.memory_size,
             timeout: Duration::from_secs(body.timeout),
             region: region.to_owned(),
+            secrets,
             handler: body.handler.clone(),
             environment: body.environment.variables.clone().into_iter().collect(),
         })
@@ -65,6 +71,7 @@ impl Configuration {
             ("AWS_LAMBDA_RUNTIME_API", api.to_owned()),
             ("AWS_ACCESS_KEY_ID", "emulated".into()),
             ("AWS_SECRET_ACCESS_KEY", "emulated".into()),
+            ("AWS_SESSION_TOKEN", "emulated".into()),
             ("LAMBDA_TASK_ROOT", code.clone()),
             ("LAMBDA_RUNTIME_DIR", code.clone()),
             ("PATH", format!("/usr/local/bin:/usr/bin:/bin:{code}")),
@@ -73,6 +80,7 @@ impl Configuration {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        variables.extend(self.secrets.iter().map(|endpoint| (SECRETS_ENDPOINT.to_owned(), endpoint.clone())));
         variables.extend(self.environment.iter().cloned());
         variables
     }

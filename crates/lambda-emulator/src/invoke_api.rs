@@ -7,10 +7,18 @@ use crate::emulator::{Emulator, InvocationType};
 use crate::http::{Request, Response, Service};
 use crate::{AwsError, Outcome};
 
-pub(crate) struct InvokeApi(pub(crate) Emulator);
+pub(crate) struct InvokeApi {
+    pub(crate) emulator: Emulator,
+    /// Whether nobody but this machine reaches it: only then it answers with secrets.
+    pub(crate) is_local: bool,
+}
 
 impl Service for InvokeApi {
     fn answer(&self, request: Request) -> Option<Response> {
+        // Lambda's own calls have their action in the path.
+        if self.is_local && request.header("X-Amz-Target").is_some() {
+            return self.emulator.secrets().answer(request);
+        }
         Some(self.invoke(&request).unwrap_or_else(|error| refusal(&error)))
     }
 }
@@ -43,14 +51,14 @@ impl InvokeApi {
         }
         match kind {
             InvocationType::DryRun => {
-                self.0.function(&name).map(|_| Response { status: 204, headers: vec![], body: vec![] })
+                self.emulator.function(&name).map(|_| Response { status: 204, headers: vec![], body: vec![] })
             }
             InvocationType::Event => {
-                self.0.invoke_event(&name, payload)?;
+                self.emulator.invoke_event(&name, payload)?;
                 Ok(Response { status: 202, headers: vec![], body: vec![] })
             }
             InvocationType::RequestResponse => {
-                let (outcome, log) = self.0.invoke_with_log(&name, payload)?;
+                let (outcome, log) = self.emulator.invoke_with_log(&name, payload)?;
                 let mut response = match outcome {
                     Outcome::Answered(body) => Response::json(200, body),
                     Outcome::Failed { payload, .. } => {

@@ -15,6 +15,7 @@ mod mapping; // Kafka behind it
 mod model; // the bodies of AWS's API
 mod nursery; // processes that end with us
 mod runtime_api; // the Runtime API
+mod secrets; // Secrets Manager, as far as functions and mappings ask it
 
 pub use archive::{Packing, pack};
 pub use aws_error::AwsError;

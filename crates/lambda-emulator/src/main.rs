@@ -74,7 +74,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(broken)?;
     }
-    let secrets = config.secrets.iter().map(|(id, secret)| (id.clone(), secret.to_string())).collect();
+    let secrets = config.secrets.into_iter().map(|(id, secret)| (id, text_of(secret))).collect();
     let options =
         Options { secrets, is_on_terminal: true, max_environments: cli.concurrency, ..Options::new(&cli.logs) };
     let emulator = Emulator::start(options).map_err(broken)?;
@@ -93,4 +93,12 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
+}
+
+/// A secret as Secrets Manager holds it: a text.
+fn text_of(secret: serde_json::Value) -> String {
+    match secret {
+        serde_json::Value::String(text) => text,
+        json => json.to_string(),
+    }
 }

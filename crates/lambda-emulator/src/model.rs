@@ -6,6 +6,7 @@ use kafka_transport::Connection;
 use serde::Deserialize;
 
 use crate::AwsError;
+use crate::secrets::Secrets;
 
 /// The body of `CreateFunction`. What it has beyond this is refused.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,7 +61,7 @@ const fn default_memory() -> u64 {
 }
 
 /// Names that Lambda keeps for itself.
-const RESERVED: [&str; 15] = [
+const RESERVED: [&str; 16] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
     "AWS_DEFAULT_REGION",
@@ -75,6 +76,7 @@ const RESERVED: [&str; 15] = [
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
     "LAMBDA_TASK_ROOT",
 ];
 
@@ -245,7 +247,7 @@ impl CreateEventSourceMapping {
     }
 
     /// How the brokers are reached: in plaintext, or behind TLS with the user and the CA that `secrets` hold by their ids.
-    pub(crate) fn connection(&self, secrets: &BTreeMap<String, String>) -> Result<Connection, AwsError> {
+    pub(crate) fn connection(&self, secrets: &Secrets) -> Result<Connection, AwsError> {
         #[derive(Deserialize)]
         struct User {
             username: String,
@@ -294,8 +296,8 @@ impl CreateEventSourceMapping {
 }
 
 /// The content of a secret. What is in it is never told.
-fn secret<'s, T: Deserialize<'s>>(secrets: &'s BTreeMap<String, String>, id: &str, form: &str) -> Result<T, AwsError> {
-    let text = secrets.get(id).ok_or_else(|| AwsError::invalid_parameter(format!("there is no secret {id}")))?;
+fn secret<'s, T: Deserialize<'s>>(secrets: &'s Secrets, id: &str, form: &str) -> Result<T, AwsError> {
+    let text = secrets.text(id).ok_or_else(|| AwsError::invalid_parameter(format!("there is no secret {id}")))?;
     serde_json::from_str(text).map_err(|_| AwsError::invalid_parameter(format!("secret {id}: allowed {form}")))
 }
 
@@ -363,7 +365,7 @@ mod tests {
     fn credentials_come_from_secrets_and_both_of_them_or_none() {
         let user = ("user".to_owned(), r#"{"username":"shop","password":"hidden"}"#.to_owned());
         let ca = ("ca".to_owned(), r#"{"certificate":"-----BEGIN CERTIFICATE-----"}"#.to_owned());
-        let secrets = BTreeMap::from([user, ca]);
+        let secrets = Secrets::new("us-east-1", BTreeMap::from([user, ca]));
         let connection = |configurations: &[(&str, &str)]| {
             let mut body: CreateEventSourceMapping = serde_json::from_str(MAPPING).unwrap();
             let of = |&(kind, uri): &(&str, &str)| SourceAccessConfiguration { kind: kind.into(), uri: uri.into() };

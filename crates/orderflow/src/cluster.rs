@@ -169,6 +169,9 @@ fn commands(
     for service in topology.services() {
         let _ = writeln!(text, "{}", as_user(&service.name, &format!("work {}", service.name)));
     }
+    if let Some(credentials) = cluster.credentials_file(ADMIN).parent() {
+        let _ = writeln!(text, "{orderflow} lambda up --credentials {}", credentials.display());
+    }
     let _ = writeln!(text, "{}", admin(&format!("run --brokers {brokers} --orders 100000 --seed 7")));
     let _ = writeln!(text, "{}\n{}", admin("audit"), admin("reset"));
     let _ = writeln!(text, "{orderflow} cluster status{place}\n{orderflow} cluster down{place}");

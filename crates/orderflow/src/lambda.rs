@@ -15,6 +15,9 @@ use shop::order_generator;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{Error, Status, grouped, logging, package, print, signals, tell};
+use secrets::Secrets;
+
+mod secrets; // each service's user and the CA
 
 mod invoke; // one invocation, in the emulator or on AWS
 mod logs; // what a function has logged
@@ -31,7 +34,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs the functions behind their Kafka mappings until it is stopped.
-    #[command(after_help = "Example: orderflow lambda up --every 60s")]
+    #[command(
+        after_help = "Examples:\n  orderflow lambda up --every 60s\n  orderflow lambda up --credentials ~/.local/state/orderflow/cluster/credentials"
+    )]
     Up(Up),
     /// Invokes a function and prints its answer.
     #[command(
@@ -45,9 +50,14 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Up {
-    /// Brokers without security; without them a cluster within this process.
+    /// Brokers without security, or other addresses of those that --credentials name; without both a cluster within this
+    /// process.
     #[arg(long, value_name = "HOST:PORT,...")]
     brokers: Option<String>,
+    /// The folder that has each service's credentials as SERVICE.env, as `orderflow cluster up` writes it. Each function
+    /// and its mappings get those of its own user, as secrets.
+    #[arg(long, value_name = "FOLDER")]
+    credentials: Option<PathBuf>,
     /// The functions' program, shop-functions; without it the one beside this program.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -77,11 +87,17 @@ fn up(args: &Up, topology: &Topology) -> Result<Status, Error> {
     logging::start(LevelFilter::WARN);
     let stop = signals::stop_flag()?;
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
-    let embedded = match args.brokers {
+    let (named, secrets) = match &args.credentials {
+        Some(folder) => {
+            Secrets::read(folder, args.brokers.as_deref(), topology).map(|(all, secrets)| (Some(all), secrets))?
+        }
+        None => (args.brokers.clone(), Secrets::default()),
+    };
+    let embedded = match named {
         Some(_) => None,
         None => Some(EmbeddedCluster::start(topics)?),
     };
-    let brokers = embedded.as_ref().map_or_else(|| args.brokers.clone().unwrap_or_default(), EmbeddedCluster::brokers);
+    let brokers = embedded.as_ref().map_or_else(|| named.unwrap_or_default(), EmbeddedCluster::brokers);
     let program = package::program(args.program.as_deref())?;
     let bytes = std::fs::read(&program).map_err(|error| Error::Usage(format!("{}: {error}", program.display())))?;
     let folder = tempfile::tempdir().map_err(Error::failed)?;
@@ -91,14 +107,15 @@ fn up(args: &Up, topology: &Topology) -> Result<Status, Error> {
         .map_err(Error::failed)?;
 
     let pace = if embedded.is_some() { Pace::STEADY } else { Pace::BROKERS };
-    let emulator = Emulator::start(Options { pace, ..Options::new(&args.logs) }).map_err(Error::failed)?;
+    let emulator = Emulator::start(Options { pace, secrets: secrets.texts(), ..Options::new(&args.logs) })
+        .map_err(Error::failed)?;
     let zip = format!("fileb://{}", zip.display());
     for name in package::functions(topology) {
-        let body = function(topology, name, &zip, &brokers, args.partial);
+        let body = function(topology, name, &zip, &brokers, args.partial, &secrets);
         let body = serde_json::from_value(body).map_err(Error::failed)?;
         emulator.create_function(&body).map_err(Error::failed)?;
     }
-    for body in mappings(topology, &brokers, args.partial) {
+    for body in mappings(topology, &brokers, args.partial, &secrets) {
         let body = serde_json::from_value(body).map_err(Error::failed)?;
         emulator.create_event_source_mapping(body).map_err(Error::failed)?;
     }
@@ -127,9 +144,12 @@ fn now() -> Timestamp {
 }
 
 /// The body of `CreateFunction`.
-fn function(topology: &Topology, name: &str, zip: &str, brokers: &str, partial: bool) -> Value {
+fn function(topology: &Topology, name: &str, zip: &str, brokers: &str, partial: bool, secrets: &Secrets) -> Value {
     let mode = if partial { "partial" } else { "whole" };
     let mut variables = json!({"KAFKA_BROKERS": brokers, "ANSWER_MODE": mode});
+    for (name, value) in secrets.variables(name) {
+        variables[name] = json!(value);
+    }
     let service = topology.service(name);
     for (setting, number) in service.iter().flat_map(|service| &service.settings) {
         variables[setting.to_uppercase()] = json!(number.to_string());
@@ -140,12 +160,15 @@ fn function(topology: &Topology, name: &str, zip: &str, brokers: &str, partial: 
 }
 
 /// The bodies of `CreateEventSourceMapping`, one a consumer group.
-fn mappings(topology: &Topology, brokers: &str, partial: bool) -> Vec<Value> {
+fn mappings(topology: &Topology, brokers: &str, partial: bool, secrets: &Secrets) -> Vec<Value> {
     let brokers: Vec<&str> = brokers.split(',').collect();
     let of = |(service, group): (&::topology::Service, &::topology::Consumption)| {
         let mut body = json!({"FunctionName": service.name, "Topics": [group.topic], "StartingPosition": "TRIM_HORIZON",
             "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": brokers}},
             "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": group.group}, "BatchSize": group.batch_records});
+        if let Some(access) = secrets.access(&service.name) {
+            body["SourceAccessConfigurations"] = access;
+        }
         if partial {
             body["FunctionResponseTypes"] = json!(["ReportBatchItemFailures"]);
             body["ProvisionedPollerConfig"] = json!({});
@@ -178,7 +201,7 @@ mod tests {
     fn functions_and_mappings_are_those_of_the_topology() {
         let topology = Topology::built_in().unwrap();
         for partial in [false, true] {
-            let groups: BTreeSet<String> = mappings(&topology, "a:1,b:2", partial)
+            let groups: BTreeSet<String> = mappings(&topology, "a:1,b:2", partial, &Secrets::default())
                 .into_iter()
                 .map(|body| {
                     let body: CreateEventSourceMapping = serde_json::from_value(body).unwrap();
@@ -188,7 +211,7 @@ mod tests {
                 .collect();
             assert_eq!(groups, topology.groups().map(|(_, group)| group.group.clone()).collect());
         }
-        let body = function(&topology, "payment_processor", "fileb://z", "a:1", true);
+        let body = function(&topology, "payment_processor", "fileb://z", "a:1", true, &Secrets::default());
         let body: CreateFunction = serde_json::from_value(body).unwrap();
         let variables: Vec<(&str, &str)> =
             body.environment.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -45,10 +45,11 @@ const ROLES: [(&str, Role); 14] = [
 const PURE_DEPENDENCIES: [&str; 6] = ["serde", "serde_json", "thiserror", "time", "uuid", "xxhash-rust"];
 
 /// Clients of the outside, each with the crates that may name it.
-const CLIENTS: [(&str, &[&str]); 9] = [
+const CLIENTS: [(&str, &[&str]); 10] = [
     ("rdkafka", &["kafka-transport"]),
     ("rdkafka-sys", &["kafka-transport"]),
     ("lambda_runtime", &["lambda-host", "shop-functions"]),
+    ("aws-sdk-secretsmanager", &["shop-functions"]),
     ("postgres", &["postgres-store"]),
     ("tokio-postgres", &["postgres-store"]),
     ("deadpool-postgres", &["postgres-store"]),

@@ -1,24 +1,30 @@
 //! The shop on AWS Lambda: one binary that is `hello_world` or one of the five services, by its handler's name.
 //!
-//! INIT reads the settings, makes the one producer and warms it up; each invocation is a batch, or a request for orders.
+//! INIT reads the settings, fetches the credentials, makes the one producer and warms it up; each invocation is a batch, or a request for orders.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use events::Topic;
-use kafka_transport::Writer;
+use kafka_transport::{Error as KafkaError, Writer};
 use lambda_host::{KafkaFunction, report_init_error, run};
 use topology::Topology;
 use tracing_subscriber::EnvFilter;
 
 use consumer::Consumer;
+use credentials::Credentials;
 use generator::Generator;
 use hello_world::HelloWorld;
 use settings::{Kafka, Settings};
 
 mod consumer; // a service behind its event source mappings
+mod credentials; // as whom it speaks to Kafka
 mod generator; // orders, on a schedule or by hand
 mod hello_world; // proves that a function runs at all
+#[cfg(feature = "secrets-manager")]
+mod secret_pair; // the user and the CA, each in a secret
+#[cfg(feature = "secrets-manager")]
+mod secrets_manager; // AWS's service that keeps them
 mod settings; // what the environment says
 
 #[global_allocator]
@@ -26,6 +32,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// How long INIT waits for the brokers: Lambda gives it ten seconds in all, and the first write tries again.
 const WARM_UP: Duration = Duration::from_secs(3);
+
+/// Why INIT failed.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     start_log();
@@ -50,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn start() -> Result<(), Failure> {
     let topology = Topology::built_in()?;
     match Settings::read(&topology, |name| std::env::var(name).ok())? {
         Settings::HelloWorld => run(&HelloWorld),
@@ -66,16 +75,34 @@ fn start() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     }
 }
 
-/// The one producer. Brokers that cannot be reached yet do not fail INIT.
-fn writer(kafka: &Kafka, topology: &Topology, service: &str) -> Result<Writer, kafka_transport::Error> {
+/// The one producer. Brokers that cannot be reached yet do not fail INIT; those that refuse us do.
+fn writer(kafka: &Kafka, topology: &Topology, service: &str) -> Result<Writer, Failure> {
     let topics: Vec<(Topic, i32)> =
         topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
-    let writer = Writer::new(&kafka.connection, &topics, kafka.write_deadline)?;
-    if let Err(error) = writer.connect(WARM_UP) {
-        let reason = error.to_string();
-        tracing::warn!(order_id = "", event_type = "", service, status = "cold", reason, "brokers not reached in INIT");
+    let (connection, origin) = match &kafka.credentials {
+        Credentials::Stated(connection) => (connection.clone(), String::new()),
+        #[cfg(feature = "secrets-manager")]
+        Credentials::InSecrets(pair) => (pair.fetch()?, format!("; {}", pair.origin())),
+    };
+    let writer = Writer::new(&connection, &topics, kafka.write_deadline)?;
+    match writer.connect(WARM_UP) {
+        Ok(()) => Ok(writer),
+        Err(error @ (KafkaError::Login { .. } | KafkaError::Certificate { .. })) => {
+            Err(format!("{error}{origin}").into())
+        }
+        Err(error) => {
+            let reason = error.to_string();
+            tracing::warn!(
+                order_id = "",
+                event_type = "",
+                service,
+                status = "cold",
+                reason,
+                "brokers not reached in INIT"
+            );
+            Ok(writer)
+        }
     }
-    Ok(writer)
 }
 
 /// Log events as JSON lines on stdout, where CloudWatch reads them. `RUST_LOG` decides what is said, else the function's own

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use kafka_transport::{Connection, Error as KafkaError};
 use lambda_host::AnswerMode;
 use shop::{Services, order_generator};
 use topology::{Host, Topology};
 
+use crate::credentials::Credentials;
 use crate::hello_world;
 
 /// The handler, as Lambda passes it on.
@@ -26,7 +26,7 @@ pub(crate) enum Settings {
 
 /// How it reaches Kafka.
 pub(crate) struct Kafka {
-    pub(crate) connection: Connection,
+    pub(crate) credentials: Credentials,
     pub(crate) write_deadline: Duration,
 }
 
@@ -60,11 +60,7 @@ impl Settings {
             let found = handler.map_or("missing".to_owned(), |found| format!("found {found:?}"));
             return Err(Wrong(vec![line(HANDLER, &format!("{found}, allowed {}", handlers(topology).join(", ")))]));
         };
-        let connection = Connection::from_environment(None, variable);
-        let connection = connection.map_err(|error| match error {
-            KafkaError::Settings(settings) => wrong.extend(settings.iter().map(ToString::to_string)),
-            other => wrong.push(other.to_string()),
-        });
+        let credentials = Credentials::read(&variable).map_err(|lines| wrong.extend(lines));
         let mode = match variable(ANSWER_MODE) {
             None => AnswerMode::default(),
             Some(text) => AnswerMode::parse(&text).unwrap_or_else(|| {
@@ -90,12 +86,12 @@ impl Settings {
             own.map_or_else(|| topology.service(name)?.setting(setting), |(_, number)| *number)
         };
         let services = Services::configured(topology, setting).map_err(|error| wrong.push(error.to_string()));
-        let (Ok(connection), Ok(services), true) = (connection, services, wrong.is_empty()) else {
+        let (Ok(credentials), Ok(services), true) = (credentials, services, wrong.is_empty()) else {
             return Err(Wrong(wrong));
         };
         // A function has its answer to give when a write has failed.
         let write_deadline = WRITE_DEADLINE.min(Duration::from_secs(u64::from(service.timeout_s)) / 2);
-        let (kafka, name) = (Kafka { connection, write_deadline }, service.name.clone());
+        let (kafka, name) = (Kafka { credentials, write_deadline }, service.name.clone());
         Ok(if name == order_generator::NAME {
             Self::Generator { kafka, seed: setting(&name, order_generator::SEED).unwrap_or_default() }
         } else {
@@ -104,7 +100,8 @@ impl Settings {
     }
 }
 
-fn line(name: &str, problem: &str) -> String {
+/// What is wrong with a variable.
+pub(crate) fn line(name: &str, problem: &str) -> String {
     format!("{name:<15} {problem}")
 }
 
@@ -191,6 +188,70 @@ mod tests {
         refuses(
             &[("_HANDLER", "payment_processor"), ("KAFKA_BROKERS", "a:1"), ("SUCCESS_PERCENT", "101")],
             &["services.payment_processor.settings.success_percent: missing, allowed 0 to 100"],
+        );
+    }
+
+    /// What stands in a function's environment on AWS, with these in place of or beside it.
+    #[cfg(feature = "secrets-manager")]
+    fn with_secrets<'v>(changed: &[(&'v str, &'v str)]) -> Vec<(&'v str, &'v str)> {
+        let mut variables = vec![
+            ("_HANDLER", "payment_processor"),
+            ("KAFKA_BROKERS", "a:9093"),
+            ("KAFKA_USERNAME", "payment_processor"),
+            ("KAFKA_SECRET_ID", "user/payment_processor"),
+            ("KAFKA_CA_SECRET_ID", "ca"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "key"),
+        ];
+        variables.retain(|(name, _)| changed.iter().all(|(changed, _)| changed != name));
+        variables.extend(changed);
+        variables
+    }
+
+    #[cfg(feature = "secrets-manager")]
+    #[test]
+    fn the_environment_may_name_two_secrets_in_place_of_what_they_hold() {
+        let Ok(Settings::Consumer { kafka, .. }) = read(&with_secrets(&[])) else { panic!("no consumer") };
+        assert!(matches!(kafka.credentials, Credentials::InSecrets(_)));
+        let stated = [("KAFKA_SECRET_ID", ""), ("KAFKA_CA_SECRET_ID", ""), ("KAFKA_USERNAME", "")];
+        let Ok(Settings::Consumer { kafka, .. }) = read(&with_secrets(&stated)) else { panic!("no consumer") };
+        assert!(matches!(kafka.credentials, Credentials::Stated(_)));
+    }
+
+    #[cfg(feature = "secrets-manager")]
+    #[test]
+    fn secrets_come_both_and_with_their_user_and_not_beside_what_they_hold() {
+        let refuses = |changed: &[(&str, &str)], lines: &[&str]| refuses(&with_secrets(changed), lines);
+        refuses(
+            &[("KAFKA_CA_SECRET_ID", "")],
+            &["KAFKA_CA_SECRET_ID missing: KAFKA_SECRET_ID is set, and both are needed"],
+        );
+        refuses(
+            &[("KAFKA_SECRET_ID", ""), ("KAFKA_USERNAME", ""), ("KAFKA_BROKERS", "a")],
+            &[
+                "KAFKA_BROKERS   found \"a\", allowed HOST:PORT,HOST:PORT",
+                "KAFKA_USERNAME  missing: set the user of KAFKA_SECRET_ID",
+                "KAFKA_SECRET_ID missing: KAFKA_CA_SECRET_ID is set, and both are needed",
+            ],
+        );
+        let beside = "set beside KAFKA_SECRET_ID or KAFKA_CA_SECRET_ID: keep the secrets, or what they hold";
+        refuses(
+            &[("KAFKA_PASSWORD", "hidden"), ("KAFKA_CA_FILE", "/ca.pem"), ("AWS_REGION", "")],
+            &[
+                &format!("KAFKA_PASSWORD  {beside}"),
+                &format!("KAFKA_CA_FILE   {beside}"),
+                "AWS_REGION      missing: Lambda sets it, for who asks Secrets Manager",
+            ],
+        );
+    }
+
+    #[cfg(not(feature = "secrets-manager"))]
+    #[test]
+    fn secrets_are_refused_by_a_program_that_cannot_fetch_them() {
+        refuses(
+            &[("_HANDLER", "payment_processor"), ("KAFKA_SECRET_ID", "user")],
+            &["KAFKA_SECRET_ID set, but this program was built without the feature secrets-manager"],
         );
     }
 }

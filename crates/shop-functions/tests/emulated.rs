@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use events::{Timestamp, Topic};
-use kafka_transport::{CA_PEM, Connection, EmbeddedCluster, GroupOffsets, PASSWORD, Pace, TopicReader, USERNAME};
+use kafka_transport::{
+    BROKERS, CA_PEM, Connection, EmbeddedCluster, GroupOffsets, PASSWORD, Pace, TopicReader, USERNAME,
+};
 use lambda_emulator::{Emulator, Options, Outcome, Packing, pack};
 use messaging::{EVENT_ID, Outgoing, Record};
 use serde_json::{Value, json};
@@ -99,6 +101,48 @@ fn what_is_no_batch_is_refused_by_a_consumer() {
     assert_eq!(lambda.invoke("payment_processor", &empty), Ok(json!({"batchItemFailures": []})));
 }
 
+/// A function as the payment processor's user, in an emulator with these secrets: the error that it answers with, and its log.
+fn failure_with(secrets: &[(String, Value)], variables: Value) -> (Value, String) {
+    let secrets = secrets.iter().map(|(id, secret)| (id.clone(), secret.to_string())).collect();
+    let lambda = Lambda::start_with(Pace::FULL, secrets);
+    let mut all = json!({BROKERS: "127.0.0.1:1"});
+    name_secrets(&mut all, "payment_processor");
+    all.as_object_mut().unwrap().extend(variables.as_object().unwrap().clone());
+    lambda.create("payment_processor", &all);
+    let error = lambda.invoke("payment_processor", &json!({})).unwrap_err();
+    assert_eq!(error["errorType"], "Function.NotStarted");
+    (error["errorMessage"].clone(), lambda.log("payment_processor"))
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_named_in_the_answer_with_what_to_check() {
+    let ca = (CA_SECRET.to_owned(), json!({"certificate": "-----BEGIN CERTIFICATE-----"}));
+    let (message, _) = failure_with(&[ca], json!({}));
+    assert_eq!(
+        message,
+        "secret user/payment_processor (KAFKA_SECRET_ID): ResourceNotFoundException: Secrets Manager can't find the \
+         specified secret. Check that it is there, in us-east-1"
+    );
+}
+
+#[test]
+fn a_secret_of_another_form_is_named_and_what_it_holds_is_told_at_no_log_level() {
+    let user = (user_secret("payment_processor"), json!({"username": "payment_processor", "pass": "hidden"}));
+    let ca = (CA_SECRET.to_owned(), json!({"certificate": "-----BEGIN CERTIFICATE-----"}));
+    let (message, log) = failure_with(&[user, ca], json!({"RUST_LOG": "trace"}));
+    let allowed = r#"allowed {"username": "..", "password": ".."}"#;
+    assert_eq!(message, format!("secret user/payment_processor (KAFKA_SECRET_ID): {allowed}"));
+    assert!(log.contains(r#""level":"TRACE""#) && !log.contains("hidden"), "{log}");
+}
+
+#[test]
+fn a_secrets_manager_that_is_away_is_told_with_its_address() {
+    let (message, _) = failure_with(&[], json!({"AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1"}));
+    let message = message.as_str().unwrap();
+    let start = "secret user/payment_processor (KAFKA_SECRET_ID): http://127.0.0.1:1: ";
+    assert!(message.starts_with(start) && message.contains("Connection refused"), "{message}");
+}
+
 /// Event ids and bytes of all records of a topic, each once.
 fn read(connection: &Connection, topic: Topic) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut reader = TopicReader::connect(connection).unwrap();
@@ -135,6 +179,25 @@ fn expected(topology: &Topology, orders: &[Outgoing]) -> BTreeMap<String, Vec<Ve
     topics
 }
 
+const CA_SECRET: &str = "ca";
+
+fn user_secret(service: &str) -> String {
+    format!("user/{service}")
+}
+
+/// Adds the variables by which a function finds its user and the CA.
+fn name_secrets(variables: &mut Value, service: &str) {
+    variables[USERNAME] = json!(service);
+    variables["KAFKA_SECRET_ID"] = json!(user_secret(service));
+    variables["KAFKA_CA_SECRET_ID"] = json!(CA_SECRET);
+}
+
+/// How a mapping of the service finds them.
+fn access(service: &str) -> Value {
+    json!([{"Type": "SASL_SCRAM_512_AUTH", "URI": user_secret(service)},
+        {"Type": "SERVER_ROOT_CA_CERTIFICATE", "URI": CA_SECRET}])
+}
+
 /// Where a shop runs, and as whom.
 struct Place {
     pace: Pace,
@@ -160,13 +223,13 @@ fn run_shop(place: &Place, mode: &str, orders: u64) {
     let mut settings = BTreeMap::new();
     for service in topology.services() {
         let mut variables = json!({"ANSWER_MODE": mode, "SEED": "7"});
-        for (name, value) in (place.connection_of)(&service.name).variables() {
-            variables[name] = json!(value);
-        }
-        if let (Some(user), Some(password)) = (variables.get(USERNAME), variables.get(PASSWORD)) {
-            let user = json!({"username": user, "password": password});
-            secrets.insert(format!("user/{}", service.name), user.to_string());
-            secrets.insert("ca".to_owned(), json!({"certificate": variables[CA_PEM]}).to_string());
+        variables[BROKERS] = json!(connection.brokers());
+        let stated: BTreeMap<&str, String> = (place.connection_of)(&service.name).variables().into_iter().collect();
+        if let (Some(user), Some(password), Some(ca)) = (stated.get(USERNAME), stated.get(PASSWORD), stated.get(CA_PEM))
+        {
+            secrets.insert(user_secret(&service.name), json!({"username": user, "password": password}).to_string());
+            secrets.insert(CA_SECRET.to_owned(), json!({"certificate": ca}).to_string());
+            name_secrets(&mut variables, &service.name);
         }
         settings.insert(service.name.clone(), variables);
     }
@@ -181,9 +244,7 @@ fn run_shop(place: &Place, mode: &str, orders: u64) {
             "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": group.group}, "BatchSize": group.batch_records,
             "MaximumBatchingWindowInSeconds": 0});
         if !secrets.is_empty() {
-            body["SourceAccessConfigurations"] = json!([
-                {"Type": "SASL_SCRAM_512_AUTH", "URI": format!("user/{}", service.name)},
-                {"Type": "SERVER_ROOT_CA_CERTIFICATE", "URI": "ca"}]);
+            body["SourceAccessConfigurations"] = access(&service.name);
         }
         if mode == "partial" {
             body["FunctionResponseTypes"] = json!(["ReportBatchItemFailures"]);
@@ -248,15 +309,14 @@ fn the_shop_behind_mappings_gives_the_records_of_its_handlers_with_partial_respo
 
 /// On Apache Kafka, each function and its mappings as the service's own user.
 mod cluster {
-    use kafka_cluster::{Distribution, Options};
+    use kafka_cluster::{Cluster, Distribution, Options};
     use kafka_transport::{Admin, Ca, TopicShape};
 
     use super::*;
 
-    #[test]
-    fn the_shop_runs_on_the_secured_cluster_each_service_as_its_own_user() {
-        let topology = Topology::built_in().unwrap();
-        let cluster = Options::secured(&topology).start(&Distribution::find().unwrap()).unwrap();
+    /// A secured cluster with the shop's topics, and how each user reaches it.
+    fn secured(topology: &Topology) -> (Cluster, impl Fn(&str) -> Connection + 'static) {
+        let cluster = Options::secured(topology).start(&Distribution::find().unwrap()).unwrap();
         let shape = |topic: &topology::Topic| TopicShape {
             partitions: topic.partitions,
             replication: topic.replication,
@@ -275,7 +335,49 @@ mod cluster {
             let (_, password) = passwords.iter().find(|(name, _)| name == service).unwrap();
             Connection::sasl_ssl(&brokers, service, password, Ca::Pem(ca.clone()))
         };
+        (cluster, connection_of)
+    }
+
+    #[test]
+    fn the_shop_runs_on_the_secured_cluster_each_service_by_the_secret_of_its_own_user() {
+        let (cluster, connection_of) = secured(&Topology::built_in().unwrap());
         let reader = cluster.connection();
         run_shop(&Place { pace: Pace::BROKERS, reader, connection_of: Box::new(connection_of) }, "partial", 300);
+    }
+
+    #[test]
+    fn a_wrong_password_fails_init_and_the_mapping_says_that_it_was_refused() {
+        let (cluster, _) = secured(&Topology::built_in().unwrap());
+        let ca = std::fs::read_to_string(cluster.ca_file().unwrap()).unwrap();
+        let user = json!({"username": "payment_processor", "password": "wrong"});
+        let secrets = [(user_secret("payment_processor"), user), (CA_SECRET.to_owned(), json!({"certificate": ca}))];
+        let secrets = secrets.map(|(id, secret)| (id, secret.to_string())).into();
+        let lambda = Lambda::start_with(Pace::BROKERS, secrets);
+        let mut variables = json!({BROKERS: cluster.brokers()});
+        name_secrets(&mut variables, "payment_processor");
+        lambda.create("payment_processor", &variables);
+
+        let error = lambda.invoke("payment_processor", &json!({})).unwrap_err();
+        let message = error["errorMessage"].as_str().unwrap();
+        assert!(message.contains(": user payment_processor was refused ("), "{message}");
+        let origin = "the password is from secret user/payment_processor, the CA from secret ca";
+        assert!(message.ends_with(origin), "{message}");
+
+        let brokers: Vec<&str> = cluster.brokers().split(',').collect();
+        let body = json!({"FunctionName": "payment_processor", "Topics": ["order_placed"],
+            "StartingPosition": "TRIM_HORIZON", "SourceAccessConfigurations": access("payment_processor"),
+            "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": brokers}}});
+        let uuid = lambda.emulator.create_event_source_mapping(serde_json::from_value(body).unwrap()).unwrap();
+        let deadline = Instant::now() + DEADLINE;
+        let reason = loop {
+            let status = lambda.emulator.mapping_status(&uuid).unwrap();
+            if !status.reason.is_empty() {
+                break status.reason;
+            }
+            assert!(Instant::now() < deadline, "{status:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert!(reason.starts_with("EVENT_SOURCE_AUTHN_ERROR: "), "{reason}");
+        assert!(!reason.contains("wrong"), "{reason}");
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -47,8 +48,13 @@ impl Fixture {
     }
 
     pub(crate) fn without_function() -> Self {
+        Self::with_secrets(BTreeMap::new())
+    }
+
+    /// An emulator with these secrets, and no function.
+    pub(crate) fn with_secrets(secrets: BTreeMap<String, String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { max_environments: 4, pace: Pace::FULL, ..Options::new(folder.path()) };
+        let options = Options { max_environments: 4, pace: Pace::FULL, secrets, ..Options::new(folder.path()) };
         let emulator = Emulator::start(options).unwrap();
         let server = emulator.serve(([127, 0, 0, 1], 0).into()).unwrap();
         Self { emulator, folder, server }

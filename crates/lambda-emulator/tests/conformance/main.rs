@@ -4,3 +4,4 @@
 mod fixture; // an emulator with a function that does what its event asks for
 mod invocations; // the Invoke API and the Runtime API
 mod mappings; // event source mappings on the embedded cluster
+mod secrets; // Secrets Manager
