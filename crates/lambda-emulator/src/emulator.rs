@@ -16,7 +16,7 @@ use crate::invoke_api::InvokeApi;
 use crate::log::FunctionLog;
 use crate::mapping::{Mapping, MappingStatus};
 use crate::nursery::Nursery;
-use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Outcome, archive};
+use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Faults, Outcome, archive};
 
 /// How it runs.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub struct Options {
     pub region: String,
     /// What stands in for Secrets Manager: JSON by id. Its values are never told.
     pub secrets: BTreeMap<String, String>,
+    /// What it breaks itself.
+    pub faults: Faults,
 }
 
 impl Options {
@@ -46,6 +48,7 @@ impl Options {
             pace: Pace::BROKERS,
             region,
             secrets: BTreeMap::new(),
+            faults: Faults::default(),
         }
     }
 }
@@ -114,10 +117,11 @@ impl Emulator {
         if functions.contains_key(&name) {
             return Err(AwsError::conflict(format!("Function already exist: {name}")));
         }
-        let Options { logs, is_on_terminal, max_environments, .. } = &self.0.options;
+        let Options { logs, is_on_terminal, max_environments, faults, .. } = &self.0.options;
         let failed = |error: std::io::Error| AwsError::service(error.to_string());
         let log = FunctionLog::open(logs, &name, *is_on_terminal).map_err(failed)?;
-        let function = Function::new(configuration, &zip, log, &self.0.nursery, *max_environments).map_err(failed)?;
+        let nursery = &self.0.nursery;
+        let function = Function::new(configuration, &zip, log, nursery, *max_environments, *faults).map_err(failed)?;
         functions.insert(name, Arc::new(function));
         Ok(())
     }

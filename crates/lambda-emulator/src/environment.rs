@@ -224,8 +224,14 @@ impl Environment {
     }
 
     /// Hands an event to the runtime and waits for its answer, and until it asks for the next. `false` beside the outcome:
-    /// this environment is not to be used again.
-    pub(crate) fn invoke(&mut self, event: Event, patience: Duration) -> (Outcome, Usage, bool) {
+    /// this environment is not to be used again. With `kill` the process is killed after that time, or together with an answer
+    /// that comes before, which is lost then.
+    pub(crate) fn invoke(
+        &mut self,
+        event: Event,
+        patience: Duration,
+        kill: Option<Duration>,
+    ) -> (Outcome, Usage, bool) {
         let (started, id) = (Instant::now(), event.request_id.clone());
         let deadline = started + patience;
         {
@@ -235,7 +241,10 @@ impl Environment {
         }
         self.signal(Signal::SIGCONT);
         self.shared.changed.notify_all();
-        let ended = self.wait_until(deadline, |state| state.outcome.clone());
+        let ended = match kill {
+            Some(after) => self.kill(deadline.min(started + after)),
+            None => self.wait_until(deadline, |state| state.outcome.clone()),
+        };
         let duration = started.elapsed();
         let (outcome, is_alive) = match ended {
             Ended::As(outcome) => {
@@ -262,6 +271,19 @@ impl Environment {
             self.signal(Signal::SIGKILL);
         }
         (outcome, Usage { duration, memory_kib: self.memory_kib }, is_alive)
+    }
+
+    /// Kills the process at that time, unless it ends before.
+    fn kill(&mut self, at: Instant) -> Ended<Outcome> {
+        match self.wait_until(at, |state| state.outcome.is_some().then_some(())) {
+            Ended::As(()) | Ended::Late => {
+                self.signal(Signal::SIGKILL);
+                let how = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+                Ended::Gone(format!("with error: {how}"))
+            }
+            Ended::Gone(how) => Ended::Gone(how),
+            Ended::Fat(kib) => Ended::Fat(kib),
+        }
     }
 
     fn out_of_memory(&self, kib: u64) -> Outcome {

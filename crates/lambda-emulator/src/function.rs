@@ -1,21 +1,26 @@
 //! A function: its environments, one event in each at a time.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use messaging::Draw;
 use tempfile::TempDir;
 
 use crate::environment::{Environment, Event, Outcome, Usage};
 use crate::log::FunctionLog;
 use crate::nursery::Nursery;
-use crate::{AwsError, CreateFunction, archive};
+use crate::{AwsError, CreateFunction, Faults, archive};
 
 /// How long INIT may take before it is repeated within the first invocation.
 const INIT: Duration = Duration::from_secs(10);
 
 /// The largest event of a synchronous invocation.
 pub(crate) const MAX_EVENT_BYTES: usize = 6_291_556;
+
+/// What an invocation is taken to last as long as none has been answered, in microseconds.
+const FIRST_US: u64 = 10_000;
 
 const ACCOUNT: &str = "000000000000";
 
@@ -85,6 +90,11 @@ pub(crate) struct Function {
     folder: Arc<TempDir>,
     nursery: Arc<Nursery>,
     max_environments: usize,
+    pub(crate) faults: Faults,
+    /// Invocations by hand.
+    invocations: AtomicU64,
+    /// How long the last invocation took that was answered, in microseconds.
+    usual_us: AtomicU64,
     pool: Mutex<Pool>,
     released: Condvar,
 }
@@ -105,6 +115,7 @@ impl Function {
         log: FunctionLog,
         nursery: &Arc<Nursery>,
         max_environments: usize,
+        faults: Faults,
     ) -> std::io::Result<Self> {
         let folder = tempfile::tempdir()?;
         archive::unpack(zip, folder.path())?;
@@ -114,6 +125,9 @@ impl Function {
             folder: Arc::new(folder),
             nursery: Arc::clone(nursery),
             max_environments,
+            faults,
+            invocations: AtomicU64::new(0),
+            usual_us: AtomicU64::new(FIRST_US),
             pool: Mutex::default(),
             released: Condvar::new(),
         })
@@ -123,11 +137,26 @@ impl Function {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Invokes it and waits for the outcome. `patience` is how long it may wait for an environment that is free.
+    /// Invokes it by hand and waits for the outcome. `patience` is how long it may wait for an environment that is free.
     ///
     /// # Errors
     /// Where the event is too large, no environment becomes free, or none can be started.
     pub(crate) fn invoke(&self, request_id: &str, payload: &[u8], patience: Duration) -> Result<Outcome, AwsError> {
+        let count = self.invocations.fetch_add(1, Ordering::Relaxed);
+        self.invoke_and_kill(request_id, payload, patience, self.faults.kills(&self.configuration.name, count))
+    }
+
+    /// The same for a mapping, which draws itself whether and where the process is killed.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`].
+    pub(crate) fn invoke_and_kill(
+        &self,
+        request_id: &str,
+        payload: &[u8],
+        patience: Duration,
+        kill: Option<Draw>,
+    ) -> Result<Outcome, AwsError> {
         if payload.len() > MAX_EVENT_BYTES {
             let text = format!("Request must be smaller than {MAX_EVENT_BYTES} bytes for the InvokeFunction operation");
             return Err(AwsError::too_large(text));
@@ -145,7 +174,18 @@ impl Function {
             Ok(mut environment) => {
                 let deadline_ms = now_ms() + timeout.as_millis();
                 let event = Event { request_id: request_id.to_owned(), payload: payload.into(), deadline_ms };
-                let (outcome, usage, is_alive) = environment.invoke(event, timeout);
+                // Half of the moments come before the usual end; where the answer is faster, it is lost with the process.
+                let usual_us = self.usual_us.load(Ordering::Relaxed);
+                let kill = kill.map(|moment| Duration::from_micros(moment.scale(2 * usual_us)));
+                if kill.is_some() {
+                    let seed = self.faults.seed;
+                    self.log
+                        .write_line(&format!("RequestId: {request_id} the emulator kills the process, seed {seed}"));
+                }
+                let (outcome, usage, is_alive) = environment.invoke(event, timeout, kill);
+                if let (Outcome::Answered(_), Ok(us)) = (&outcome, u64::try_from(usage.duration.as_micros())) {
+                    self.usual_us.store(us, Ordering::Relaxed);
+                }
                 lease.environment = is_alive.then_some(environment);
                 (outcome, usage)
             }

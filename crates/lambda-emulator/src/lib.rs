@@ -7,6 +7,7 @@ mod archive; // a zip with a bootstrap
 mod aws_error; // how AWS says no
 mod emulator; // functions and mappings by name
 mod environment; // one process, its Runtime API, one event at a time
+mod faults; // what the emulator breaks itself
 mod function; // a function and its environments
 mod http; // a small HTTP server
 mod invoke_api; // the Invoke API
@@ -20,6 +21,7 @@ pub use archive::{Packing, pack};
 pub use aws_error::AwsError;
 pub use emulator::{Emulator, InvocationType, InvokeServer, MappingSummary, Options};
 pub use environment::Outcome;
+pub use faults::{Faults, Share};
 pub use mapping::MappingStatus;
 pub use model::{
     Code, CreateEventSourceMapping, CreateFunction, Environment, KafkaConfig, ProvisionedPollerConfig,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use lambda_emulator::{CreateEventSourceMapping, CreateFunction, Emulator, Options};
+use lambda_emulator::{CreateEventSourceMapping, CreateFunction, Emulator, Faults, Options, Share};
 use serde::Deserialize;
 
 /// Runs AWS Lambda functions locally, behind Kafka.
@@ -34,6 +34,22 @@ struct Cli {
     /// Environments of a function at most.
     #[arg(long, value_name = "NUMBER", default_value = "10")]
     concurrency: usize,
+    /// How many of the batches that went well are answered with an error all the same, such as 5%.
+    #[arg(long, value_name = "SHARE", default_value_t)]
+    fail: Share,
+    /// In how many invocations the process is killed (-9), at any moment, such as 1%.
+    #[arg(long, value_name = "SHARE", default_value_t)]
+    kill: Share,
+    /// The seed of both; random if absent, and printed.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+}
+
+impl Cli {
+    fn faults(&self) -> Faults {
+        let seed = self.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32); // short enough to be typed
+        Faults { seed, fail: self.fail, kill: self.kill }
+    }
 }
 
 #[derive(Deserialize)]
@@ -75,8 +91,13 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(broken)?;
     }
     let secrets = config.secrets.iter().map(|(id, secret)| (id.clone(), secret.to_string())).collect();
+    let faults = cli.faults();
+    if faults.is_any() {
+        let Faults { seed, fail, kill } = faults;
+        let _ = writeln!(std::io::stderr().lock(), "faults: --fail {fail} --kill {kill} --seed {seed}");
+    }
     let options =
-        Options { secrets, is_on_terminal: true, max_environments: cli.concurrency, ..Options::new(&cli.logs) };
+        Options { secrets, faults, is_on_terminal: true, max_environments: cli.concurrency, ..Options::new(&cli.logs) };
     let emulator = Emulator::start(options).map_err(broken)?;
     for function in &config.functions {
         emulator

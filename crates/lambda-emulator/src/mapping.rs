@@ -47,6 +47,8 @@ pub struct MappingStatus {
     pub invocations: u64,
     /// Of them those that failed.
     pub failures: u64,
+    /// Of the failures those that the emulator has caused itself.
+    pub injected: u64,
     /// Records that were given up after the last retry.
     pub given_up: u64,
 }
@@ -58,9 +60,13 @@ pub(crate) struct Mapping {
     pub(crate) body: CreateEventSourceMapping,
     connection: Connection,
     status: Arc<Mutex<MappingStatus>>,
+    batches: Batches,
     stop: Arc<AtomicBool>,
     work: Option<JoinHandle<()>>,
 }
+
+/// How many batches each partition has handed out, those that came again included.
+type Batches = Arc<Mutex<BTreeMap<i32, u64>>>;
 
 impl Mapping {
     pub(crate) fn new(body: CreateEventSourceMapping, connection: Connection) -> Self {
@@ -69,7 +75,16 @@ impl Mapping {
             body.self_managed_kafka_event_source_config.consumer_group_id.clone().unwrap_or_else(|| uuid.clone());
         let status =
             MappingStatus { state: "Disabled", last_result: "No records processed".into(), ..MappingStatus::default() };
-        Self { uuid, group, body, connection, status: Arc::new(Mutex::new(status)), stop: Arc::default(), work: None }
+        Self {
+            uuid,
+            group,
+            body,
+            connection,
+            status: Arc::new(Mutex::new(status)),
+            batches: Arc::default(),
+            stop: Arc::default(),
+            work: None,
+        }
     }
 
     pub(crate) fn status(&self) -> MappingStatus {
@@ -92,6 +107,7 @@ impl Mapping {
             function: Arc::clone(function),
             status: Arc::clone(&self.status),
             stop: Arc::clone(&self.stop),
+            batches: Arc::clone(&self.batches),
         };
         self.stop.store(false, Ordering::Release);
         work.tell(|status| (status.state, status.reason) = ("Creating", String::new()));
@@ -147,17 +163,28 @@ struct Work {
     function: Arc<Function>,
     status: Arc<Mutex<MappingStatus>>,
     stop: Arc<AtomicBool>,
+    batches: Batches,
 }
 
 /// An invocation that ended.
 struct Ended {
     partition: i32,
     verdict: Verdict,
+    /// Whether it failed because the emulator wanted it to.
+    is_injected: bool,
 }
 
 impl Work {
     fn tell(&self, change: impl FnOnce(&mut MappingStatus)) {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The number of a partition's next batch.
+    fn count(&self, partition: i32) -> u64 {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = batches.entry(partition).or_default();
+        *count += 1;
+        *count - 1
     }
 
     /// Polls until it is told to stop, or until it cannot go on.
@@ -256,16 +283,19 @@ impl Turn<'_> {
             let (function, sender) = (Arc::clone(&self.work.function), self.sender.clone());
             let name = format!("{}-{partition}", self.work.topic);
             let (reports_failures, brokers) = (self.work.reports_failures, self.work.connection.brokers().to_owned());
+            let (whose, count) = (format!("{}/{partition}", self.work.group), self.work.count(partition));
             let invoke = move || {
-                let outcome = invoke(&function, &event::event(&brokers, &name, &batch));
+                let event = event::event(&brokers, &name, &batch);
+                let (outcome, is_injected) = invoke(&function, &event, &whose, count);
                 let verdict = match outcome {
                     Ok(outcome) => event::verdict(&outcome, reports_failures, &name, &batch),
                     Err(error) => Verdict::Failed { reason: error.to_string() },
                 };
-                let _ = sender.send(Ended { partition, verdict });
+                let _ = sender.send(Ended { partition, verdict, is_injected });
             };
             if let Err(error) = std::thread::Builder::new().name("invocation".into()).spawn(invoke) {
-                let _ = self.sender.send(Ended { partition, verdict: Verdict::Failed { reason: error.to_string() } });
+                let verdict = Verdict::Failed { reason: error.to_string() };
+                let _ = self.sender.send(Ended { partition, verdict, is_injected: false });
             }
         }
     }
@@ -277,7 +307,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn take_in(&mut self, Ended { partition, verdict }: Ended) -> Result<(), Error> {
+    fn take_in(&mut self, Ended { partition, verdict, is_injected }: Ended) -> Result<(), Error> {
         let now_ms = self.now_ms();
         let problem = match &verdict {
             Verdict::Done => None,
@@ -290,6 +320,7 @@ impl Turn<'_> {
         self.work.tell(|status| {
             status.invocations += 1;
             status.failures += u64::from(problem.is_some());
+            status.injected += u64::from(is_injected);
             status.last_result = problem.unwrap_or_else(|| "OK".into());
             if let Some((records, _)) = settled.given_up {
                 status.given_up += records as u64;
@@ -318,6 +349,15 @@ impl Turn<'_> {
     }
 }
 
-fn invoke(function: &Function, event: &str) -> Result<Outcome, AwsError> {
-    function.invoke(&uuid::Uuid::new_v4().to_string(), event.as_bytes(), PATIENCE)
+/// Invokes for one batch, unless the plan of faults has something else for it: then `true` stands beside the outcome.
+fn invoke(function: &Function, event: &str, whose: &str, count: u64) -> (Result<Outcome, AwsError>, bool) {
+    let (faults, id) = (&function.faults, uuid::Uuid::new_v4().to_string());
+    let kill = faults.kills(whose, count);
+    let outcome = function.invoke_and_kill(&id, event.as_bytes(), PATIENCE, kill);
+    if kill.is_some() || !matches!(outcome, Ok(Outcome::Answered(_))) || !faults.fails(whose, count) {
+        return (outcome, kill.is_some());
+    }
+    let text = format!("the emulator turns the answer to {whose}, batch {count}, into an error: seed {}", faults.seed);
+    function.log.write_line(&format!("RequestId: {id} {text}"));
+    (Ok(Outcome::failed("Emulator.Injected", &text)), true)
 }

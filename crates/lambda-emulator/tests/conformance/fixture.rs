@@ -47,8 +47,14 @@ impl Fixture {
     }
 
     pub(crate) fn without_function() -> Self {
+        Self::with_options(|_| ())
+    }
+
+    /// Without a function, with some options changed.
+    pub(crate) fn with_options(change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { max_environments: 4, pace: Pace::FULL, ..Options::new(folder.path()) };
+        let mut options = Options { max_environments: 4, pace: Pace::FULL, ..Options::new(folder.path()) };
+        change(&mut options);
         let emulator = Emulator::start(options).unwrap();
         let server = emulator.serve(([127, 0, 0, 1], 0).into()).unwrap();
         Self { emulator, folder, server }

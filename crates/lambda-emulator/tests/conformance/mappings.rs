@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use events::{EventId, OrderId, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, GroupOffsets, Writer};
-use lambda_emulator::{AwsError, CreateEventSourceMapping};
+use lambda_emulator::{AwsError, CreateEventSourceMapping, Options};
 use messaging::Outgoing;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -10,30 +10,35 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-const TOPIC: Topic = Topic::new("orders");
+pub(crate) const TOPIC: Topic = Topic::new("orders");
 const GROUP: &str = "f.orders";
-const PROVISIONED: &str = "ProvisionedPollerConfig";
+pub(crate) const PROVISIONED: &str = "ProvisionedPollerConfig";
 
 /// A function that notes its batches, and a cluster with a topic.
-struct Kafka {
-    fixture: Fixture,
+pub(crate) struct Kafka {
+    pub(crate) fixture: Fixture,
     cluster: EmbeddedCluster,
     partitions: i32,
 }
 
 /// One invocation, as the function noted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Noted {
-    partition: String,
-    offsets: Vec<i64>,
+pub(crate) struct Noted {
+    pub(crate) partition: String,
+    pub(crate) offsets: Vec<i64>,
     values: Vec<String>,
-    did: String,
+    pub(crate) did: String,
 }
 
 impl Kafka {
     fn start(partitions: i32, more: &Value) -> Self {
+        Self::start_with(partitions, more, |_| ())
+    }
+
+    /// With some of the emulator's options changed.
+    pub(crate) fn start_with(partitions: i32, more: &Value, change: impl FnOnce(&mut Options)) -> Self {
         let cluster = EmbeddedCluster::start([(TOPIC, partitions)]).unwrap();
-        let fixture = Fixture::without_function();
+        let fixture = Fixture::with_options(change);
         let folder = fixture.folder.path().display().to_string();
         let mut body = json!({"Environment": {"Variables": {"FOLDER": folder}}});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -42,12 +47,12 @@ impl Kafka {
     }
 
     /// What the function does with a partition's next batches, a word each: `done`, `error`, `exit`, `from 3`, ...
-    fn script(&self, partition: i32, words: &[&str]) {
+    pub(crate) fn script(&self, partition: i32, words: &[&str]) {
         std::fs::write(self.fixture.path(&format!("{TOPIC}-{partition}")), words.join("\n")).unwrap();
     }
 
     /// Writes values that count from `first` on, each under its own key.
-    fn write(&self, numbers: std::ops::Range<u64>) {
+    pub(crate) fn write(&self, numbers: std::ops::Range<u64>) {
         let connection = Connection::plaintext(&self.cluster.brokers());
         let writer = Writer::new(&connection, &[(TOPIC, self.partitions)], Duration::from_secs(5)).unwrap();
         writer.open(0);
@@ -59,7 +64,7 @@ impl Kafka {
         writer.confirm(0, Instant::now() + Duration::from_secs(5)).unwrap();
     }
 
-    fn map(&self, more: &Value) -> Result<String, AwsError> {
+    pub(crate) fn map(&self, more: &Value) -> Result<String, AwsError> {
         let mut body = json!({"FunctionName": "f", "Topics": [TOPIC.as_str()], "StartingPosition": "TRIM_HORIZON",
             "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [self.cluster.brokers()]}},
             "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": GROUP}, "MaximumBatchingWindowInSeconds": 0});
@@ -68,7 +73,7 @@ impl Kafka {
         self.fixture.emulator.create_event_source_mapping(body)
     }
 
-    fn noted(&self) -> Vec<Noted> {
+    pub(crate) fn noted(&self) -> Vec<Noted> {
         let text = std::fs::read_to_string(self.fixture.path("notes")).unwrap_or_default();
         let noted = |line: &str| {
             let (partition, offsets, values, did) = serde_json::from_str(line).unwrap();
@@ -77,7 +82,7 @@ impl Kafka {
         text.lines().map(noted).collect()
     }
 
-    fn committed(&self) -> Vec<i64> {
+    pub(crate) fn committed(&self) -> Vec<i64> {
         let offsets = GroupOffsets::of(&Connection::plaintext(&self.cluster.brokers()), GROUP).unwrap();
         let committed = offsets.committed(TOPIC.as_str(), self.partitions as u32).unwrap();
         committed.into_iter().map(Option::unwrap_or_default).collect()
@@ -85,12 +90,12 @@ impl Kafka {
 
     /// Waits until the group is done with this many records.
     #[track_caller]
-    fn until_committed(&self, records: i64) {
+    pub(crate) fn until_committed(&self, records: i64) {
         self.fixture.until("commits", || self.committed().iter().sum::<i64>() == records);
     }
 
     /// What was noted of the only partition: offsets, and what was done with them.
-    fn offsets(&self) -> Vec<(Vec<i64>, String)> {
+    pub(crate) fn offsets(&self) -> Vec<(Vec<i64>, String)> {
         self.noted().into_iter().map(|noted| (noted.offsets, noted.did)).collect()
     }
 }
