@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kafka_transport::Pace;
+use messaging::Clock;
 
 use crate::function::{Configuration, Function};
 use crate::http::Server;
@@ -16,7 +17,10 @@ use crate::invoke_api::InvokeApi;
 use crate::log::FunctionLog;
 use crate::mapping::{Mapping, MappingStatus};
 use crate::nursery::Nursery;
-use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Faults, Outcome, archive};
+use crate::schedule::Schedules;
+use crate::{
+    AwsError, CreateEventSourceMapping, CreateFunction, CreateSchedule, Faults, Outcome, ScaledClock, archive,
+};
 
 /// How it runs.
 #[derive(Clone)]
@@ -35,6 +39,8 @@ pub struct Options {
     pub secrets: BTreeMap<String, String>,
     /// What it breaks itself.
     pub faults: Faults,
+    /// The time of schedules, in milliseconds since 1970.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Options {
@@ -49,6 +55,7 @@ impl Options {
             region,
             secrets: BTreeMap::new(),
             faults: Faults::default(),
+            clock: Arc::new(ScaledClock::new(1)),
         }
     }
 }
@@ -60,7 +67,8 @@ pub struct Emulator(Arc<Inner>);
 struct Inner {
     options: Options,
     nursery: Arc<Nursery>,
-    // Mappings end before the functions that they invoke.
+    // Schedules and mappings end before the functions that they invoke.
+    schedules: Mutex<Option<Schedules>>,
     mappings: Mutex<BTreeMap<String, Mapping>>,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
 }
@@ -76,15 +84,6 @@ pub enum InvocationType {
     DryRun,
 }
 
-/// The attempts of an asynchronous invocation.
-const EVENT_ATTEMPTS: u32 = 3;
-
-/// How long Lambda waits before the second attempt and the third: a minute and two; here less, nobody is served by it.
-const EVENT_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
-
-/// How long an asynchronous invocation waits for a free environment.
-const EVENT_PATIENCE: Duration = Duration::from_secs(900);
-
 impl Emulator {
     /// An emulator without functions.
     ///
@@ -93,7 +92,9 @@ impl Emulator {
     pub fn start(options: Options) -> std::io::Result<Self> {
         std::fs::create_dir_all(&options.logs)?;
         let nursery = Arc::new(Nursery::start()?);
-        Ok(Self(Arc::new(Inner { options, nursery, mappings: Mutex::default(), functions: Mutex::default() })))
+        let schedules = Mutex::new(Some(Schedules::new(Arc::clone(&options.clock))));
+        let (mappings, functions) = (Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { options, nursery, schedules, mappings, functions })))
     }
 
     /// Serves the Invoke API, until the server is dropped.
@@ -143,6 +144,16 @@ impl Emulator {
         let uuid = mapping.uuid.clone();
         mappings.insert(uuid.clone(), mapping);
         Ok(uuid)
+    }
+
+    /// `CreateSchedule`; gives its ARN.
+    ///
+    /// # Errors
+    /// As AWS refuses it; with its error for wrong values also where this emulator does not support it, or has no such function.
+    pub fn create_schedule(&self, body: &CreateSchedule) -> Result<String, AwsError> {
+        let schedules = lock(&self.0.schedules);
+        let Some(schedules) = schedules.as_ref() else { return Err(AwsError::service("the emulator ends")) };
+        schedules.create(body, &self.0.options.region, |arn| self.function(arn))
     }
 
     /// `UpdateEventSourceMapping`, as far as it enables and disables. Disabling waits for what is under way.
@@ -202,22 +213,7 @@ impl Emulator {
     /// # Errors
     /// Where there is no such function.
     pub fn invoke_event(&self, name: &str, payload: &[u8]) -> Result<(), AwsError> {
-        let function = self.function(name)?;
-        let payload = payload.to_vec();
-        let work = move || {
-            let id = uuid::Uuid::new_v4().to_string();
-            for attempt in 0..EVENT_ATTEMPTS {
-                if let Ok(Outcome::Answered(_)) = function.invoke(&id, &payload, EVENT_PATIENCE) {
-                    return;
-                }
-                if let Some(wait) = EVENT_WAITS.get(attempt as usize) {
-                    std::thread::sleep(*wait);
-                }
-            }
-            function.log.write_line(&format!("RequestId: {id} the event is given up after {EVENT_ATTEMPTS} attempts"));
-        };
-        let spawned = std::thread::Builder::new().name("event".into()).spawn(work);
-        spawned.map(drop).map_err(|error| AwsError::service(error.to_string()))
+        self.function(name)?.invoke_event(payload.to_vec())
     }
 
     /// Whether there is such a function.
@@ -258,6 +254,7 @@ impl InvokeServer {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        drop(lock(&self.schedules).take());
         lock(&self.mappings).clear();
         lock(&self.functions).values().for_each(|function| function.close());
     }

@@ -16,6 +16,15 @@ use crate::{AwsError, CreateFunction, Faults, archive};
 /// How long INIT may take before it is repeated within the first invocation.
 const INIT: Duration = Duration::from_secs(10);
 
+/// The attempts of an asynchronous invocation.
+const EVENT_ATTEMPTS: u32 = 3;
+
+/// How long Lambda waits before the second attempt and the third: a minute and two; here less, nobody is served by it.
+const EVENT_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
+/// How long an asynchronous invocation waits for a free environment.
+const EVENT_PATIENCE: Duration = Duration::from_secs(900);
+
 /// The largest event of a synchronous invocation.
 pub(crate) const MAX_EVENT_BYTES: usize = 6_291_556;
 
@@ -194,6 +203,28 @@ impl Function {
         drop(lease);
         self.report(request_id, &outcome, usage, init);
         Ok(outcome)
+    }
+
+    /// Invokes it and waits for nothing; it is tried three times with the same request id.
+    ///
+    /// # Errors
+    /// Where the machine has no thread for it.
+    pub(crate) fn invoke_event(self: &Arc<Self>, payload: Vec<u8>) -> Result<(), AwsError> {
+        let function = Arc::clone(self);
+        let work = move || {
+            let id = uuid::Uuid::new_v4().to_string();
+            for attempt in 0..EVENT_ATTEMPTS {
+                if let Ok(Outcome::Answered(_)) = function.invoke(&id, &payload, EVENT_PATIENCE) {
+                    return;
+                }
+                if let Some(wait) = EVENT_WAITS.get(attempt as usize) {
+                    std::thread::sleep(*wait);
+                }
+            }
+            function.log.write_line(&format!("RequestId: {id} the event is given up after {EVENT_ATTEMPTS} attempts"));
+        };
+        let spawned = std::thread::Builder::new().name("event".into()).spawn(work);
+        spawned.map(drop).map_err(|error| AwsError::service(error.to_string()))
     }
 
     /// An idle environment, or the right to start one.

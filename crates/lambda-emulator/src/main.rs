@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use lambda_emulator::{CreateEventSourceMapping, CreateFunction, Emulator, Faults, Options, Share};
+use lambda_emulator::{
+    CreateEventSourceMapping, CreateFunction, CreateSchedule, Emulator, Faults, Options, ScaledClock, Share,
+};
 use serde::Deserialize;
 
 /// Runs AWS Lambda functions locally, behind Kafka.
@@ -22,7 +24,7 @@ use serde::Deserialize;
 )]
 struct Cli {
     /// JSON with the bodies of AWS's API: {"Functions": [CreateFunction...], "EventSourceMappings":
-    /// [CreateEventSourceMapping...], "Secrets": {ID: {"username": .., "password": ..}}}. A zip is named as `"Code": {"ZipFile": "fileb://PATH"}`.
+    /// [CreateEventSourceMapping...], "Schedules": [CreateSchedule...], "Secrets": {ID: {"username": .., "password": ..}}}. A zip is named as `"Code": {"ZipFile": "fileb://PATH"}`.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Where the Invoke API is served.
@@ -43,6 +45,10 @@ struct Cli {
     /// The seed of both; random if absent, and printed.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// How many times faster than the clock schedules run, at times of their own: with 60 an hour of theirs is a minute. Nothing
+    /// else is scaled: neither functions' durations and timeouts, nor windows, retries and Kafka.
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    time_scale: u32,
 }
 
 impl Cli {
@@ -59,6 +65,8 @@ struct Config {
     functions: Vec<CreateFunction>,
     #[serde(default)]
     event_source_mappings: Vec<CreateEventSourceMapping>,
+    #[serde(default)]
+    schedules: Vec<serde_json::Value>,
     /// What stands in for Secrets Manager: by id.
     #[serde(default)]
     secrets: BTreeMap<String, serde_json::Value>,
@@ -96,8 +104,15 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         let Faults { seed, fail, kill } = faults;
         let _ = writeln!(std::io::stderr().lock(), "faults: --fail {fail} --kill {kill} --seed {seed}");
     }
-    let options =
-        Options { secrets, faults, is_on_terminal: true, max_environments: cli.concurrency, ..Options::new(&cli.logs) };
+    let clock = Arc::new(ScaledClock::new(cli.time_scale));
+    let options = Options {
+        secrets,
+        faults,
+        clock,
+        is_on_terminal: true,
+        max_environments: cli.concurrency,
+        ..Options::new(&cli.logs)
+    };
     let emulator = Emulator::start(options).map_err(broken)?;
     for function in &config.functions {
         emulator
@@ -107,6 +122,11 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     for mapping in config.event_source_mappings {
         let name = format!("{} on {}", mapping.function_name, mapping.topics.join(","));
         emulator.create_event_source_mapping(mapping).map_err(|error| configuration(&format!("{name}: {error}")))?;
+    }
+    for body in config.schedules {
+        let name = body["Name"].as_str().unwrap_or("a schedule without Name").to_owned();
+        let created = CreateSchedule::from_json(body).and_then(|body| emulator.create_schedule(&body));
+        created.map_err(|error| configuration(&format!("{name}: {error}")))?;
     }
     let server = emulator.serve(cli.listen).map_err(broken)?;
     let _ = writeln!(std::io::stderr().lock(), "serving the Invoke API at http://{}", server.address());

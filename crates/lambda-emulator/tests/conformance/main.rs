@@ -5,3 +5,4 @@ mod faults; // what the emulator breaks itself
 mod fixture; // an emulator with a function that does what its event asks for
 mod invocations; // the Invoke API and the Runtime API
 mod mappings; // event source mappings on the embedded cluster
+mod schedules; // events at a rate
