@@ -27,6 +27,7 @@ fn twenty_batches(faults: Faults) -> (Kafka, Vec<i64>, u64) {
 /// The issue: transient failures are injected by the emulator, a successful answer is turned into an error.
 #[test]
 fn a_batch_whose_answer_was_turned_into_an_error_comes_again_although_it_was_done() {
+    crate::needs_python!();
     let (kafka, offsets, injected) = twenty_batches(faults(7, 30, 0));
     assert!(injected > 0, "a seed that hits nothing proves nothing");
     assert_eq!(offsets.len() as u64, 20 + injected, "each failure is one batch more");
@@ -37,6 +38,7 @@ fn a_batch_whose_answer_was_turned_into_an_error_comes_again_although_it_was_don
 /// The issue: a failure is a seed, and replays.
 #[test]
 fn the_same_seed_hits_the_same_batches_and_another_one_others() {
+    crate::needs_python!();
     let came = |seed| twenty_batches(faults(seed, 30, 0)).1;
     let first = came(1);
     assert_eq!(came(1), first);
@@ -46,6 +48,7 @@ fn the_same_seed_hits_the_same_batches_and_another_one_others() {
 /// The issue: functions killed at random. Developer guide, "Failures during the invoke phase": the batch comes again.
 #[test]
 fn a_process_that_the_emulator_kills_fails_its_invocation_and_the_batch_comes_again() {
+    crate::needs_python!();
     let (kafka, offsets, injected) = twenty_batches(faults(7, 0, 30));
     assert!(injected > 0, "a seed that hits nothing proves nothing");
     assert!(offsets.is_sorted() && offsets.len() as u64 <= 20 + injected, "{offsets:?}");
@@ -60,6 +63,7 @@ fn a_process_that_the_emulator_kills_fails_its_invocation_and_the_batch_comes_ag
 /// record that failed, unless the function has written it to a dead-letter topic, for which a file stands here.
 #[test]
 fn under_random_faults_of_function_and_emulator_nothing_is_passed_that_is_neither_done_nor_a_dead_letter() {
+    crate::needs_python!();
     const WORDS: [&str; 7] = ["done", "done", "error", "exit", "from 0", "from 1", "dead letter"];
     let script = || proptest::collection::vec(0..WORDS.len(), 0..10);
     let plan = (any::<u64>(), 0..40u32, 0..30u32, 2..50u64, 1..20u64, [script(), script()]);

@@ -8,6 +8,7 @@ use crate::fixture::{Fixture, function, post, state_of, zip_of};
 /// Runtime API: the event is the body of `next`, the answer that of `response`.
 #[test]
 fn an_event_comes_as_it_was_sent_and_its_answer_goes_back() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let event = json!({"do": "echo", "text": "\u{fc}\"", "number": 1.5});
     assert_eq!(fixture.answer(&event), event);
@@ -16,6 +17,7 @@ fn an_event_comes_as_it_was_sent_and_its_answer_goes_back() {
 /// Runtime API: the headers of `next`.
 #[test]
 fn next_names_the_request_its_deadline_and_the_function() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let context = fixture.answer(&json!({"do": "context"}));
     assert_eq!(context["lambda-runtime-aws-request-id"].as_str().unwrap().len(), 36);
@@ -28,6 +30,7 @@ fn next_names_the_request_its_deadline_and_the_function() {
 /// Developer guide, "Defined runtime environment variables".
 #[test]
 fn the_environment_is_what_lambda_documents_and_nothing_of_ours() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({"MemorySize": 256, "Environment": {"Variables": {"OWN": "value"}}}));
     let found = fixture.answer(&json!({"do": "environment"}));
     for (name, value) in [
@@ -48,6 +51,7 @@ fn the_environment_is_what_lambda_documents_and_nothing_of_ours() {
 /// Runtime API, "Invocation error".
 #[test]
 fn an_error_of_the_function_is_its_outcome_and_the_environment_stays() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let pid = fixture.answer(&json!({"do": "pid"}));
     let failure = fixture.failure(&json!({"do": "error", "text": "pool empty"}));
@@ -58,6 +62,7 @@ fn an_error_of_the_function_is_its_outcome_and_the_environment_stays() {
 /// Developer guide, "Execution environment lifecycle": it is frozen between invocations, and reused.
 #[test]
 fn between_two_events_the_process_is_stopped() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
     fixture.until("stopped", || state_of(pid) == Some('T'));
@@ -67,6 +72,7 @@ fn between_two_events_the_process_is_stopped() {
 /// Developer guide, "Timeout": the environment ends, and the next event finds a new one.
 #[test]
 fn a_function_over_its_time_is_ended_and_started_anew() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({"Timeout": 1}));
     let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
     let begun = Instant::now();
@@ -81,6 +87,7 @@ fn a_function_over_its_time_is_ended_and_started_anew() {
 /// Developer guide, "Failures during the invoke phase": `Runtime.ExitError`.
 #[test]
 fn a_process_that_ends_is_an_error_and_the_next_event_finds_a_new_one() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     for (how, text) in [("exit", "exit status: 3"), ("kill", "signal: 9 (SIGKILL)")] {
         let (kind, found) = fixture.failure(&json!({"do": how}));
@@ -93,6 +100,7 @@ fn a_process_that_ends_is_an_error_and_the_next_event_finds_a_new_one() {
 /// Developer guide, "Failures during the init phase": what was reported is the outcome, after a second try.
 #[test]
 fn an_error_of_init_is_tried_once_more_and_is_the_outcome_then() {
+    crate::needs_python!();
     for (mode, kind, text) in [
         ("error", "Init.Broken", "no configuration"),
         ("exit", "Runtime.ExitError", "Error: Runtime exited with error: exit status: 7"),
@@ -110,6 +118,7 @@ fn an_error_of_init_is_tried_once_more_and_is_the_outcome_then() {
 /// Bad input of the issue: a function that never asks for an event.
 #[test]
 fn a_function_that_never_asks_for_an_event_is_told_after_init_and_its_own_time() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({"Timeout": 1, "Environment": {"Variables": {"INIT": "hang"}}}));
     let (kind, text) = fixture.failure(&json!({}));
     assert_eq!(kind, "Sandbox.Timedout");
@@ -119,6 +128,7 @@ fn a_function_that_never_asks_for_an_event_is_told_after_init_and_its_own_time()
 /// Bad input of the issue: a function that answers and never comes back.
 #[test]
 fn an_answer_stands_although_the_function_never_asks_again_and_its_environment_ends() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({"Timeout": 1}));
     let event = json!({"do": "pid", "then": "hang"});
     let pid = fixture.answer(&event).as_i64().unwrap();
@@ -128,6 +138,7 @@ fn an_answer_stands_although_the_function_never_asks_again_and_its_environment_e
 /// Runtime API: an answer to an invocation that is not under way is refused.
 #[test]
 fn a_second_answer_is_refused_and_logged() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let event = json!({"do": "echo", "twice": true});
     assert_eq!(fixture.answer(&event), event);
@@ -138,6 +149,7 @@ fn a_second_answer_is_refused_and_logged() {
 /// Developer guide, "Memory".
 #[test]
 fn a_function_over_its_memory_is_ended() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let (kind, text) = fixture.failure(&json!({"do": "eat", "mib": 200}));
     assert_eq!(kind, "Runtime.OutOfMemory");
@@ -147,6 +159,7 @@ fn a_function_over_its_memory_is_ended() {
 /// Lambda quotas: 6 MB each for request and response.
 #[test]
 fn payloads_have_a_limit() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let (kind, _) = fixture.failure(&json!({"do": "large", "bytes": 6 * 1024 * 1024}));
     assert_eq!(kind, "Function.ResponseSizeTooLarge");
@@ -158,6 +171,7 @@ fn payloads_have_a_limit() {
 /// Bad input of the issue: a function that prints megabytes.
 #[test]
 fn what_a_function_prints_is_in_its_log_between_start_and_report() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     fixture.answer(&json!({"do": "print", "text": "printed text", "bytes": 5_000_000}));
     fixture.until("the text", || fixture.log().len() > 5_000_000);
@@ -174,6 +188,7 @@ fn what_a_function_prints_is_in_its_log_between_start_and_report() {
 /// Bad input of the issue: a function that forks.
 #[test]
 fn what_a_function_has_forked_ends_with_its_environment() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let pid = fixture.answer(&json!({"do": "fork"})).as_i64().unwrap();
     assert!(state_of(pid).is_some());
@@ -184,6 +199,7 @@ fn what_a_function_has_forked_ends_with_its_environment() {
 /// Developer guide, "Concurrency": an environment has one event at a time; beyond the limit callers are throttled.
 #[test]
 fn more_events_at_once_get_more_environments_up_to_the_limit() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let sleep = json!({"do": "sleep", "seconds": 1.0}).to_string();
     let emulator = &fixture.emulator;
@@ -201,6 +217,7 @@ fn more_events_at_once_get_more_environments_up_to_the_limit() {
 /// Invoke API: status, headers and errors as the clients read them.
 #[test]
 fn the_invoke_api_answers_as_awss_clients_expect() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let post = |path: &str, headers: &str, body: &str| post(fixture.server.address(), path, headers, body);
     let invoke = "/2015-03-31/functions/f/invocations";
@@ -235,6 +252,7 @@ fn the_invoke_api_answers_as_awss_clients_expect() {
 /// Developer guide, "Asynchronous invocation": two retries, and the request id stays.
 #[test]
 fn an_asynchronous_event_is_tried_three_times_with_one_request_id() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let headers = "X-Amz-Invocation-Type: Event\r\n";
     let path = "/2015-03-31/functions/f/invocations";

@@ -1,6 +1,7 @@
 //! The rules that the emulator keeps, a test each; the comment above says where the rule stands.
 #![cfg(test)]
 
+mod clients; // AWS's own, from PyPI
 mod faults; // what the emulator breaks itself
 mod fixture; // an emulator with a function that does what its event asks for
 mod invocations; // the Invoke API and the Runtime API

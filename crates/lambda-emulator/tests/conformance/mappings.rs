@@ -107,6 +107,7 @@ fn did(offsets: std::ops::Range<i64>, word: &str) -> (Vec<i64>, String) {
 /// Developer guide, "Lambda with self-managed Kafka": every record once, a batch holds at most BatchSize, order per partition.
 #[test]
 fn every_record_comes_in_the_order_of_its_partition_in_batches_of_one_partition() {
+    crate::needs_python!();
     let kafka = Kafka::start(3, &json!({}));
     kafka.write(0..300);
     kafka.map(&json!({"BatchSize": 40})).unwrap();
@@ -128,6 +129,7 @@ fn every_record_comes_in_the_order_of_its_partition_in_batches_of_one_partition(
 /// Developer guide, "Batching behavior": it collects until the batch is full or the window over.
 #[test]
 fn a_batch_waits_for_its_window_unless_it_is_full() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.map(&json!({"BatchSize": 10, "MaximumBatchingWindowInSeconds": 300})).unwrap();
     kafka.write(0..15);
@@ -142,6 +144,7 @@ fn a_batch_waits_for_its_window_unless_it_is_full() {
 /// Developer guide, "On-demand mode": a batch that fails is tried as it is until it succeeds, and holds up its partition alone.
 #[test]
 fn a_failed_batch_comes_again_as_a_whole_and_nothing_behind_it_is_committed() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["done", "error", "exit", "kill"]);
     kafka.write(0..6);
@@ -159,6 +162,7 @@ fn a_failed_batch_comes_again_as_a_whole_and_nothing_behind_it_is_committed() {
 /// Developer guide, "Timeout": the function is ended, the batch comes again.
 #[test]
 fn a_batch_over_the_functions_time_comes_again_to_a_new_environment() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({"Timeout": 1}));
     kafka.script(0, &["hang"]);
     kafka.write(0..3);
@@ -170,6 +174,7 @@ fn a_batch_over_the_functions_time_comes_again_to_a_new_environment() {
 /// Developer guide, "Partial batch response": with ReportBatchItemFailures the batch goes on at the lowest failure.
 #[test]
 fn a_partial_response_commits_what_is_before_the_failure_and_brings_the_rest_again() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["from 2", "from 0", "done"]);
     kafka.write(0..5);
@@ -181,6 +186,7 @@ fn a_partial_response_commits_what_is_before_the_failure_and_brings_the_rest_aga
 /// Developer guide: a mapping without ReportBatchItemFailures takes a partial response for success.
 #[test]
 fn without_report_batch_item_failures_a_partial_response_is_success() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["from 2"]);
     kafka.write(0..5);
@@ -192,6 +198,7 @@ fn without_report_batch_item_failures_a_partial_response_is_success() {
 /// Developer guide, "Configuring error handling controls": MaximumRetryAttempts.
 #[test]
 fn after_the_last_retry_a_batch_is_given_up_and_counted() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["error", "error", "error"]);
     kafka.write(0..4);
@@ -205,6 +212,7 @@ fn after_the_last_retry_a_batch_is_given_up_and_counted() {
 /// API, StartingPosition and ConsumerGroupId: a group goes on where it has committed; the position is for one that has not.
 #[test]
 fn a_mapping_goes_on_where_its_group_stopped() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.write(0..3);
     let uuid = kafka.map(&json!({"StartingPosition": "LATEST"})).unwrap();
@@ -224,6 +232,7 @@ fn a_mapping_goes_on_where_its_group_stopped() {
 /// Disabling waits for the batch that is under way, and commits it.
 #[test]
 fn what_is_under_way_ends_before_a_mapping_is_disabled() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["slow"]);
     kafka.write(0..3);
@@ -236,6 +245,7 @@ fn what_is_under_way_ends_before_a_mapping_is_disabled() {
 /// API: what AWS refuses, with its error types; states and their reasons.
 #[test]
 fn a_mapping_that_cannot_work_is_refused_or_says_why() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     let first = kafka.map(&json!({})).unwrap();
     let refused = |more: &Value| kafka.map(more).unwrap_err().kind;
@@ -255,6 +265,7 @@ fn a_mapping_that_cannot_work_is_refused_or_says_why() {
 /// The embedded cluster drops what is older than 5 MiB: a mapping that missed it says so instead of going on behind it.
 #[test]
 fn a_mapping_whose_next_record_was_dropped_stops_with_words_that_say_so() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     let uuid = kafka.map(&json!({})).unwrap();
     kafka.write(0..1);
@@ -273,6 +284,7 @@ fn a_mapping_whose_next_record_was_dropped_stops_with_words_that_say_so() {
 /// At least once, in order, and no commit passes a record that failed, whatever fails how often.
 #[test]
 fn under_random_faults_every_record_is_done_in_order_and_none_is_passed() {
+    crate::needs_python!();
     const WORDS: [&str; 6] = ["done", "done", "error", "exit", "from 0", "from 1"];
     let script = || proptest::collection::vec(0..WORDS.len(), 0..12);
     let plan = (2..60u64, 1..20u64, [script(), script()]);

@@ -44,6 +44,7 @@ fn printed(fixture: &Fixture) -> BTreeSet<String> {
 /// Scheduler user guide, "Rate-based schedules": without a StartDate it begins at once. "Adding context attributes".
 #[test]
 fn a_schedule_invokes_at_once_and_then_at_its_rate_and_tells_each_event_its_time() {
+    crate::needs_python!();
     let clock = Arc::new(HandClock(AtomicU64::new(BEGIN_MS)));
     let fixture = with_clock(Arc::clone(&clock) as _);
     let arn = schedule(&fixture, &json!({})).unwrap();
@@ -62,6 +63,7 @@ fn a_schedule_invokes_at_once_and_then_at_its_rate_and_tells_each_event_its_time
 /// Scheduler API, CreateSchedule: State.
 #[test]
 fn a_disabled_schedule_invokes_nothing() {
+    crate::needs_python!();
     let clock = Arc::new(HandClock(AtomicU64::new(BEGIN_MS)));
     let fixture = with_clock(Arc::clone(&clock) as _);
     schedule(&fixture, &json!({"Name": "off", "State": "DISABLED"})).unwrap();
@@ -94,6 +96,7 @@ fn a_schedule_that_cannot_run_is_refused() {
 /// README: `--time-scale` runs schedules faster, at times of their own.
 #[test]
 fn with_a_time_scale_minutes_pass_in_moments() {
+    crate::needs_python!();
     let fixture = with_clock(Arc::new(ScaledClock::new(600)));
     schedule(&fixture, &json!({})).unwrap();
     fixture.until("three minutes", || printed(&fixture).len() >= 3);
