@@ -39,6 +39,8 @@ pub struct Options {
     pub secrets: BTreeMap<String, String>,
     /// What it breaks itself.
     pub faults: Faults,
+    /// Functions whose process somebody else starts.
+    pub attach: BTreeSet<String>,
     /// The time of schedules, in milliseconds since 1970.
     pub clock: Arc<dyn Clock>,
 }
@@ -55,6 +57,7 @@ impl Options {
             region,
             secrets: BTreeMap::new(),
             faults: Faults::default(),
+            attach: BTreeSet::new(),
             clock: Arc::new(ScaledClock::new(1)),
         }
     }
@@ -69,7 +72,7 @@ struct Inner {
     nursery: Arc<Nursery>,
     // Schedules and mappings end before the functions that they invoke.
     schedules: Mutex<Option<Schedules>>,
-    mappings: Mutex<BTreeMap<String, Mapping>>,
+    mappings: Mutex<BTreeMap<String, Arc<Mapping>>>,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
 }
 
@@ -123,6 +126,8 @@ impl Emulator {
         let log = FunctionLog::open(logs, &name, *is_on_terminal).map_err(failed)?;
         let nursery = &self.0.nursery;
         let function = Function::new(configuration, &zip, log, nursery, *max_environments, *faults).map_err(failed)?;
+        let is_attached = self.0.options.attach.contains(&name);
+        let function = if is_attached { function.attach().map_err(failed)? } else { function };
         functions.insert(name, Arc::new(function));
         Ok(())
     }
@@ -137,7 +142,7 @@ impl Emulator {
         let groups: BTreeSet<String> = mappings.values().map(|mapping| mapping.group.clone()).collect();
         body.check(&groups)?;
         let connection = body.connection(&self.0.options.secrets)?;
-        let mut mapping = Mapping::new(body, connection);
+        let mapping = Arc::new(Mapping::new(body, connection));
         if mapping.body.enabled {
             mapping.enable(&function, self.0.options.pace)?;
         }
@@ -156,13 +161,12 @@ impl Emulator {
         schedules.create(body, &self.0.options.region, |arn| self.function(arn))
     }
 
-    /// `UpdateEventSourceMapping`, as far as it enables and disables. Disabling waits for what is under way.
+    /// `UpdateEventSourceMapping`, as far as it enables and disables. Disabling waits for what is under way; others do not wait.
     ///
     /// # Errors
     /// Where there is no such mapping.
     pub fn enable_event_source_mapping(&self, uuid: &str, enabled: bool) -> Result<(), AwsError> {
-        let mut mappings = lock(&self.0.mappings);
-        let mapping = mappings.get_mut(uuid).ok_or_else(|| no_mapping(uuid))?;
+        let mapping = lock(&self.0.mappings).get(uuid).cloned().ok_or_else(|| no_mapping(uuid))?;
         if enabled {
             let function = self.function(&mapping.body.function_name)?;
             mapping.enable(&function, self.0.options.pace)
@@ -172,18 +176,23 @@ impl Emulator {
         }
     }
 
+    /// The environment of a function in [`Options::attach`], for the process that somebody starts; `None` for others.
+    pub fn attached_variables(&self, name: &str) -> Option<Vec<(String, String)>> {
+        lock(&self.0.functions).get(name)?.attached_variables()
+    }
+
     /// How a mapping is.
     ///
     /// # Errors
     /// Where there is no such mapping.
     pub fn mapping_status(&self, uuid: &str) -> Result<MappingStatus, AwsError> {
         let mappings = lock(&self.0.mappings);
-        mappings.get(uuid).map(Mapping::status).ok_or_else(|| no_mapping(uuid))
+        mappings.get(uuid).map(|mapping| mapping.status()).ok_or_else(|| no_mapping(uuid))
     }
 
     /// All mappings, by function and topic.
     pub fn mappings(&self) -> Vec<MappingSummary> {
-        let summary = |mapping: &Mapping| MappingSummary {
+        let summary = |mapping: &Arc<Mapping>| MappingSummary {
             function: mapping.body.function_name.clone(),
             topic: mapping.body.topics[0].clone(),
             group: mapping.group.clone(),
@@ -255,7 +264,10 @@ impl InvokeServer {
 impl Drop for Inner {
     fn drop(&mut self) {
         drop(lock(&self.schedules).take());
-        lock(&self.mappings).clear();
+        lock(&self.functions).values().for_each(|function| function.give_up_attached());
+        let mappings = std::mem::take(&mut *lock(&self.mappings));
+        mappings.values().for_each(|mapping| mapping.stop()); // all at once, then each is waited for
+        drop(mappings);
         lock(&self.functions).values().for_each(|function| function.close());
     }
 }

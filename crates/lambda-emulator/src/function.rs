@@ -1,5 +1,6 @@
 //! A function: its environments, one event in each at a time.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use messaging::Draw;
 use tempfile::TempDir;
 
-use crate::environment::{Environment, Event, Outcome, Usage};
+use crate::environment::{Environment, Event, Outcome, Shared, Usage};
 use crate::log::FunctionLog;
 use crate::nursery::Nursery;
 use crate::{AwsError, CreateFunction, Faults, archive};
@@ -31,6 +32,9 @@ pub(crate) const MAX_EVENT_BYTES: usize = 6_291_556;
 /// What an invocation is taken to last as long as none has been answered, in microseconds.
 const FIRST_US: u64 = 10_000;
 
+/// How long a person with a debugger may take: for ever, as good as.
+const ATTACHED: Duration = Duration::from_secs(365 * 86_400);
+
 const ACCOUNT: &str = "000000000000";
 
 /// What a function is made of.
@@ -39,7 +43,7 @@ pub(crate) struct Configuration {
     pub(crate) memory_mib: u64,
     pub(crate) timeout: Duration,
     pub(crate) region: String,
-    handler: String,
+    pub(crate) handler: String,
     environment: Vec<(String, String)>,
 }
 
@@ -100,12 +104,20 @@ pub(crate) struct Function {
     nursery: Arc<Nursery>,
     max_environments: usize,
     pub(crate) faults: Faults,
+    attached: Option<Attached>,
     /// Invocations by hand.
     invocations: AtomicU64,
     /// How long the last invocation took that was answered, in microseconds.
     usual_us: AtomicU64,
     pool: Mutex<Pool>,
     released: Condvar,
+}
+
+/// What there is of a function whose process somebody else starts.
+struct Attached {
+    api: SocketAddr,
+    /// Ends the wait of who has invoked it.
+    shared: Arc<Shared>,
 }
 
 #[derive(Default)]
@@ -135,11 +147,29 @@ impl Function {
             nursery: Arc::clone(nursery),
             max_environments,
             faults,
+            attached: None,
             invocations: AtomicU64::new(0),
             usual_us: AtomicU64::new(FIRST_US),
             pool: Mutex::default(),
             released: Condvar::new(),
         })
+    }
+
+    /// Starts no process: its one environment is whoever asks for its events.
+    pub(crate) fn attach(mut self) -> std::io::Result<Self> {
+        let (environment, api, shared) = Environment::attached(&self.configuration, &self.log, &self.folder)?;
+        self.attached = Some(Attached { api, shared });
+        self.max_environments = 1;
+        let pool = self.pool.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (pool.count, pool.idle) = (1, vec![environment]);
+        Ok(self)
+    }
+
+    /// What somebody exports before he starts the process himself.
+    pub(crate) fn attached_variables(&self) -> Option<Vec<(String, String)>> {
+        let api = self.attached.as_ref()?.api.to_string();
+        let ours = |(name, _): &(String, String)| !matches!(name.as_str(), "PATH" | "LANG" | "TZ");
+        Some(self.configuration.variables(&api, self.folder.path()).into_iter().filter(ours).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {
@@ -173,7 +203,7 @@ impl Function {
         let idle = self.acquire(Instant::now() + patience)?;
         let mut lease = Lease { function: self, environment: None };
         self.log.write_line(&format!("START RequestId: {request_id} Version: $LATEST"));
-        let timeout = self.configuration.timeout;
+        let timeout = if self.attached.is_some() { ATTACHED } else { self.configuration.timeout };
         let mut init = None;
         let started = match idle {
             Some(environment) => Ok(environment),
@@ -300,7 +330,19 @@ impl Function {
             std::mem::take(&mut pool.idle)
         };
         self.released.notify_all();
-        drop(idle);
+        // Each may take its time for an end in peace.
+        std::thread::scope(|scope| {
+            for environment in idle {
+                scope.spawn(move || drop(environment));
+            }
+        });
+    }
+
+    /// Nobody waits for a process any more that somebody else would have to start.
+    pub(crate) fn give_up_attached(&self) {
+        if let Some(attached) = &self.attached {
+            attached.shared.close();
+        }
     }
 }
 

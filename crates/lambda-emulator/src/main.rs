@@ -1,6 +1,6 @@
 //! `lambda-emulator --config FILE`: functions and mappings of a file, until it is told to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,6 +36,10 @@ struct Cli {
     /// Environments of a function at most.
     #[arg(long, value_name = "NUMBER", default_value = "10")]
     concurrency: usize,
+    /// A function whose process you start yourself, in a debugger for example: what to export is printed, and nothing ends it. May
+    /// be given several times.
+    #[arg(long, value_name = "NAME")]
+    attach: Vec<String>,
     /// How many of the batches that went well are answered with an error all the same, such as 5%.
     #[arg(long, value_name = "SHARE", default_value_t)]
     fail: Share,
@@ -104,11 +108,18 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         let Faults { seed, fail, kill } = faults;
         let _ = writeln!(std::io::stderr().lock(), "faults: --fail {fail} --kill {kill} --seed {seed}");
     }
+    for name in &cli.attach {
+        if !config.functions.iter().any(|function| function.function_name == *name) {
+            return Err(configuration(&format!("--attach {name}: there is no such function in it")));
+        }
+    }
+    let attach: BTreeSet<String> = cli.attach.iter().cloned().collect();
     let clock = Arc::new(ScaledClock::new(cli.time_scale));
     let options = Options {
         secrets,
         faults,
         clock,
+        attach,
         is_on_terminal: true,
         max_environments: cli.concurrency,
         ..Options::new(&cli.logs)
@@ -118,6 +129,13 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         emulator
             .create_function(function)
             .map_err(|error| configuration(&format!("{}: {error}", function.function_name)))?;
+        if let Some(variables) = emulator.attached_variables(&function.function_name) {
+            let mut err = std::io::stderr().lock();
+            let _ = writeln!(err, "{} waits for the process that you start with:", function.function_name);
+            for (name, value) in variables {
+                let _ = writeln!(err, "export {name}='{}'", value.replace('\'', r"'\''"));
+            }
+        }
     }
     for mapping in config.event_source_mappings {
         let name = format!("{} on {}", mapping.function_name, mapping.topics.join(","));

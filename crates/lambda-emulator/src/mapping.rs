@@ -31,6 +31,9 @@ const RECORDS_A_TURN: usize = 2_000;
 /// How long the brokers are left alone after a failure that may pass.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// How many invocations one provisioned poller carries at once.
+const INVOCATIONS_A_POLLER: u64 = 5;
+
 /// How long an invocation waits for an environment that is free.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -62,7 +65,7 @@ pub(crate) struct Mapping {
     status: Arc<Mutex<MappingStatus>>,
     batches: Batches,
     stop: Arc<AtomicBool>,
-    work: Option<JoinHandle<()>>,
+    work: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// How many batches each partition has handed out, those that came again included.
@@ -83,7 +86,7 @@ impl Mapping {
             status: Arc::new(Mutex::new(status)),
             batches: Arc::default(),
             stop: Arc::default(),
-            work: None,
+            work: Mutex::default(),
         }
     }
 
@@ -92,8 +95,9 @@ impl Mapping {
     }
 
     /// Polls from now on, if it does not yet.
-    pub(crate) fn enable(&mut self, function: &Arc<Function>, pace: Pace) -> Result<(), AwsError> {
-        if self.work.take_if(|work| work.is_finished()).is_none() && self.work.is_some() {
+    pub(crate) fn enable(&self, function: &Arc<Function>, pace: Pace) -> Result<(), AwsError> {
+        let mut running = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.take_if(|work| work.is_finished()).is_none() && running.is_some() {
             return Ok(());
         }
         let work = Work {
@@ -103,6 +107,7 @@ impl Mapping {
             start: self.start_at(),
             pace,
             limits: self.limits(),
+            pollers: self.body.pollers(),
             reports_failures: self.body.reports_failures(),
             function: Arc::clone(function),
             status: Arc::clone(&self.status),
@@ -112,22 +117,29 @@ impl Mapping {
         self.stop.store(false, Ordering::Release);
         work.tell(|status| (status.state, status.reason) = ("Creating", String::new()));
         let thread = std::thread::Builder::new().name(self.group.clone()).spawn(move || work.run());
-        self.work = Some(thread.map_err(|error| AwsError::service(error.to_string()))?);
+        *running = Some(thread.map_err(|error| AwsError::service(error.to_string()))?);
         Ok(())
     }
 
     /// Polls no more; what is under way ends first.
-    pub(crate) fn disable(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(work) = self.work.take() {
+    pub(crate) fn disable(&self) {
+        // Whoever enables it meanwhile waits here: no partition is with the function twice.
+        let mut running = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stop();
+        if let Some(work) = running.take() {
             let _ = work.join();
         }
+    }
+
+    /// Begins to end.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
     }
 
     fn start_at(&self) -> StartAt {
         match (self.body.starting_position.as_str(), self.body.starting_position_timestamp) {
             ("LATEST", _) => StartAt::Latest,
-            ("AT_TIMESTAMP", Some(seconds)) => StartAt::Time((seconds * 1_000.0) as i64),
+            ("AT_TIMESTAMP", Some(seconds)) => StartAt::Time((seconds * 1_000.0).round() as i64),
             _ => StartAt::Earliest,
         }
     }
@@ -159,6 +171,8 @@ struct Work {
     start: StartAt,
     pace: Pace,
     limits: Limits,
+    /// How many there may be; `None` in on-demand mode.
+    pollers: Option<u64>,
     reports_failures: bool,
     function: Arc<Function>,
     status: Arc<Mutex<MappingStatus>>,
@@ -218,7 +232,11 @@ impl Work {
         let partitions = poller.partitions();
         let (sender, ended) = mpsc::sync_channel(partitions.max(1) as usize);
         let lanes = (0..partitions).map(|partition| (partition, Lane::new(self.limits))).collect();
-        let mut turn = Turn { work: self, poller, lanes, paused: Vec::new(), sender, begun: Instant::now() };
+        // There are never more pollers than partitions, and a partition has one batch under way in either mode.
+        let pollers = self.pollers.map_or(partitions as u64, |most| most.min(partitions as u64));
+        let at_once = usize::try_from(pollers * INVOCATIONS_A_POLLER).unwrap_or(usize::MAX);
+        let (paused, begun) = (Vec::new(), Instant::now());
+        let mut turn = Turn { work: self, poller, lanes, at_once, first: 0, paused, sender, begun };
         let result = turn.poll(&ended);
         if result.is_err() {
             // What is under way ends before anything begins anew: no partition is with the function twice.
@@ -233,6 +251,10 @@ struct Turn<'w> {
     work: &'w Work,
     poller: Poller,
     lanes: BTreeMap<i32, Lane>,
+    /// Batches under way at most.
+    at_once: usize,
+    /// The partition that is looked at first: all get their turn.
+    first: i32,
     paused: Vec<i32>,
     sender: SyncSender<Ended>,
     begun: Instant,
@@ -278,8 +300,16 @@ impl Turn<'_> {
     /// Gives each partition's next batch to the function, if it is time for it.
     fn hand_out(&mut self) {
         let now_ms = self.now_ms();
-        for (&partition, lane) in &mut self.lanes {
-            let Some(batch) = lane.take(now_ms) else { continue };
+        let mut under_way = self.lanes.values().filter(|lane| lane.is_under_way()).count();
+        let (first, partitions) = (self.first, self.lanes.len() as i32);
+        for partition in (0..partitions).map(|n| (first + n) % partitions) {
+            if under_way >= self.at_once {
+                break;
+            }
+            let Some(batch) = self.lanes.get_mut(&partition).and_then(|lane| lane.take(now_ms)) else { continue };
+            under_way += 1;
+            // Nobody moves back in the row while others have not had their turn.
+            self.first = (partition + 1) % partitions;
             let (function, sender) = (Arc::clone(&self.work.function), self.sender.clone());
             let name = format!("{}-{partition}", self.work.topic);
             let (reports_failures, brokers) = (self.work.reports_failures, self.work.connection.brokers().to_owned());

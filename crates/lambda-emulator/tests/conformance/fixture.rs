@@ -122,11 +122,16 @@ impl Fixture {
 
 /// One HTTP request; its answer as head and body.
 pub(crate) fn post(address: SocketAddr, path: &str, headers: &str, body: &str) -> (String, String) {
+    ask(address, "POST", path, headers, body)
+}
+
+/// The same with another method.
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();

@@ -1,9 +1,12 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use lambda_emulator::Outcome;
 use serde_json::json;
 
-use crate::fixture::{Fixture, function, post, state_of, zip_of};
+use crate::fixture::{DEADLINE, Fixture, ask, function, post, state_of, zip_of};
 
 /// Runtime API: the event is the body of `next`, the answer that of `response`.
 #[test]
@@ -282,4 +285,136 @@ fn a_zip_that_cannot_be_run_is_refused() {
     }
     fixture.emulator.create_function(&function(&json!({}))).unwrap();
     assert_eq!(fixture.emulator.create_function(&function(&json!({}))).unwrap_err().kind, "ResourceConflictException");
+}
+
+/// Runtime API: an invocation ends with an answer, and before the next event is asked for.
+#[test]
+fn a_function_that_asks_for_the_next_event_without_an_answer_has_failed_and_goes_on() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({}));
+    let pid = fixture.answer(&json!({"do": "pid"}));
+    let (kind, text) = fixture.failure(&json!({"do": "forget"}));
+    assert_eq!(kind, "Runtime.InvalidNextRequest");
+    assert!(text.ends_with("the runtime asked for the next event without an answer"), "{text}");
+    assert_eq!(fixture.answer(&json!({"do": "pid"})), pid);
+}
+
+/// Developer guide, "Execution environment lifecycle": whoever is frozen does not see its connections die. What a broker does to a
+/// client that is idle for too long, the peer does here.
+#[test]
+fn a_function_that_thaws_finds_its_connection_dead_and_makes_a_new_one() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({}));
+    let peer = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let event = json!({"do": "ask", "port": peer.local_addr().unwrap().port()});
+    let serve = |times: usize| {
+        let (mut connection, _) = peer.accept().unwrap();
+        for _ in 0..times {
+            connection.read_exact(&mut [0]).unwrap();
+            connection.write_all(b"!").unwrap();
+        }
+    };
+    let answers = std::thread::scope(|scope| {
+        let first = scope.spawn(|| serve(2)); // then it hangs up
+        let warm = [fixture.answer(&event), fixture.answer(&event)];
+        let pid = fixture.answer(&json!({"do": "pid"}));
+        first.join().unwrap();
+        fixture.until("frozen", || state_of(pid.as_i64().unwrap()) == Some('T'));
+        scope.spawn(|| serve(1));
+        let thawed = fixture.answer(&event);
+        assert_eq!(fixture.answer(&json!({"do": "pid"})), pid, "the same process");
+        [warm[0].clone(), warm[1].clone(), thawed]
+    });
+    assert_eq!(answers, [1, 1, 2], "the first try finds it dead");
+}
+
+/// Extensions API: register, event/next, SHUTDOWN. Developer guide, "Shutdown phase": SIGTERM for processes with an extension, which
+/// is what lambda_runtime's graceful shutdown registers one for.
+#[test]
+fn an_extension_hears_of_the_end_and_its_process_has_time_for_it() {
+    crate::needs_python!();
+    let notes = tempfile::NamedTempFile::new().unwrap();
+    let variables = json!({"EXTENSION": notes.path()});
+    let fixture = Fixture::with(&json!({"Environment": {"Variables": variables}}));
+    let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
+    drop(fixture);
+    assert_eq!(state_of(pid), None);
+    let text = std::fs::read_to_string(notes.path()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let registered: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    assert_eq!(registered, json!({"functionName": "f", "functionVersion": "$LATEST", "handler": "some.handler"}));
+    let end: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!((&end["eventType"], &end["shutdownReason"]), (&json!("SHUTDOWN"), &json!("spindown")));
+    assert!(end["deadlineMs"].is_u64());
+    assert_eq!(lines[2..], ["SIGTERM"]);
+}
+
+/// Extensions API, errors, as AWS's own emulator has them (internal/lambda/rapi/handler).
+#[test]
+fn an_extension_without_a_name_or_unknown_or_with_other_events_is_refused() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({}));
+    let api =
+        fixture.answer(&json!({"do": "environment"}))["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap().parse().unwrap();
+    let named = "Lambda-Extension-Name: x\r\n";
+    for (method, path, headers, body, kind) in [
+        ("POST", "register", "", r#"{"events":[]}"#, "Extension.InvalidExtensionName"),
+        ("POST", "register", named, "{", "InvalidRequestFormat"),
+        ("POST", "register", named, r#"{"events":["INVOKE"]}"#, "Extension.InvalidEventType"),
+        ("GET", "event/next", "", "", "Extension.MissingExtensionIdentifier"),
+        ("GET", "event/next", "Lambda-Extension-Identifier: y\r\n", "", "Extension.UnknownExtensionIdentifier"),
+    ] {
+        let (head, answer) = ask(api, method, &format!("/2020-01-01/extension/{path}"), headers, body);
+        assert!(head.starts_with("HTTP/1.1 403 ") && answer.contains(kind), "{head}\n{answer}");
+    }
+}
+
+/// README, `--attach`: the emulator starts nothing, waits for whoever asks for events, and has no timeout for him.
+#[test]
+fn an_attached_function_is_a_process_that_somebody_else_starts() {
+    crate::needs_python!();
+    let fixture = Fixture::with_options(|options| options.attach = ["f".to_owned()].into());
+    fixture.emulator.create_function(&function(&json!({"Timeout": 1}))).unwrap();
+    let variables = fixture.emulator.attached_variables("f").unwrap();
+    let start = || {
+        let script = format!("{}/bootstrap", variables.iter().find(|(name, _)| name == "LAMBDA_TASK_ROOT").unwrap().1);
+        let child = Command::new("python3").arg(script).envs(variables.clone()).stderr(Stdio::null()).spawn();
+        Started(child.unwrap())
+    };
+    std::thread::scope(|scope| {
+        // The event is there before anybody is.
+        let waiting = scope.spawn(|| fixture.answer(&json!({"do": "pid"})));
+        let first = start();
+        assert_eq!(waiting.join().unwrap(), first.0.id());
+        assert_eq!(fixture.answer(&json!({"do": "sleep", "seconds": 1.2})), "slept", "longer than its timeout");
+        assert_ne!(state_of(first.0.id().into()), Some('T'), "it is not frozen");
+        let echoed = json!({"do": "echo", "twice": true});
+        assert_eq!(fixture.answer(&echoed), echoed);
+        drop(first);
+        let second = start();
+        assert_eq!(fixture.answer(&json!({"do": "pid"})), second.0.id());
+    });
+    assert!(fixture.emulator.attached_variables("g").is_none());
+}
+
+/// Whoever waits for a process that nobody starts does not keep the emulator from its end.
+#[test]
+fn an_emulator_ends_although_nobody_has_attached() {
+    let fixture = Fixture::with_options(|options| options.attach = ["f".to_owned()].into());
+    fixture.emulator.create_function(&function(&json!({}))).unwrap();
+    fixture.emulator.invoke_event("f", b"{}").unwrap();
+    fixture.until("the invocation", || fixture.log().contains("START RequestId: "));
+    let begun = Instant::now();
+    drop(fixture);
+    assert!(begun.elapsed() < DEADLINE);
+}
+
+/// A process of the test's, ended with it.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

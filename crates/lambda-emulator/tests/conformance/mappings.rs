@@ -229,6 +229,61 @@ fn a_mapping_goes_on_where_its_group_stopped() {
     assert_eq!(offsets, [3, 4, 5, 6]);
 }
 
+/// How many invocations were under way at once: seven partitions whose first batches wait until `at_least` have begun.
+#[track_caller]
+fn most_at_once(more: &Value, at_least: usize) -> usize {
+    let kafka = Kafka::start_with(7, &json!({"Timeout": 60}), |options| options.max_environments = 10);
+    (0..7).for_each(|partition| kafka.script(partition, &["gate"]));
+    kafka.write(0..200);
+    kafka.map(more).unwrap();
+    let gate = || std::fs::read_to_string(kafka.fixture.path("gate")).unwrap_or_default();
+    kafka.fixture.until("invocations under way", || gate().len() >= at_least);
+    std::fs::write(kafka.fixture.path("open"), "").unwrap();
+    kafka.until_committed(200);
+    let (mut under_way, mut most) = (0, 0);
+    for sign in gate().chars() {
+        under_way = if sign == '+' { under_way + 1 } else { under_way - 1 };
+        most = most.max(under_way);
+    }
+    most
+}
+
+/// Developer guide, "Event poller scaling modes": a provisioned poller carries up to five concurrent invocations.
+#[test]
+fn one_provisioned_poller_carries_five_invocations_at_once() {
+    crate::needs_python!();
+    assert_eq!(most_at_once(&json!({PROVISIONED: {"MaximumPollers": 1}}), 5), 5);
+}
+
+/// The same guide: on demand there is at most one consumer a partition, and nothing else that limits them.
+#[test]
+fn on_demand_each_partition_has_an_invocation_of_its_own() {
+    crate::needs_python!();
+    assert_eq!(most_at_once(&json!({}), 7), 7);
+}
+
+/// While one mapping waits for its function, others are asked, created and enabled.
+#[test]
+fn a_mapping_that_waits_for_its_function_holds_up_no_other() {
+    crate::needs_python!();
+    let kafka = Kafka::start(1, &json!({"Timeout": 60}));
+    kafka.script(0, &["gate"]);
+    kafka.write(0..1);
+    let uuid = kafka.map(&json!({})).unwrap();
+    kafka.fixture.until("the batch", || kafka.fixture.path("gate").exists());
+    std::thread::scope(|scope| {
+        let disabling = scope.spawn(|| kafka.fixture.emulator.enable_event_source_mapping(&uuid, false));
+        let status = || kafka.fixture.emulator.mapping_status(&uuid).unwrap();
+        kafka.fixture.until("disabling", || status().state == "Disabling");
+        kafka.map(&json!({"SelfManagedKafkaEventSourceConfig": {}, "Enabled": false})).unwrap();
+        assert_eq!(kafka.fixture.emulator.mappings().len(), 2);
+        assert!(!disabling.is_finished(), "the batch is still under way");
+        std::fs::write(kafka.fixture.path("open"), "").unwrap();
+        disabling.join().unwrap().unwrap();
+    });
+    assert_eq!(kafka.committed(), [1]);
+}
+
 /// Disabling waits for the batch that is under way, and commits it.
 #[test]
 fn what_is_under_way_ends_before_a_mapping_is_disabled() {
