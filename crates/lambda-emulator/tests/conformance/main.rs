@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod clients; // AWS's own, from PyPI
+mod cluster; // mappings on Apache Kafka
 mod faults; // what the emulator breaks itself
 mod fixture; // an emulator with a function that does what its event asks for
 mod invocations; // the Invoke API and the Runtime API
