@@ -18,6 +18,16 @@ impl AwsError {
         Self { kind: "InvalidParameterValueException", status: 400, message: message.into() }
     }
 
+    /// The same of EventBridge Scheduler.
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self { kind: "ValidationException", status: 400, message: message.into() }
+    }
+
+    /// A schedule of that name is there already.
+    pub fn schedule_conflict(message: impl Into<String>) -> Self {
+        Self { kind: "ConflictException", status: 409, message: message.into() }
+    }
+
     /// Something of that name is there already.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self { kind: "ResourceConflictException", status: 409, message: message.into() }

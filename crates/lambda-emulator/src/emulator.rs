@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kafka_transport::Pace;
+use messaging::Clock;
 
 use crate::function::{Configuration, Function};
 use crate::http::Server;
@@ -16,8 +17,11 @@ use crate::invoke_api::InvokeApi;
 use crate::log::FunctionLog;
 use crate::mapping::{Mapping, MappingStatus};
 use crate::nursery::Nursery;
+use crate::schedule::Schedules;
 use crate::secrets::Secrets;
-use crate::{AwsError, CreateEventSourceMapping, CreateFunction, Outcome, archive};
+use crate::{
+    AwsError, CreateEventSourceMapping, CreateFunction, CreateSchedule, Faults, Outcome, ScaledClock, archive,
+};
 
 /// How it runs.
 #[derive(Clone)]
@@ -34,6 +38,12 @@ pub struct Options {
     pub region: String,
     /// What stands in for Secrets Manager: JSON by name or ARN. Its values are never told.
     pub secrets: BTreeMap<String, String>,
+    /// What it breaks itself.
+    pub faults: Faults,
+    /// Functions whose process somebody else starts.
+    pub attach: BTreeSet<String>,
+    /// The time of schedules, in milliseconds since 1970.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Options {
@@ -47,6 +57,9 @@ impl Options {
             pace: Pace::BROKERS,
             region,
             secrets: BTreeMap::new(),
+            faults: Faults::default(),
+            attach: BTreeSet::new(),
+            clock: Arc::new(ScaledClock::new(1)),
         }
     }
 }
@@ -61,8 +74,9 @@ struct Inner {
     /// Secrets Manager for functions, where there are secrets: it is there before the first of them.
     secrets_server: Option<Server>,
     nursery: Arc<Nursery>,
-    // Mappings end before the functions that they invoke.
-    mappings: Mutex<BTreeMap<String, Mapping>>,
+    // Schedules and mappings end before the functions that they invoke.
+    schedules: Mutex<Option<Schedules>>,
+    mappings: Mutex<BTreeMap<String, Arc<Mapping>>>,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
 }
 
@@ -77,15 +91,6 @@ pub enum InvocationType {
     DryRun,
 }
 
-/// The attempts of an asynchronous invocation.
-const EVENT_ATTEMPTS: u32 = 3;
-
-/// How long Lambda waits before the second attempt and the third: a minute and two; here less, nobody is served by it.
-const EVENT_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
-
-/// How long an asynchronous invocation waits for a free environment.
-const EVENT_PATIENCE: Duration = Duration::from_secs(900);
-
 impl Emulator {
     /// An emulator without functions.
     ///
@@ -97,8 +102,9 @@ impl Emulator {
         let secrets = Arc::new(Secrets::new(&options.region, std::mem::take(&mut options.secrets)));
         let serve = || Server::start(([127, 0, 0, 1], 0).into(), Arc::<Secrets>::clone(&secrets));
         let secrets_server = (!secrets.is_empty()).then(serve).transpose()?;
+        let schedules = Mutex::new(Some(Schedules::new(Arc::clone(&options.clock))));
         let (mappings, functions) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { options, secrets, secrets_server, nursery, mappings, functions })))
+        Ok(Self(Arc::new(Inner { options, secrets, secrets_server, nursery, schedules, mappings, functions })))
     }
 
     /// Serves the Invoke API, and on loopback Secrets Manager, until the server is dropped.
@@ -124,10 +130,13 @@ impl Emulator {
         if functions.contains_key(&name) {
             return Err(AwsError::conflict(format!("Function already exist: {name}")));
         }
-        let Options { logs, is_on_terminal, max_environments, .. } = &self.0.options;
+        let Options { logs, is_on_terminal, max_environments, faults, .. } = &self.0.options;
         let failed = |error: std::io::Error| AwsError::service(error.to_string());
         let log = FunctionLog::open(logs, &name, *is_on_terminal).map_err(failed)?;
-        let function = Function::new(configuration, &zip, log, &self.0.nursery, *max_environments).map_err(failed)?;
+        let nursery = &self.0.nursery;
+        let function = Function::new(configuration, &zip, log, nursery, *max_environments, *faults).map_err(failed)?;
+        let is_attached = self.0.options.attach.contains(&name);
+        let function = if is_attached { function.attach().map_err(failed)? } else { function };
         functions.insert(name, Arc::new(function));
         Ok(())
     }
@@ -142,7 +151,7 @@ impl Emulator {
         let groups: BTreeSet<String> = mappings.values().map(|mapping| mapping.group.clone()).collect();
         body.check(&groups)?;
         let connection = body.connection(&self.0.secrets)?;
-        let mut mapping = Mapping::new(body, connection);
+        let mapping = Arc::new(Mapping::new(body, connection));
         if mapping.body.enabled {
             mapping.enable(&function, self.0.options.pace)?;
         }
@@ -151,13 +160,22 @@ impl Emulator {
         Ok(uuid)
     }
 
-    /// `UpdateEventSourceMapping`, as far as it enables and disables. Disabling waits for what is under way.
+    /// `CreateSchedule`; gives its ARN.
+    ///
+    /// # Errors
+    /// As AWS refuses it; with its error for wrong values also where this emulator does not support it, or has no such function.
+    pub fn create_schedule(&self, body: &CreateSchedule) -> Result<String, AwsError> {
+        let schedules = lock(&self.0.schedules);
+        let Some(schedules) = schedules.as_ref() else { return Err(AwsError::service("the emulator ends")) };
+        schedules.create(body, &self.0.options.region, |arn| self.function(arn))
+    }
+
+    /// `UpdateEventSourceMapping`, as far as it enables and disables. Disabling waits for what is under way; others do not wait.
     ///
     /// # Errors
     /// Where there is no such mapping.
     pub fn enable_event_source_mapping(&self, uuid: &str, enabled: bool) -> Result<(), AwsError> {
-        let mut mappings = lock(&self.0.mappings);
-        let mapping = mappings.get_mut(uuid).ok_or_else(|| no_mapping(uuid))?;
+        let mapping = lock(&self.0.mappings).get(uuid).cloned().ok_or_else(|| no_mapping(uuid))?;
         if enabled {
             let function = self.function(&mapping.body.function_name)?;
             mapping.enable(&function, self.0.options.pace)
@@ -167,18 +185,23 @@ impl Emulator {
         }
     }
 
+    /// The environment of a function in [`Options::attach`], for the process that somebody starts; `None` for others.
+    pub fn attached_variables(&self, name: &str) -> Option<Vec<(String, String)>> {
+        lock(&self.0.functions).get(name)?.attached_variables()
+    }
+
     /// How a mapping is.
     ///
     /// # Errors
     /// Where there is no such mapping.
     pub fn mapping_status(&self, uuid: &str) -> Result<MappingStatus, AwsError> {
         let mappings = lock(&self.0.mappings);
-        mappings.get(uuid).map(Mapping::status).ok_or_else(|| no_mapping(uuid))
+        mappings.get(uuid).map(|mapping| mapping.status()).ok_or_else(|| no_mapping(uuid))
     }
 
     /// All mappings, by function and topic.
     pub fn mappings(&self) -> Vec<MappingSummary> {
-        let summary = |mapping: &Mapping| MappingSummary {
+        let summary = |mapping: &Arc<Mapping>| MappingSummary {
             function: mapping.body.function_name.clone(),
             topic: mapping.body.topics[0].clone(),
             group: mapping.group.clone(),
@@ -208,22 +231,7 @@ impl Emulator {
     /// # Errors
     /// Where there is no such function.
     pub fn invoke_event(&self, name: &str, payload: &[u8]) -> Result<(), AwsError> {
-        let function = self.function(name)?;
-        let payload = payload.to_vec();
-        let work = move || {
-            let id = uuid::Uuid::new_v4().to_string();
-            for attempt in 0..EVENT_ATTEMPTS {
-                if let Ok(Outcome::Answered(_)) = function.invoke(&id, &payload, EVENT_PATIENCE) {
-                    return;
-                }
-                if let Some(wait) = EVENT_WAITS.get(attempt as usize) {
-                    std::thread::sleep(*wait);
-                }
-            }
-            function.log.write_line(&format!("RequestId: {id} the event is given up after {EVENT_ATTEMPTS} attempts"));
-        };
-        let spawned = std::thread::Builder::new().name("event".into()).spawn(work);
-        spawned.map(drop).map_err(|error| AwsError::service(error.to_string()))
+        self.function(name)?.invoke_event(payload.to_vec())
     }
 
     pub(crate) fn secrets(&self) -> &Secrets {
@@ -268,7 +276,11 @@ impl InvokeServer {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        lock(&self.mappings).clear();
+        drop(lock(&self.schedules).take());
+        lock(&self.functions).values().for_each(|function| function.give_up_attached());
+        let mappings = std::mem::take(&mut *lock(&self.mappings));
+        mappings.values().for_each(|mapping| mapping.stop()); // all at once, then each is waited for
+        drop(mappings);
         lock(&self.functions).values().for_each(|function| function.close());
     }
 }

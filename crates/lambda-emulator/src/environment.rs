@@ -6,6 +6,7 @@
 //!     └──────────────────► Gone ◄─────────────────┘
 //! ```
 
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -65,15 +66,20 @@ pub(crate) struct Usage {
 }
 
 pub(crate) struct Environment {
-    child: Child,
-    group: Pid,
+    /// `None` where the process is somebody else's: it is neither stopped nor ended, and its memory is its own affair.
+    process: Option<Process>,
     shared: Arc<Shared>,
     memory_kib: u64,
     function: Arc<Configuration>,
-    /// Its output, until the process has closed it.
-    pipes: Vec<Pipe>,
     _server: Server,
     _folder: Arc<TempDir>,
+}
+
+struct Process {
+    child: Child,
+    group: Pid,
+    /// Its output, until the process has closed it.
+    pipes: Vec<Pipe>,
 }
 
 /// What the process and those who invoke it share.
@@ -81,11 +87,16 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     arn: String,
+    /// Its name and its handler.
+    pub(crate) function: (String, String),
     log: Arc<FunctionLog>,
 }
 
 #[derive(Default)]
 struct State {
+    /// How often the runtime has asked for an event: who asked last gets it. A process that was started anew may have left
+    /// an older question behind.
+    asked: u64,
     /// Whether the runtime waits in `next`.
     is_waiting: bool,
     /// What `next` answers with.
@@ -94,7 +105,11 @@ struct State {
     current: Option<String>,
     outcome: Option<Outcome>,
     init_error: Option<Outcome>,
-    has_extension: bool,
+    /// The identifiers of those who want to hear of the end.
+    extensions: Vec<String>,
+    /// Extensions are told that the end has come.
+    is_ending: bool,
+    /// Nobody is answered any more.
     is_closed: bool,
 }
 
@@ -112,9 +127,11 @@ impl Shared {
             state.outcome = Some(Outcome::failed("Runtime.InvalidNextRequest", &message));
         }
         state.is_waiting = true;
+        state.asked += 1;
+        let ours = state.asked;
         self.changed.notify_all();
         let event = loop {
-            if state.is_closed {
+            if state.is_closed || state.asked != ours {
                 return None;
             }
             if let Some(event) = state.event.take() {
@@ -133,7 +150,7 @@ impl Shared {
         if state.current.as_deref() != Some(request_id) || state.outcome.is_some() {
             return false;
         }
-        state.outcome = Some(outcome);
+        (state.outcome, state.current) = (Some(outcome), None);
         self.changed.notify_all();
         true
     }
@@ -143,16 +160,30 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    pub(crate) fn register_extension(&self) {
-        self.lock().has_extension = true;
+    /// Registers an extension; gives its identifier.
+    pub(crate) fn register_extension(&self) -> String {
+        let identifier = uuid::Uuid::new_v4().to_string();
+        self.lock().extensions.push(identifier.clone());
+        identifier
     }
 
-    /// An extension's `next`: it hears of nothing before the end.
-    pub(crate) fn wait_for_end(&self) {
+    /// An extension's `next`: it hears of nothing before the end. False where nobody has registered as that.
+    pub(crate) fn wait_for_end(&self, identifier: &str) -> bool {
         let mut state = self.lock();
-        while !state.is_closed {
+        if !state.extensions.iter().any(|known| known == identifier) {
+            return false;
+        }
+        while !state.is_ending {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        true
+    }
+
+    /// Answers nobody any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        (state.is_ending, state.is_closed) = (true, true);
+        self.changed.notify_all();
     }
 
     pub(crate) fn note(&self, text: &str) {
@@ -177,13 +208,7 @@ impl Environment {
         nursery: &Nursery,
     ) -> std::io::Result<Self> {
         let code = folder.path();
-        let shared = Arc::new(Shared {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            arn: function.arn(),
-            log: Arc::clone(log),
-        });
-        let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(Routes(Arc::clone(&shared))))?;
+        let (shared, server) = serve(function, log)?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(code.join("bootstrap"));
         command.current_dir(code).env_clear().envs(function.variables(&server.address().to_string(), code));
@@ -195,8 +220,25 @@ impl Environment {
         ];
         let pipes = outputs.into_iter().flatten().map(|output| log.follow(output)).collect::<Result<_, _>>()?;
         let group = Pid::from_raw(i32::try_from(child.id()).map_err(std::io::Error::other)?);
+        let process = Some(Process { child, group, pipes });
         let (function, folder) = (Arc::clone(function), Arc::clone(folder));
-        Ok(Self { child, group, shared, memory_kib: 0, function, pipes, _server: server, _folder: folder })
+        Ok(Self { process, shared, memory_kib: 0, function, _server: server, _folder: folder })
+    }
+
+    /// The Runtime API alone, for a process that somebody starts: also gives where it is, and what closes it.
+    pub(crate) fn attached(
+        function: &Arc<Configuration>,
+        log: &Arc<FunctionLog>,
+        folder: &Arc<TempDir>,
+    ) -> std::io::Result<(Self, SocketAddr, Arc<Shared>)> {
+        let (shared, server) = serve(function, log)?;
+        let (address, closing) = (server.address(), Arc::clone(&shared));
+        let (function, folder) = (Arc::clone(function), Arc::clone(folder));
+        Ok((
+            Self { process: None, shared, memory_kib: 0, function, _server: server, _folder: folder },
+            address,
+            closing,
+        ))
     }
 
     /// Waits until the runtime asks for its first event; then the process is stopped.
@@ -224,10 +266,17 @@ impl Environment {
     }
 
     /// Hands an event to the runtime and waits for its answer, and until it asks for the next. `false` beside the outcome:
-    /// this environment is not to be used again.
-    pub(crate) fn invoke(&mut self, event: Event, patience: Duration) -> (Outcome, Usage, bool) {
+    /// this environment is not to be used again. With `kill` the process is killed after that time, or together with an answer
+    /// that comes before, which is lost then.
+    pub(crate) fn invoke(
+        &mut self,
+        event: Event,
+        patience: Duration,
+        kill: Option<Duration>,
+    ) -> (Outcome, Usage, bool) {
         let (started, id) = (Instant::now(), event.request_id.clone());
         let deadline = started + patience;
+        let is_attached = self.process.is_none();
         {
             let mut state = self.shared.lock();
             (state.outcome, state.event) = (None, Some(event));
@@ -235,13 +284,17 @@ impl Environment {
         }
         self.signal(Signal::SIGCONT);
         self.shared.changed.notify_all();
-        let ended = self.wait_until(deadline, |state| state.outcome.clone());
+        let ended = match kill.filter(|_| self.process.is_some()) {
+            Some(after) => self.kill(deadline.min(started + after)),
+            None => self.wait_until(deadline, |state| state.outcome.clone()),
+        };
         let duration = started.elapsed();
         let (outcome, is_alive) = match ended {
             Ended::As(outcome) => {
-                // It is used again only from its `next` on, and until its deadline it may do whatever it likes before that.
-                let is_ready =
-                    matches!(self.wait_until(deadline, |state| state.is_waiting.then_some(())), Ended::As(()));
+                // It is used again only from its `next` on, and until its deadline it may do whatever it likes before that. Who
+                // is attached finds the next event once he asks for it, perhaps as another process.
+                let is_ready = is_attached
+                    || matches!(self.wait_until(deadline, |state| state.is_waiting.then_some(())), Ended::As(()));
                 (outcome, is_ready)
             }
             Ended::Late => {
@@ -255,13 +308,28 @@ impl Environment {
             }
             Ended::Fat(kib) => (self.out_of_memory(kib), false),
         };
-        self.memory_kib = self.memory_kib.max(resident_kib(self.child.id()));
+        self.memory_kib = self.memory_kib.max(self.resident_kib());
         if is_alive {
             self.stop();
         } else {
             self.signal(Signal::SIGKILL);
         }
         (outcome, Usage { duration, memory_kib: self.memory_kib }, is_alive)
+    }
+
+    /// Kills the process at that time, unless it ends before.
+    fn kill(&mut self, at: Instant) -> Ended<Outcome> {
+        match self.wait_until(at, |state| state.outcome.is_some().then_some(())) {
+            Ended::As(()) | Ended::Late => {
+                self.signal(Signal::SIGKILL);
+                let status = self.process.as_mut().map(|process| process.child.wait());
+                let how =
+                    status.map(|status| status.map_or_else(|error| error.to_string(), |status| status.to_string()));
+                Ended::Gone(format!("with error: {}", how.unwrap_or_default()))
+            }
+            Ended::Gone(how) => Ended::Gone(how),
+            Ended::Fat(kib) => Ended::Fat(kib),
+        }
     }
 
     fn out_of_memory(&self, kib: u64) -> Outcome {
@@ -287,10 +355,14 @@ impl Environment {
             if let Some(seen) = look(&mut state) {
                 return Ended::As(seen);
             }
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if state.is_closed {
+                return Ended::Gone("because the emulator ends".to_owned());
+            }
+            let Some(process) = &mut self.process else { continue };
+            if let Ok(Some(status)) = process.child.try_wait() {
                 return Ended::Gone(format!("with error: {status}"));
             }
-            let kib = resident_kib(self.child.id());
+            let kib = self.resident_kib();
             self.memory_kib = self.memory_kib.max(kib);
             if kib > self.function.memory_mib * 1024 {
                 return Ended::Fat(kib);
@@ -304,7 +376,13 @@ impl Environment {
     }
 
     fn signal(&self, signal: Signal) {
-        let _ = killpg(self.group, signal); // it may be gone
+        if let Some(process) = &self.process {
+            let _ = killpg(process.group, signal); // it may be gone
+        }
+    }
+
+    fn resident_kib(&self) -> u64 {
+        self.process.as_ref().map_or(0, |process| resident_kib(process.child.id()))
     }
 }
 
@@ -316,28 +394,50 @@ enum Ended<T> {
 }
 
 impl Drop for Environment {
-    /// Ends the process and what it has started; with an extension it hears of it before.
+    /// Ends the process and what it has started; with an extension it hears of it before, and its `next` is not broken off.
     fn drop(&mut self) {
         let has_extension = {
             let mut state = self.shared.lock();
-            state.is_closed = true;
-            state.has_extension
+            state.is_ending = true;
+            !state.extensions.is_empty()
         };
         self.shared.changed.notify_all();
-        if has_extension && matches!(self.child.try_wait(), Ok(None)) {
+        if has_extension && matches!(self.has_ended(), Some(false)) {
             self.signal(Signal::SIGTERM);
             self.signal(Signal::SIGCONT);
             let deadline = Instant::now() + SHUTDOWN;
-            while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+            while Instant::now() < deadline && matches!(self.has_ended(), Some(false)) {
                 std::thread::sleep(Duration::from_millis(2));
             }
         }
         self.signal(Signal::SIGKILL);
-        let _ = self.child.wait();
-        for pipe in self.pipes.drain(..) {
-            pipe.finish();
+        self.shared.close();
+        if let Some(mut process) = self.process.take() {
+            let _ = process.child.wait();
+            for pipe in process.pipes.drain(..) {
+                pipe.finish();
+            }
         }
     }
+}
+
+impl Environment {
+    fn has_ended(&mut self) -> Option<bool> {
+        self.process.as_mut().map(|process| !matches!(process.child.try_wait(), Ok(None)))
+    }
+}
+
+/// A Runtime API on a free port of loopback.
+fn serve(function: &Configuration, log: &Arc<FunctionLog>) -> std::io::Result<(Arc<Shared>, Server)> {
+    let shared = Arc::new(Shared {
+        state: Mutex::default(),
+        changed: Condvar::new(),
+        arn: function.arn(),
+        function: (function.name.clone(), function.handler.clone()),
+        log: Arc::clone(log),
+    });
+    let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(Routes(Arc::clone(&shared))))?;
+    Ok((shared, server))
 }
 
 /// How much of the machine's memory the process holds, in KiB; 0 once it has ended.

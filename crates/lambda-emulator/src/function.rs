@@ -1,21 +1,39 @@
 //! A function: its environments, one event in each at a time.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use messaging::Draw;
 use tempfile::TempDir;
 
-use crate::environment::{Environment, Event, Outcome, Usage};
+use crate::environment::{Environment, Event, Outcome, Shared, Usage};
 use crate::log::FunctionLog;
 use crate::nursery::Nursery;
-use crate::{AwsError, CreateFunction, archive};
+use crate::{AwsError, CreateFunction, Faults, archive};
 
 /// How long INIT may take before it is repeated within the first invocation.
 const INIT: Duration = Duration::from_secs(10);
 
+/// The attempts of an asynchronous invocation.
+const EVENT_ATTEMPTS: u32 = 3;
+
+/// How long Lambda waits before the second attempt and the third: a minute and two; here less, nobody is served by it.
+const EVENT_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
+/// How long an asynchronous invocation waits for a free environment.
+const EVENT_PATIENCE: Duration = Duration::from_secs(900);
+
 /// The largest event of a synchronous invocation.
 pub(crate) const MAX_EVENT_BYTES: usize = 6_291_556;
+
+/// What an invocation is taken to last as long as none has been answered, in microseconds.
+const FIRST_US: u64 = 10_000;
+
+/// How long a person with a debugger may take: for ever, as good as.
+const ATTACHED: Duration = Duration::from_secs(365 * 86_400);
 
 pub(crate) const ACCOUNT: &str = "000000000000";
 
@@ -30,7 +48,7 @@ pub(crate) struct Configuration {
     pub(crate) region: String,
     /// Where its SDK finds Secrets Manager; none where there are no secrets.
     secrets: Option<String>,
-    handler: String,
+    pub(crate) handler: String,
     environment: Vec<(String, String)>,
 }
 
@@ -93,8 +111,21 @@ pub(crate) struct Function {
     folder: Arc<TempDir>,
     nursery: Arc<Nursery>,
     max_environments: usize,
+    pub(crate) faults: Faults,
+    attached: Option<Attached>,
+    /// Invocations by hand.
+    invocations: AtomicU64,
+    /// How long the last invocation took that was answered, in microseconds.
+    usual_us: AtomicU64,
     pool: Mutex<Pool>,
     released: Condvar,
+}
+
+/// What there is of a function whose process somebody else starts.
+struct Attached {
+    api: SocketAddr,
+    /// Ends the wait of who has invoked it.
+    shared: Arc<Shared>,
 }
 
 #[derive(Default)]
@@ -113,6 +144,7 @@ impl Function {
         log: FunctionLog,
         nursery: &Arc<Nursery>,
         max_environments: usize,
+        faults: Faults,
     ) -> std::io::Result<Self> {
         let folder = tempfile::tempdir()?;
         archive::unpack(zip, folder.path())?;
@@ -122,20 +154,56 @@ impl Function {
             folder: Arc::new(folder),
             nursery: Arc::clone(nursery),
             max_environments,
+            faults,
+            attached: None,
+            invocations: AtomicU64::new(0),
+            usual_us: AtomicU64::new(FIRST_US),
             pool: Mutex::default(),
             released: Condvar::new(),
         })
+    }
+
+    /// Starts no process: its one environment is whoever asks for its events.
+    pub(crate) fn attach(mut self) -> std::io::Result<Self> {
+        let (environment, api, shared) = Environment::attached(&self.configuration, &self.log, &self.folder)?;
+        self.attached = Some(Attached { api, shared });
+        self.max_environments = 1;
+        let pool = self.pool.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (pool.count, pool.idle) = (1, vec![environment]);
+        Ok(self)
+    }
+
+    /// What somebody exports before he starts the process himself.
+    pub(crate) fn attached_variables(&self) -> Option<Vec<(String, String)>> {
+        let api = self.attached.as_ref()?.api.to_string();
+        let ours = |(name, _): &(String, String)| !matches!(name.as_str(), "PATH" | "LANG" | "TZ");
+        Some(self.configuration.variables(&api, self.folder.path()).into_iter().filter(ours).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Invokes it and waits for the outcome. `patience` is how long it may wait for an environment that is free.
+    /// Invokes it by hand and waits for the outcome. `patience` is how long it may wait for an environment that is free.
     ///
     /// # Errors
     /// Where the event is too large, no environment becomes free, or none can be started.
     pub(crate) fn invoke(&self, request_id: &str, payload: &[u8], patience: Duration) -> Result<Outcome, AwsError> {
+        let count = self.invocations.fetch_add(1, Ordering::Relaxed);
+        self.invoke_and_kill(request_id, payload, patience, self.faults.kills(&self.configuration.name, count))
+    }
+
+    /// The same for a mapping, which draws itself whether and where the process is killed.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`].
+    pub(crate) fn invoke_and_kill(
+        &self,
+        request_id: &str,
+        payload: &[u8],
+        patience: Duration,
+        kill: Option<Draw>,
+    ) -> Result<Outcome, AwsError> {
         if payload.len() > MAX_EVENT_BYTES {
             let text = format!("Request must be smaller than {MAX_EVENT_BYTES} bytes for the InvokeFunction operation");
             return Err(AwsError::too_large(text));
@@ -143,7 +211,7 @@ impl Function {
         let idle = self.acquire(Instant::now() + patience)?;
         let mut lease = Lease { function: self, environment: None };
         self.log.write_line(&format!("START RequestId: {request_id} Version: $LATEST"));
-        let timeout = self.configuration.timeout;
+        let timeout = if self.attached.is_some() { ATTACHED } else { self.configuration.timeout };
         let mut init = None;
         let started = match idle {
             Some(environment) => Ok(environment),
@@ -153,7 +221,18 @@ impl Function {
             Ok(mut environment) => {
                 let deadline_ms = now_ms() + timeout.as_millis();
                 let event = Event { request_id: request_id.to_owned(), payload: payload.into(), deadline_ms };
-                let (outcome, usage, is_alive) = environment.invoke(event, timeout);
+                // Half of the moments come before the usual end; where the answer is faster, it is lost with the process.
+                let usual_us = self.usual_us.load(Ordering::Relaxed);
+                let kill = kill.map(|moment| Duration::from_micros(moment.scale(2 * usual_us)));
+                if kill.is_some() {
+                    let seed = self.faults.seed;
+                    self.log
+                        .write_line(&format!("RequestId: {request_id} the emulator kills the process, seed {seed}"));
+                }
+                let (outcome, usage, is_alive) = environment.invoke(event, timeout, kill);
+                if let (Outcome::Answered(_), Ok(us)) = (&outcome, u64::try_from(usage.duration.as_micros())) {
+                    self.usual_us.store(us, Ordering::Relaxed);
+                }
                 lease.environment = is_alive.then_some(environment);
                 (outcome, usage)
             }
@@ -162,6 +241,28 @@ impl Function {
         drop(lease);
         self.report(request_id, &outcome, usage, init);
         Ok(outcome)
+    }
+
+    /// Invokes it and waits for nothing; it is tried three times with the same request id.
+    ///
+    /// # Errors
+    /// Where the machine has no thread for it.
+    pub(crate) fn invoke_event(self: &Arc<Self>, payload: Vec<u8>) -> Result<(), AwsError> {
+        let function = Arc::clone(self);
+        let work = move || {
+            let id = uuid::Uuid::new_v4().to_string();
+            for attempt in 0..EVENT_ATTEMPTS {
+                if let Ok(Outcome::Answered(_)) = function.invoke(&id, &payload, EVENT_PATIENCE) {
+                    return;
+                }
+                if let Some(wait) = EVENT_WAITS.get(attempt as usize) {
+                    std::thread::sleep(*wait);
+                }
+            }
+            function.log.write_line(&format!("RequestId: {id} the event is given up after {EVENT_ATTEMPTS} attempts"));
+        };
+        let spawned = std::thread::Builder::new().name("event".into()).spawn(work);
+        spawned.map(drop).map_err(|error| AwsError::service(error.to_string()))
     }
 
     /// An idle environment, or the right to start one.
@@ -237,7 +338,19 @@ impl Function {
             std::mem::take(&mut pool.idle)
         };
         self.released.notify_all();
-        drop(idle);
+        // Each may take its time for an end in peace.
+        std::thread::scope(|scope| {
+            for environment in idle {
+                scope.spawn(move || drop(environment));
+            }
+        });
+    }
+
+    /// Nobody waits for a process any more that somebody else would have to start.
+    pub(crate) fn give_up_attached(&self) {
+        if let Some(attached) = &self.attached {
+            attached.shared.close();
+        }
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod archive; // a zip with a bootstrap
 mod aws_error; // how AWS says no
+mod clock; // the time of schedules
 mod emulator; // functions and mappings by name
 mod environment; // one process, its Runtime API, one event at a time
+mod faults; // what the emulator breaks itself
 mod function; // a function and its environments
 mod http; // a small HTTP server
 mod invoke_api; // the Invoke API
@@ -15,14 +17,18 @@ mod mapping; // Kafka behind it
 mod model; // the bodies of AWS's API
 mod nursery; // processes that end with us
 mod runtime_api; // the Runtime API
+mod schedule; // events at a rate
 mod secrets; // Secrets Manager, as far as functions and mappings ask it
 
 pub use archive::{Packing, pack};
 pub use aws_error::AwsError;
+pub use clock::ScaledClock;
 pub use emulator::{Emulator, InvocationType, InvokeServer, MappingSummary, Options};
 pub use environment::Outcome;
+pub use faults::{Faults, Share};
 pub use mapping::MappingStatus;
 pub use model::{
     Code, CreateEventSourceMapping, CreateFunction, Environment, KafkaConfig, ProvisionedPollerConfig,
     SelfManagedEventSource, SourceAccessConfiguration,
 };
+pub use schedule::{CreateSchedule, FlexibleTimeWindow, RetryPolicy, Target};

@@ -1,6 +1,6 @@
 //! `lambda-emulator --config FILE`: functions and mappings of a file, until it is told to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use lambda_emulator::{CreateEventSourceMapping, CreateFunction, Emulator, Options};
+use lambda_emulator::{
+    CreateEventSourceMapping, CreateFunction, CreateSchedule, Emulator, Faults, Options, ScaledClock, Share,
+};
 use serde::Deserialize;
 
 /// Runs AWS Lambda functions locally, behind Kafka.
@@ -22,7 +24,7 @@ use serde::Deserialize;
 )]
 struct Cli {
     /// JSON with the bodies of AWS's API: {"Functions": [CreateFunction...], "EventSourceMappings":
-    /// [CreateEventSourceMapping...], "Secrets": {ID: {"username": .., "password": ..}}}. A zip is named as `"Code": {"ZipFile": "fileb://PATH"}`.
+    /// [CreateEventSourceMapping...], "Schedules": [CreateSchedule...], "Secrets": {ID: {"username": .., "password": ..}}}. A zip is named as `"Code": {"ZipFile": "fileb://PATH"}`.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Where the Invoke API is served.
@@ -34,6 +36,30 @@ struct Cli {
     /// Environments of a function at most.
     #[arg(long, value_name = "NUMBER", default_value = "10")]
     concurrency: usize,
+    /// A function whose process you start yourself, in a debugger for example: what to export is printed, and nothing ends it. May
+    /// be given several times.
+    #[arg(long, value_name = "NAME")]
+    attach: Vec<String>,
+    /// How many of the batches that went well are answered with an error all the same, such as 5%.
+    #[arg(long, value_name = "SHARE", default_value_t)]
+    fail: Share,
+    /// In how many invocations the process is killed (-9), at any moment, such as 1%.
+    #[arg(long, value_name = "SHARE", default_value_t)]
+    kill: Share,
+    /// The seed of both; random if absent, and printed.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// How many times faster than the clock schedules run, at times of their own: with 60 an hour of theirs is a minute. Nothing
+    /// else is scaled: neither functions' durations and timeouts, nor windows, retries and Kafka.
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    time_scale: u32,
+}
+
+impl Cli {
+    fn faults(&self) -> Faults {
+        let seed = self.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32); // short enough to be typed
+        Faults { seed, fail: self.fail, kill: self.kill }
+    }
 }
 
 #[derive(Deserialize)]
@@ -43,6 +69,8 @@ struct Config {
     functions: Vec<CreateFunction>,
     #[serde(default)]
     event_source_mappings: Vec<CreateEventSourceMapping>,
+    #[serde(default)]
+    schedules: Vec<serde_json::Value>,
     /// What stands in for Secrets Manager: by id.
     #[serde(default)]
     secrets: BTreeMap<String, serde_json::Value>,
@@ -75,17 +103,48 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(broken)?;
     }
     let secrets = config.secrets.into_iter().map(|(id, secret)| (id, text_of(secret))).collect();
-    let options =
-        Options { secrets, is_on_terminal: true, max_environments: cli.concurrency, ..Options::new(&cli.logs) };
+    let faults = cli.faults();
+    if faults.is_any() {
+        let Faults { seed, fail, kill } = faults;
+        let _ = writeln!(std::io::stderr().lock(), "faults: --fail {fail} --kill {kill} --seed {seed}");
+    }
+    for name in &cli.attach {
+        if !config.functions.iter().any(|function| function.function_name == *name) {
+            return Err(configuration(&format!("--attach {name}: there is no such function in it")));
+        }
+    }
+    let attach: BTreeSet<String> = cli.attach.iter().cloned().collect();
+    let clock = Arc::new(ScaledClock::new(cli.time_scale));
+    let options = Options {
+        secrets,
+        faults,
+        clock,
+        attach,
+        is_on_terminal: true,
+        max_environments: cli.concurrency,
+        ..Options::new(&cli.logs)
+    };
     let emulator = Emulator::start(options).map_err(broken)?;
     for function in &config.functions {
         emulator
             .create_function(function)
             .map_err(|error| configuration(&format!("{}: {error}", function.function_name)))?;
+        if let Some(variables) = emulator.attached_variables(&function.function_name) {
+            let mut err = std::io::stderr().lock();
+            let _ = writeln!(err, "{} waits for the process that you start with:", function.function_name);
+            for (name, value) in variables {
+                let _ = writeln!(err, "export {name}='{}'", value.replace('\'', r"'\''"));
+            }
+        }
     }
     for mapping in config.event_source_mappings {
         let name = format!("{} on {}", mapping.function_name, mapping.topics.join(","));
         emulator.create_event_source_mapping(mapping).map_err(|error| configuration(&format!("{name}: {error}")))?;
+    }
+    for body in config.schedules {
+        let name = body["Name"].as_str().unwrap_or("a schedule without Name").to_owned();
+        let created = CreateSchedule::from_json(body).and_then(|body| emulator.create_schedule(&body));
+        created.map_err(|error| configuration(&format!("{name}: {error}")))?;
     }
     let server = emulator.serve(cli.listen).map_err(broken)?;
     let _ = writeln!(std::io::stderr().lock(), "serving the Invoke API at http://{}", server.address());

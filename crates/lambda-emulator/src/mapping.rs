@@ -31,6 +31,9 @@ const RECORDS_A_TURN: usize = 2_000;
 /// How long the brokers are left alone after a failure that may pass.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// How many invocations one provisioned poller carries at once.
+const INVOCATIONS_A_POLLER: u64 = 5;
+
 /// How long an invocation waits for an environment that is free.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -47,6 +50,8 @@ pub struct MappingStatus {
     pub invocations: u64,
     /// Of them those that failed.
     pub failures: u64,
+    /// Of the failures those that the emulator has caused itself.
+    pub injected: u64,
     /// Records that were given up after the last retry.
     pub given_up: u64,
 }
@@ -58,9 +63,13 @@ pub(crate) struct Mapping {
     pub(crate) body: CreateEventSourceMapping,
     connection: Connection,
     status: Arc<Mutex<MappingStatus>>,
+    batches: Batches,
     stop: Arc<AtomicBool>,
-    work: Option<JoinHandle<()>>,
+    work: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// How many batches each partition has handed out, those that came again included.
+type Batches = Arc<Mutex<BTreeMap<i32, u64>>>;
 
 impl Mapping {
     pub(crate) fn new(body: CreateEventSourceMapping, connection: Connection) -> Self {
@@ -69,7 +78,16 @@ impl Mapping {
             body.self_managed_kafka_event_source_config.consumer_group_id.clone().unwrap_or_else(|| uuid.clone());
         let status =
             MappingStatus { state: "Disabled", last_result: "No records processed".into(), ..MappingStatus::default() };
-        Self { uuid, group, body, connection, status: Arc::new(Mutex::new(status)), stop: Arc::default(), work: None }
+        Self {
+            uuid,
+            group,
+            body,
+            connection,
+            status: Arc::new(Mutex::new(status)),
+            batches: Arc::default(),
+            stop: Arc::default(),
+            work: Mutex::default(),
+        }
     }
 
     pub(crate) fn status(&self) -> MappingStatus {
@@ -77,8 +95,9 @@ impl Mapping {
     }
 
     /// Polls from now on, if it does not yet.
-    pub(crate) fn enable(&mut self, function: &Arc<Function>, pace: Pace) -> Result<(), AwsError> {
-        if self.work.take_if(|work| work.is_finished()).is_none() && self.work.is_some() {
+    pub(crate) fn enable(&self, function: &Arc<Function>, pace: Pace) -> Result<(), AwsError> {
+        let mut running = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.take_if(|work| work.is_finished()).is_none() && running.is_some() {
             return Ok(());
         }
         let work = Work {
@@ -88,30 +107,39 @@ impl Mapping {
             start: self.start_at(),
             pace,
             limits: self.limits(),
+            pollers: self.body.pollers(),
             reports_failures: self.body.reports_failures(),
             function: Arc::clone(function),
             status: Arc::clone(&self.status),
             stop: Arc::clone(&self.stop),
+            batches: Arc::clone(&self.batches),
         };
         self.stop.store(false, Ordering::Release);
         work.tell(|status| (status.state, status.reason) = ("Creating", String::new()));
         let thread = std::thread::Builder::new().name(self.group.clone()).spawn(move || work.run());
-        self.work = Some(thread.map_err(|error| AwsError::service(error.to_string()))?);
+        *running = Some(thread.map_err(|error| AwsError::service(error.to_string()))?);
         Ok(())
     }
 
     /// Polls no more; what is under way ends first.
-    pub(crate) fn disable(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(work) = self.work.take() {
+    pub(crate) fn disable(&self) {
+        // Whoever enables it meanwhile waits here: no partition is with the function twice.
+        let mut running = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stop();
+        if let Some(work) = running.take() {
             let _ = work.join();
         }
+    }
+
+    /// Begins to end.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
     }
 
     fn start_at(&self) -> StartAt {
         match (self.body.starting_position.as_str(), self.body.starting_position_timestamp) {
             ("LATEST", _) => StartAt::Latest,
-            ("AT_TIMESTAMP", Some(seconds)) => StartAt::Time((seconds * 1_000.0) as i64),
+            ("AT_TIMESTAMP", Some(seconds)) => StartAt::Time((seconds * 1_000.0).round() as i64),
             _ => StartAt::Earliest,
         }
     }
@@ -143,21 +171,34 @@ struct Work {
     start: StartAt,
     pace: Pace,
     limits: Limits,
+    /// How many there may be; `None` in on-demand mode.
+    pollers: Option<u64>,
     reports_failures: bool,
     function: Arc<Function>,
     status: Arc<Mutex<MappingStatus>>,
     stop: Arc<AtomicBool>,
+    batches: Batches,
 }
 
 /// An invocation that ended.
 struct Ended {
     partition: i32,
     verdict: Verdict,
+    /// Whether it failed because the emulator wanted it to.
+    is_injected: bool,
 }
 
 impl Work {
     fn tell(&self, change: impl FnOnce(&mut MappingStatus)) {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The number of a partition's next batch.
+    fn count(&self, partition: i32) -> u64 {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = batches.entry(partition).or_default();
+        *count += 1;
+        *count - 1
     }
 
     /// Polls until it is told to stop, or until it cannot go on.
@@ -191,7 +232,11 @@ impl Work {
         let partitions = poller.partitions();
         let (sender, ended) = mpsc::sync_channel(partitions.max(1) as usize);
         let lanes = (0..partitions).map(|partition| (partition, Lane::new(self.limits))).collect();
-        let mut turn = Turn { work: self, poller, lanes, paused: Vec::new(), sender, begun: Instant::now() };
+        // There are never more pollers than partitions, and a partition has one batch under way in either mode.
+        let pollers = self.pollers.map_or(partitions as u64, |most| most.min(partitions as u64));
+        let at_once = usize::try_from(pollers * INVOCATIONS_A_POLLER).unwrap_or(usize::MAX);
+        let (paused, begun) = (Vec::new(), Instant::now());
+        let mut turn = Turn { work: self, poller, lanes, at_once, first: 0, paused, sender, begun };
         let result = turn.poll(&ended);
         if result.is_err() {
             // What is under way ends before anything begins anew: no partition is with the function twice.
@@ -206,6 +251,10 @@ struct Turn<'w> {
     work: &'w Work,
     poller: Poller,
     lanes: BTreeMap<i32, Lane>,
+    /// Batches under way at most.
+    at_once: usize,
+    /// The partition that is looked at first: all get their turn.
+    first: i32,
     paused: Vec<i32>,
     sender: SyncSender<Ended>,
     begun: Instant,
@@ -251,21 +300,32 @@ impl Turn<'_> {
     /// Gives each partition's next batch to the function, if it is time for it.
     fn hand_out(&mut self) {
         let now_ms = self.now_ms();
-        for (&partition, lane) in &mut self.lanes {
-            let Some(batch) = lane.take(now_ms) else { continue };
+        let mut under_way = self.lanes.values().filter(|lane| lane.is_under_way()).count();
+        let (first, partitions) = (self.first, self.lanes.len() as i32);
+        for partition in (0..partitions).map(|n| (first + n) % partitions) {
+            if under_way >= self.at_once {
+                break;
+            }
+            let Some(batch) = self.lanes.get_mut(&partition).and_then(|lane| lane.take(now_ms)) else { continue };
+            under_way += 1;
+            // Nobody moves back in the row while others have not had their turn.
+            self.first = (partition + 1) % partitions;
             let (function, sender) = (Arc::clone(&self.work.function), self.sender.clone());
             let name = format!("{}-{partition}", self.work.topic);
             let (reports_failures, brokers) = (self.work.reports_failures, self.work.connection.brokers().to_owned());
+            let (whose, count) = (format!("{}/{partition}", self.work.group), self.work.count(partition));
             let invoke = move || {
-                let outcome = invoke(&function, &event::event(&brokers, &name, &batch));
+                let event = event::event(&brokers, &name, &batch);
+                let (outcome, is_injected) = invoke(&function, &event, &whose, count);
                 let verdict = match outcome {
                     Ok(outcome) => event::verdict(&outcome, reports_failures, &name, &batch),
                     Err(error) => Verdict::Failed { reason: error.to_string() },
                 };
-                let _ = sender.send(Ended { partition, verdict });
+                let _ = sender.send(Ended { partition, verdict, is_injected });
             };
             if let Err(error) = std::thread::Builder::new().name("invocation".into()).spawn(invoke) {
-                let _ = self.sender.send(Ended { partition, verdict: Verdict::Failed { reason: error.to_string() } });
+                let verdict = Verdict::Failed { reason: error.to_string() };
+                let _ = self.sender.send(Ended { partition, verdict, is_injected: false });
             }
         }
     }
@@ -277,7 +337,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn take_in(&mut self, Ended { partition, verdict }: Ended) -> Result<(), Error> {
+    fn take_in(&mut self, Ended { partition, verdict, is_injected }: Ended) -> Result<(), Error> {
         let now_ms = self.now_ms();
         let problem = match &verdict {
             Verdict::Done => None,
@@ -290,6 +350,7 @@ impl Turn<'_> {
         self.work.tell(|status| {
             status.invocations += 1;
             status.failures += u64::from(problem.is_some());
+            status.injected += u64::from(is_injected);
             status.last_result = problem.unwrap_or_else(|| "OK".into());
             if let Some((records, _)) = settled.given_up {
                 status.given_up += records as u64;
@@ -318,6 +379,15 @@ impl Turn<'_> {
     }
 }
 
-fn invoke(function: &Function, event: &str) -> Result<Outcome, AwsError> {
-    function.invoke(&uuid::Uuid::new_v4().to_string(), event.as_bytes(), PATIENCE)
+/// Invokes for one batch, unless the plan of faults has something else for it: then `true` stands beside the outcome.
+fn invoke(function: &Function, event: &str, whose: &str, count: u64) -> (Result<Outcome, AwsError>, bool) {
+    let (faults, id) = (&function.faults, uuid::Uuid::new_v4().to_string());
+    let kill = faults.kills(whose, count);
+    let outcome = function.invoke_and_kill(&id, event.as_bytes(), PATIENCE, kill);
+    if kill.is_some() || !matches!(outcome, Ok(Outcome::Answered(_))) || !faults.fails(whose, count) {
+        return (outcome, kill.is_some());
+    }
+    let text = format!("the emulator turns the answer to {whose}, batch {count}, into an error: seed {}", faults.seed);
+    function.log.write_line(&format!("RequestId: {id} {text}"));
+    (Ok(Outcome::failed("Emulator.Injected", &text)), true)
 }

@@ -174,7 +174,7 @@ pub struct KafkaConfig {
     pub consumer_group_id: Option<String>,
 }
 
-/// Pollers that are paid by the hour.
+/// Pollers that are paid by the hour. They are not scaled here: from the first record on there are as many as there may be.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ProvisionedPollerConfig {
@@ -185,6 +185,9 @@ pub struct ProvisionedPollerConfig {
     #[serde(default)]
     pub maximum_pollers: Option<u64>,
 }
+
+/// Where nobody says how many pollers there may be.
+const DEFAULT_POLLERS: u64 = 200;
 
 const fn default_batch_size() -> u64 {
     100
@@ -239,7 +242,11 @@ impl CreateEventSourceMapping {
         }
         if let Some(pollers) = &self.provisioned_poller_config {
             within("MinimumPollers", pollers.minimum_pollers.unwrap_or(1), 1, 200)?;
-            within("MaximumPollers", pollers.maximum_pollers.unwrap_or(200), 1, 2_000)?;
+            within("MaximumPollers", pollers.maximum_pollers.unwrap_or(DEFAULT_POLLERS), 1, 2_000)?;
+            let (least, most) = (pollers.minimum_pollers.unwrap_or(1), self.pollers().unwrap_or(DEFAULT_POLLERS));
+            if least > most {
+                return refuse(format!("MinimumPollers: found {least}, allowed no more than MaximumPollers, {most}"));
+            }
         } else if !self.function_response_types.is_empty() || self.maximum_retry_attempts != -1 {
             return refuse("FunctionResponseTypes and MaximumRetryAttempts are for mappings with ProvisionedPollerConfig: on-demand mode retries a failing batch for ever".into());
         }
@@ -287,6 +294,12 @@ impl CreateEventSourceMapping {
 
     pub(crate) fn brokers(&self) -> &[String] {
         self.self_managed_event_source.endpoints.get("KAFKA_BOOTSTRAP_SERVERS").map_or(&[], Vec::as_slice)
+    }
+
+    /// How many pollers there may be; `None` in on-demand mode.
+    pub(crate) fn pollers(&self) -> Option<u64> {
+        let provisioned = self.provisioned_poller_config.as_ref();
+        provisioned.map(|pollers| pollers.maximum_pollers.unwrap_or(DEFAULT_POLLERS))
     }
 
     /// Whether it reads partial batch responses.
@@ -395,6 +408,10 @@ mod tests {
             (r#""BatchSize":10001,"#, "BatchSize: found 10001, allowed 1 to 10000"),
             (r#""FunctionResponseTypes":["ReportBatchItemFailures"],"#, "ProvisionedPollerConfig"),
             (r#""MaximumRetryAttempts":2,"#, "ProvisionedPollerConfig"),
+            (
+                r#""ProvisionedPollerConfig":{"MinimumPollers":3,"MaximumPollers":2},"#,
+                "MinimumPollers: found 3, allowed no more than MaximumPollers, 2",
+            ),
             (r#""FunctionResponseTypes":["Other"],"#, "FunctionResponseTypes"),
             (r#""SelfManagedKafkaEventSourceConfig":{"ConsumerGroupId":"used"},"#, "ResourceConflictException"),
             (r#""StartingPositionTimestamp":1,"#, "StartingPosition"),

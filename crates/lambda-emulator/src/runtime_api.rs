@@ -10,6 +10,15 @@ pub(crate) const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
 const RUNTIME: &str = "/2018-06-01/runtime/";
 const EXTENSION: &str = "/2020-01-01/extension/";
+const NAME: &str = "Lambda-Extension-Name";
+const IDENTIFIER: &str = "Lambda-Extension-Identifier";
+
+/// What an extension wants to hear of.
+#[derive(Deserialize)]
+struct Register {
+    #[serde(default)]
+    events: Vec<String>,
+}
 
 /// Answers one request; `None` where the environment ends instead.
 pub(crate) fn answer(shared: &Shared, request: &Request) -> Option<Response> {
@@ -75,13 +84,33 @@ fn answer_runtime(shared: &Shared, request: &Request, path: &str) -> Option<Resp
 fn answer_extension(shared: &Shared, request: &Request, path: &str) -> Option<Response> {
     match (request.method.as_str(), path) {
         ("POST", "register") => {
-            shared.register_extension();
-            let mut response = Response::json(200, "{}");
-            response.headers.push(("Lambda-Extension-Identifier", uuid::Uuid::new_v4().to_string()));
+            if request.header(NAME).is_none_or(str::is_empty) {
+                return Some(refusal(403, "Extension.InvalidExtensionName", "Empty extension name"));
+            }
+            let events = match serde_json::from_slice::<Register>(&request.body) {
+                Ok(Register { events }) => events,
+                Err(error) => return Some(refusal(403, "InvalidRequestFormat", &error.to_string())),
+            };
+            // Whoever wants to hear of invocations would wait in vain.
+            if let Some(event) = events.iter().find(|event| *event != "SHUTDOWN") {
+                let message = format!("{event}: this emulator tells extensions of SHUTDOWN alone");
+                return Some(refusal(403, "Extension.InvalidEventType", &message));
+            }
+            let (name, handler) = &shared.function;
+            let body =
+                serde_json::json!({"functionName": name, "functionVersion": "$LATEST", "handler": handler}).to_string();
+            let mut response = Response::json(200, body);
+            response.headers.push((IDENTIFIER, shared.register_extension()));
             Some(response)
         }
         ("GET", "event/next") => {
-            shared.wait_for_end();
+            let Some(identifier) = request.header(IDENTIFIER) else {
+                return Some(refusal(403, "Extension.MissingExtensionIdentifier", "no extension identifier"));
+            };
+            if !shared.wait_for_end(identifier) {
+                let message = format!("Unknown extension {identifier}");
+                return Some(refusal(403, "Extension.UnknownExtensionIdentifier", &message));
+            }
             let deadline_ms = crate::function::now_ms() + 500;
             let body = serde_json::json!({"eventType": "SHUTDOWN", "shutdownReason": "spindown", "deadlineMs": deadline_ms as u64});
             Some(Response::json(200, body.to_string()))

@@ -2,28 +2,27 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ::topology::Topology;
 use clap::Subcommand;
-use events::{Timestamp, Topic};
+use events::Topic;
 use kafka_transport::{EmbeddedCluster, Pace};
-use lambda_emulator::{Emulator, MappingSummary, Options, Packing};
+use lambda_emulator::{CreateSchedule, Emulator, Faults, MappingSummary, Options, Packing, ScaledClock, Share};
 use serde_json::{Value, json};
 use shop::order_generator;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{Error, Status, grouped, logging, package, print, signals, tell};
+use crate::{Error, Status, grouped, logging, package, print, seed, signals, tell};
+use place::ADDRESS;
 use secrets::Secrets;
-
-mod secrets; // each service's user and the CA
 
 mod invoke; // one invocation, in the emulator or on AWS
 mod logs; // what a function has logged
 mod place; // which of the two
-
-use place::ADDRESS;
+mod secrets; // each service's user and the CA
 
 /// Where the emulator keeps the functions' logs, unless somebody says otherwise.
 const LOGS: &str = "target/lambda-logs";
@@ -35,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(crate) enum Command {
     /// Runs the functions behind their Kafka mappings until it is stopped.
     #[command(
-        after_help = "Examples:\n  orderflow lambda up --every 60s\n  orderflow lambda up --credentials ~/.local/state/orderflow/cluster/credentials"
+        after_help = "Examples:\n  orderflow lambda up --time-scale 60\n  orderflow lambda up --fail 5% --kill 1% --seed 7\n  orderflow lambda up --credentials ~/.local/state/orderflow/cluster/credentials"
     )]
     Up(Up),
     /// Invokes a function and prints its answer.
@@ -67,9 +66,21 @@ pub(crate) struct Up {
     /// Where each function's log goes, as NAME.log.
     #[arg(long, value_name = "FOLDER", default_value = LOGS)]
     logs: PathBuf,
-    /// How often order_generator is invoked by a schedule; without it only by hand.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    every: Option<Duration>,
+    /// When order_generator places an order by itself: rate(N minutes|hours|days), or off.
+    #[arg(long, value_name = "EXPRESSION", default_value = "rate(1 minute)")]
+    schedule: String,
+    /// How many times faster than the clock the schedule runs, at times of its own; nothing else does.
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    time_scale: u32,
+    /// How many of the batches that went well are answered with an error all the same, such as 5%.
+    #[arg(long, value_name = "SHARE", default_value_t)]
+    fail: Share,
+    /// In how many invocations the function's process is killed (-9), at any moment, such as 1%.
+    #[arg(long, value_name = "SHARE", default_value_t)]
+    kill: Share,
+    /// The seed of what fails and is killed; random if absent, and printed.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
     /// Whether functions report single records, in provisioned mode; without it batches fail as a whole.
     #[arg(long)]
     partial: bool,
@@ -107,8 +118,10 @@ fn up(args: &Up, topology: &Topology) -> Result<Status, Error> {
         .map_err(Error::failed)?;
 
     let pace = if embedded.is_some() { Pace::STEADY } else { Pace::BROKERS };
-    let emulator = Emulator::start(Options { pace, secrets: secrets.texts(), ..Options::new(&args.logs) })
-        .map_err(Error::failed)?;
+    let faults = Faults { seed: seed::or_random(args.seed), fail: args.fail, kill: args.kill };
+    let clock = Arc::new(ScaledClock::new(args.time_scale));
+    let options = Options { pace, secrets: secrets.texts(), faults, clock, ..Options::new(&args.logs) };
+    let emulator = Emulator::start(options).map_err(Error::failed)?;
     let zip = format!("fileb://{}", zip.display());
     for name in package::functions(topology) {
         let body = function(topology, name, &zip, &brokers, args.partial, &secrets);
@@ -122,25 +135,29 @@ fn up(args: &Up, topology: &Topology) -> Result<Status, Error> {
     let server = emulator.serve(args.listen).map_err(|error| Error::Failed(format!("{}: {error}", args.listen)))?;
     let logs = args.logs.display();
     tell(&format!("functions on {brokers}, logs in {logs}, invoke them at http://{}", server.address()));
-    let mut next = args.every.map(|_| Instant::now());
+    if faults.is_any() {
+        let Faults { seed, fail, kill } = faults;
+        tell(&format!("faults: --fail {fail} --kill {kill} --seed {seed}"));
+    }
+    if args.schedule != "off" {
+        let created = CreateSchedule::from_json(schedule(&args.schedule));
+        let created = created.and_then(|body| emulator.create_schedule(&body));
+        created.map_err(|error| Error::Usage(format!("--schedule {}: {error}", args.schedule)))?;
+    }
     while !stop.load(Ordering::Acquire) {
-        if let (Some(every), Some(due)) = (args.every, next)
-            && Instant::now() >= due
-        {
-            next = Some(due + every);
-            let event = json!({"scheduled_time": now().to_string()}).to_string();
-            emulator.invoke_event(order_generator::NAME, event.as_bytes()).map_err(Error::failed)?;
-        }
         std::thread::sleep(LOOK_EVERY);
     }
     print(&table(&emulator.mappings()))?;
     Ok(Status::Interrupted)
 }
 
-/// The time to the second, as a schedule states it.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs() * 1_000).ok().and_then(Timestamp::from_ms).unwrap_or(Timestamp::BASE)
+/// The body of `CreateSchedule`: an invocation of order_generator whose orders derive from its time.
+fn schedule(expression: &str) -> Value {
+    let name = order_generator::NAME;
+    let input = json!({"scheduled_time": "<aws.scheduler.scheduled-time>"}).to_string();
+    json!({"Name": name, "ScheduleExpression": expression, "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": format!("arn:aws:lambda:us-east-1:000000000000:function:{name}"), "Input": input,
+            "RoleArn": format!("arn:aws:iam::000000000000:role/{name}")}})
 }
 
 /// The body of `CreateFunction`.
@@ -217,6 +234,14 @@ mod tests {
             body.environment.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(variables, [("ANSWER_MODE", "partial"), ("KAFKA_BROKERS", "a:1"), ("SUCCESS_PERCENT", "90")]);
         assert_eq!((body.timeout, body.memory_size, body.handler.as_str()), (30, 128, "payment_processor"));
+    }
+
+    #[test]
+    fn the_schedule_invokes_the_generator_for_the_time_that_the_schedule_states() {
+        let body = CreateSchedule::from_json(schedule("rate(1 minute)")).unwrap();
+        assert_eq!((body.name.as_str(), body.schedule_expression.as_str()), ("order_generator", "rate(1 minute)"));
+        assert!(body.target.arn.ends_with(":function:order_generator"));
+        assert_eq!(body.target.input, r#"{"scheduled_time":"<aws.scheduler.scheduled-time>"}"#);
     }
 
     #[test]

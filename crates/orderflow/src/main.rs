@@ -62,7 +62,7 @@ enum Command {
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
     Cluster(cluster::Command),
     Package(package::Args),
-    #[command(subcommand, after_help = "Example: orderflow lambda up --every 60s")]
+    #[command(subcommand, after_help = "Example: orderflow lambda up --time-scale 60")]
     Lambda(lambda::Command),
 }
 

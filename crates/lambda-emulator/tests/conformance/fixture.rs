@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -17,6 +17,21 @@ use zip::write::SimpleFileOptions;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 const FUNCTION: &str = include_str!("function.py");
+
+/// Ends a test where the machine has no python3 in the PATH that functions get: the function of these tests is written in it.
+#[macro_export]
+macro_rules! needs_python {
+    () => {
+        if !$crate::fixture::has_python() {
+            eprintln!("not applicable: no python3 in /usr/local/bin, /usr/bin or /bin, in which the tests' function is written");
+            return;
+        }
+    };
+}
+
+pub(crate) fn has_python() -> bool {
+    ["/usr/local/bin", "/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join("python3").exists())
+}
 
 /// An emulator with one function, `f`.
 pub(crate) struct Fixture {
@@ -48,13 +63,19 @@ impl Fixture {
     }
 
     pub(crate) fn without_function() -> Self {
-        Self::with_secrets(BTreeMap::new())
+        Self::with_options(|_| ())
     }
 
-    /// An emulator with these secrets, and no function.
+    /// Without a function, with these secrets.
     pub(crate) fn with_secrets(secrets: BTreeMap<String, String>) -> Self {
+        Self::with_options(|options| options.secrets = secrets)
+    }
+
+    /// Without a function, with some options changed.
+    pub(crate) fn with_options(change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { max_environments: 4, pace: Pace::FULL, secrets, ..Options::new(folder.path()) };
+        let mut options = Options { max_environments: 4, pace: Pace::FULL, ..Options::new(folder.path()) };
+        change(&mut options);
         let emulator = Emulator::start(options).unwrap();
         let server = emulator.serve(([127, 0, 0, 1], 0).into()).unwrap();
         Self { emulator, folder, server }
@@ -107,11 +128,16 @@ impl Fixture {
 
 /// One HTTP request; its answer as head and body.
 pub(crate) fn post(address: SocketAddr, path: &str, headers: &str, body: &str) -> (String, String) {
+    ask(address, "POST", path, headers, body)
+}
+
+/// The same with another method.
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();

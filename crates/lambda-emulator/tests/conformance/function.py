@@ -5,8 +5,10 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -16,6 +18,45 @@ def call(method, path, body=None, headers={}):
     api.request(method, "/2018-06-01/runtime/" + path, body, headers)
     answer = api.getresponse()
     return answer, answer.read()
+
+
+def extension(notes):
+    """An extension within this process: notes what it registered as and what it hears of the end, and that SIGTERM came."""
+    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+
+    def ask(method, path, body, headers):
+        connection.request(method, "/2020-01-01/extension/" + path, body, headers)
+        answer = connection.getresponse()
+        with open(notes, "a") as file:
+            file.write(answer.read().decode() + "\n")
+        return answer.headers.get("Lambda-Extension-Identifier")
+
+    identifier = ask("POST", "register", '{"events": ["SHUTDOWN"]}', {"Lambda-Extension-Name": "in-process"})
+    listening = threading.Thread(target=ask, args=("GET", "event/next", None, {"Lambda-Extension-Identifier": identifier}))
+    listening.start()
+
+    def end(*_):
+        listening.join()
+        with open(notes, "a") as file:
+            file.write("SIGTERM\n")
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def ask_peer(port):
+    """Asks over a connection that is kept; gives at which try an answer came, each behind the first on a new connection."""
+    global peer
+    for attempt in (1, 2, 3):
+        try:
+            peer = peer or socket.create_connection(("127.0.0.1", port))
+            peer.sendall(b"?")
+            if peer.recv(1):
+                return attempt
+        except OSError as error:
+            print("the connection is lost:", error, flush=True)
+        peer = None
+    raise ValueError("nobody answers")
 
 
 def init(mode):
@@ -46,12 +87,27 @@ def batch(event, context):
     values = [base64.b64decode(record["value"]).decode() for record in records]
     with open(os.path.join(os.environ["FOLDER"], "notes"), "a") as notes:
         notes.write(json.dumps([partition, offsets, values, do]) + "\n")
+    if do == "dead letter":
+        with open(os.path.join(os.environ["FOLDER"], "dead letters"), "a") as letters:
+            letters.write(f"{partition}@{offsets[0]}\n")
+        do = "done"
     if do.startswith("from "):
         return {"batchItemFailures": [{"itemIdentifier": {"partition": partition, "offset": offsets[0] + int(do[5:])}}]}
+    if do == "gate":
+        gate("+")
+        while not os.path.exists(os.path.join(os.environ["FOLDER"], "open")):
+            time.sleep(0.005)
+        gate("-")
+        do = "done"
     if do in ("slow", "hang"):
         time.sleep(0.3 if do == "slow" else 60)
         do = "done"
     return perform({"do": do}, context)
+
+
+def gate(sign):
+    with open(os.path.join(os.environ["FOLDER"], "gate"), "a") as notes:
+        notes.write(sign)
 
 
 def perform(event, context):
@@ -80,6 +136,8 @@ def perform(event, context):
         sys.stdout.write("x" * event.get("bytes", 0) + "\n")
         sys.stdout.flush()
         return "printed"
+    if do == "ask":
+        return ask_peer(event["port"])
     if do == "fork":
         return subprocess.Popen(["sleep", "600"]).pid
     if do == "eat":
@@ -91,11 +149,16 @@ def perform(event, context):
     raise ValueError("unknown: " + do)
 
 
+peer = None
+if "EXTENSION" in os.environ:
+    extension(os.environ["EXTENSION"])
 init(os.environ.get("INIT", ""))
 while True:
     answer, body = call("GET", "invocation/next")
     request_id = answer.headers["Lambda-Runtime-Aws-Request-Id"]
     event = json.loads(body)
+    if event.get("do") == "forget":
+        continue
     try:
         result = batch(event, answer.headers) if "records" in event else perform(event, answer.headers)
         answer, _ = call("POST", f"invocation/{request_id}/response", json.dumps(result))

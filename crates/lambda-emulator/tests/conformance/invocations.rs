@@ -1,13 +1,17 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use lambda_emulator::Outcome;
 use serde_json::json;
 
-use crate::fixture::{Fixture, function, post, state_of, zip_of};
+use crate::fixture::{DEADLINE, Fixture, ask, function, post, state_of, zip_of};
 
 /// Runtime API: the event is the body of `next`, the answer that of `response`.
 #[test]
 fn an_event_comes_as_it_was_sent_and_its_answer_goes_back() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let event = json!({"do": "echo", "text": "\u{fc}\"", "number": 1.5});
     assert_eq!(fixture.answer(&event), event);
@@ -16,6 +20,7 @@ fn an_event_comes_as_it_was_sent_and_its_answer_goes_back() {
 /// Runtime API: the headers of `next`.
 #[test]
 fn next_names_the_request_its_deadline_and_the_function() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let context = fixture.answer(&json!({"do": "context"}));
     assert_eq!(context["lambda-runtime-aws-request-id"].as_str().unwrap().len(), 36);
@@ -28,6 +33,7 @@ fn next_names_the_request_its_deadline_and_the_function() {
 /// Developer guide, "Defined runtime environment variables".
 #[test]
 fn the_environment_is_what_lambda_documents_and_nothing_of_ours() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({"MemorySize": 256, "Environment": {"Variables": {"OWN": "value"}}}));
     let found = fixture.answer(&json!({"do": "environment"}));
     for (name, value) in [
@@ -48,6 +54,7 @@ fn the_environment_is_what_lambda_documents_and_nothing_of_ours() {
 /// Runtime API, "Invocation error".
 #[test]
 fn an_error_of_the_function_is_its_outcome_and_the_environment_stays() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let pid = fixture.answer(&json!({"do": "pid"}));
     let failure = fixture.failure(&json!({"do": "error", "text": "pool empty"}));
@@ -58,6 +65,7 @@ fn an_error_of_the_function_is_its_outcome_and_the_environment_stays() {
 /// Developer guide, "Execution environment lifecycle": it is frozen between invocations, and reused.
 #[test]
 fn between_two_events_the_process_is_stopped() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
     fixture.until("stopped", || state_of(pid) == Some('T'));
@@ -67,6 +75,7 @@ fn between_two_events_the_process_is_stopped() {
 /// Developer guide, "Timeout": the environment ends, and the next event finds a new one.
 #[test]
 fn a_function_over_its_time_is_ended_and_started_anew() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({"Timeout": 1}));
     let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
     let begun = Instant::now();
@@ -81,6 +90,7 @@ fn a_function_over_its_time_is_ended_and_started_anew() {
 /// Developer guide, "Failures during the invoke phase": `Runtime.ExitError`.
 #[test]
 fn a_process_that_ends_is_an_error_and_the_next_event_finds_a_new_one() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     for (how, text) in [("exit", "exit status: 3"), ("kill", "signal: 9 (SIGKILL)")] {
         let (kind, found) = fixture.failure(&json!({"do": how}));
@@ -93,6 +103,7 @@ fn a_process_that_ends_is_an_error_and_the_next_event_finds_a_new_one() {
 /// Developer guide, "Failures during the init phase": what was reported is the outcome, after a second try.
 #[test]
 fn an_error_of_init_is_tried_once_more_and_is_the_outcome_then() {
+    crate::needs_python!();
     for (mode, kind, text) in [
         ("error", "Init.Broken", "no configuration"),
         ("exit", "Runtime.ExitError", "Error: Runtime exited with error: exit status: 7"),
@@ -110,6 +121,7 @@ fn an_error_of_init_is_tried_once_more_and_is_the_outcome_then() {
 /// Bad input of the issue: a function that never asks for an event.
 #[test]
 fn a_function_that_never_asks_for_an_event_is_told_after_init_and_its_own_time() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({"Timeout": 1, "Environment": {"Variables": {"INIT": "hang"}}}));
     let (kind, text) = fixture.failure(&json!({}));
     assert_eq!(kind, "Sandbox.Timedout");
@@ -119,6 +131,7 @@ fn a_function_that_never_asks_for_an_event_is_told_after_init_and_its_own_time()
 /// Bad input of the issue: a function that answers and never comes back.
 #[test]
 fn an_answer_stands_although_the_function_never_asks_again_and_its_environment_ends() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({"Timeout": 1}));
     let event = json!({"do": "pid", "then": "hang"});
     let pid = fixture.answer(&event).as_i64().unwrap();
@@ -128,6 +141,7 @@ fn an_answer_stands_although_the_function_never_asks_again_and_its_environment_e
 /// Runtime API: an answer to an invocation that is not under way is refused.
 #[test]
 fn a_second_answer_is_refused_and_logged() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let event = json!({"do": "echo", "twice": true});
     assert_eq!(fixture.answer(&event), event);
@@ -138,6 +152,7 @@ fn a_second_answer_is_refused_and_logged() {
 /// Developer guide, "Memory".
 #[test]
 fn a_function_over_its_memory_is_ended() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let (kind, text) = fixture.failure(&json!({"do": "eat", "mib": 200}));
     assert_eq!(kind, "Runtime.OutOfMemory");
@@ -147,6 +162,7 @@ fn a_function_over_its_memory_is_ended() {
 /// Lambda quotas: 6 MB each for request and response.
 #[test]
 fn payloads_have_a_limit() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let (kind, _) = fixture.failure(&json!({"do": "large", "bytes": 6 * 1024 * 1024}));
     assert_eq!(kind, "Function.ResponseSizeTooLarge");
@@ -158,6 +174,7 @@ fn payloads_have_a_limit() {
 /// Bad input of the issue: a function that prints megabytes.
 #[test]
 fn what_a_function_prints_is_in_its_log_between_start_and_report() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     fixture.answer(&json!({"do": "print", "text": "printed text", "bytes": 5_000_000}));
     fixture.until("the text", || fixture.log().len() > 5_000_000);
@@ -174,6 +191,7 @@ fn what_a_function_prints_is_in_its_log_between_start_and_report() {
 /// Bad input of the issue: a function that forks.
 #[test]
 fn what_a_function_has_forked_ends_with_its_environment() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let pid = fixture.answer(&json!({"do": "fork"})).as_i64().unwrap();
     assert!(state_of(pid).is_some());
@@ -184,6 +202,7 @@ fn what_a_function_has_forked_ends_with_its_environment() {
 /// Developer guide, "Concurrency": an environment has one event at a time; beyond the limit callers are throttled.
 #[test]
 fn more_events_at_once_get_more_environments_up_to_the_limit() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let sleep = json!({"do": "sleep", "seconds": 1.0}).to_string();
     let emulator = &fixture.emulator;
@@ -201,6 +220,7 @@ fn more_events_at_once_get_more_environments_up_to_the_limit() {
 /// Invoke API: status, headers and errors as the clients read them.
 #[test]
 fn the_invoke_api_answers_as_awss_clients_expect() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let post = |path: &str, headers: &str, body: &str| post(fixture.server.address(), path, headers, body);
     let invoke = "/2015-03-31/functions/f/invocations";
@@ -235,6 +255,7 @@ fn the_invoke_api_answers_as_awss_clients_expect() {
 /// Developer guide, "Asynchronous invocation": two retries, and the request id stays.
 #[test]
 fn an_asynchronous_event_is_tried_three_times_with_one_request_id() {
+    crate::needs_python!();
     let fixture = Fixture::with(&json!({}));
     let headers = "X-Amz-Invocation-Type: Event\r\n";
     let path = "/2015-03-31/functions/f/invocations";
@@ -264,4 +285,136 @@ fn a_zip_that_cannot_be_run_is_refused() {
     }
     fixture.emulator.create_function(&function(&json!({}))).unwrap();
     assert_eq!(fixture.emulator.create_function(&function(&json!({}))).unwrap_err().kind, "ResourceConflictException");
+}
+
+/// Runtime API: an invocation ends with an answer, and before the next event is asked for.
+#[test]
+fn a_function_that_asks_for_the_next_event_without_an_answer_has_failed_and_goes_on() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({}));
+    let pid = fixture.answer(&json!({"do": "pid"}));
+    let (kind, text) = fixture.failure(&json!({"do": "forget"}));
+    assert_eq!(kind, "Runtime.InvalidNextRequest");
+    assert!(text.ends_with("the runtime asked for the next event without an answer"), "{text}");
+    assert_eq!(fixture.answer(&json!({"do": "pid"})), pid);
+}
+
+/// Developer guide, "Execution environment lifecycle": whoever is frozen does not see its connections die. What a broker does to a
+/// client that is idle for too long, the peer does here.
+#[test]
+fn a_function_that_thaws_finds_its_connection_dead_and_makes_a_new_one() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({}));
+    let peer = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let event = json!({"do": "ask", "port": peer.local_addr().unwrap().port()});
+    let serve = |times: usize| {
+        let (mut connection, _) = peer.accept().unwrap();
+        for _ in 0..times {
+            connection.read_exact(&mut [0]).unwrap();
+            connection.write_all(b"!").unwrap();
+        }
+    };
+    let answers = std::thread::scope(|scope| {
+        let first = scope.spawn(|| serve(2)); // then it hangs up
+        let warm = [fixture.answer(&event), fixture.answer(&event)];
+        let pid = fixture.answer(&json!({"do": "pid"}));
+        first.join().unwrap();
+        fixture.until("frozen", || state_of(pid.as_i64().unwrap()) == Some('T'));
+        scope.spawn(|| serve(1));
+        let thawed = fixture.answer(&event);
+        assert_eq!(fixture.answer(&json!({"do": "pid"})), pid, "the same process");
+        [warm[0].clone(), warm[1].clone(), thawed]
+    });
+    assert_eq!(answers, [1, 1, 2], "the first try finds it dead");
+}
+
+/// Extensions API: register, event/next, SHUTDOWN. Developer guide, "Shutdown phase": SIGTERM for processes with an extension, which
+/// is what lambda_runtime's graceful shutdown registers one for.
+#[test]
+fn an_extension_hears_of_the_end_and_its_process_has_time_for_it() {
+    crate::needs_python!();
+    let notes = tempfile::NamedTempFile::new().unwrap();
+    let variables = json!({"EXTENSION": notes.path()});
+    let fixture = Fixture::with(&json!({"Environment": {"Variables": variables}}));
+    let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
+    drop(fixture);
+    assert_eq!(state_of(pid), None);
+    let text = std::fs::read_to_string(notes.path()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let registered: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    assert_eq!(registered, json!({"functionName": "f", "functionVersion": "$LATEST", "handler": "some.handler"}));
+    let end: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!((&end["eventType"], &end["shutdownReason"]), (&json!("SHUTDOWN"), &json!("spindown")));
+    assert!(end["deadlineMs"].is_u64());
+    assert_eq!(lines[2..], ["SIGTERM"]);
+}
+
+/// Extensions API, errors, as AWS's own emulator has them (internal/lambda/rapi/handler).
+#[test]
+fn an_extension_without_a_name_or_unknown_or_with_other_events_is_refused() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({}));
+    let api =
+        fixture.answer(&json!({"do": "environment"}))["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap().parse().unwrap();
+    let named = "Lambda-Extension-Name: x\r\n";
+    for (method, path, headers, body, kind) in [
+        ("POST", "register", "", r#"{"events":[]}"#, "Extension.InvalidExtensionName"),
+        ("POST", "register", named, "{", "InvalidRequestFormat"),
+        ("POST", "register", named, r#"{"events":["INVOKE"]}"#, "Extension.InvalidEventType"),
+        ("GET", "event/next", "", "", "Extension.MissingExtensionIdentifier"),
+        ("GET", "event/next", "Lambda-Extension-Identifier: y\r\n", "", "Extension.UnknownExtensionIdentifier"),
+    ] {
+        let (head, answer) = ask(api, method, &format!("/2020-01-01/extension/{path}"), headers, body);
+        assert!(head.starts_with("HTTP/1.1 403 ") && answer.contains(kind), "{head}\n{answer}");
+    }
+}
+
+/// README, `--attach`: the emulator starts nothing, waits for whoever asks for events, and has no timeout for him.
+#[test]
+fn an_attached_function_is_a_process_that_somebody_else_starts() {
+    crate::needs_python!();
+    let fixture = Fixture::with_options(|options| options.attach = ["f".to_owned()].into());
+    fixture.emulator.create_function(&function(&json!({"Timeout": 1}))).unwrap();
+    let variables = fixture.emulator.attached_variables("f").unwrap();
+    let start = || {
+        let script = format!("{}/bootstrap", variables.iter().find(|(name, _)| name == "LAMBDA_TASK_ROOT").unwrap().1);
+        let child = Command::new("python3").arg(script).envs(variables.clone()).stderr(Stdio::null()).spawn();
+        Started(child.unwrap())
+    };
+    std::thread::scope(|scope| {
+        // The event is there before anybody is.
+        let waiting = scope.spawn(|| fixture.answer(&json!({"do": "pid"})));
+        let first = start();
+        assert_eq!(waiting.join().unwrap(), first.0.id());
+        assert_eq!(fixture.answer(&json!({"do": "sleep", "seconds": 1.2})), "slept", "longer than its timeout");
+        assert_ne!(state_of(first.0.id().into()), Some('T'), "it is not frozen");
+        let echoed = json!({"do": "echo", "twice": true});
+        assert_eq!(fixture.answer(&echoed), echoed);
+        drop(first);
+        let second = start();
+        assert_eq!(fixture.answer(&json!({"do": "pid"})), second.0.id());
+    });
+    assert!(fixture.emulator.attached_variables("g").is_none());
+}
+
+/// Whoever waits for a process that nobody starts does not keep the emulator from its end.
+#[test]
+fn an_emulator_ends_although_nobody_has_attached() {
+    let fixture = Fixture::with_options(|options| options.attach = ["f".to_owned()].into());
+    fixture.emulator.create_function(&function(&json!({}))).unwrap();
+    fixture.emulator.invoke_event("f", b"{}").unwrap();
+    fixture.until("the invocation", || fixture.log().contains("START RequestId: "));
+    let begun = Instant::now();
+    drop(fixture);
+    assert!(begun.elapsed() < DEADLINE);
+}
+
+/// A process of the test's, ended with it.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

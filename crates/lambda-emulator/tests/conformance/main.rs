@@ -1,7 +1,11 @@
 //! The rules that the emulator keeps, a test each; the comment above says where the rule stands.
 #![cfg(test)]
 
+mod clients; // AWS's own, from PyPI
+mod cluster; // mappings on Apache Kafka
+mod faults; // what the emulator breaks itself
 mod fixture; // an emulator with a function that does what its event asks for
 mod invocations; // the Invoke API and the Runtime API
 mod mappings; // event source mappings on the embedded cluster
+mod schedules; // events at a rate
 mod secrets; // Secrets Manager

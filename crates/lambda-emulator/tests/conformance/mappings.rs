@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use events::{EventId, OrderId, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, GroupOffsets, Writer};
-use lambda_emulator::{AwsError, CreateEventSourceMapping};
+use lambda_emulator::{AwsError, CreateEventSourceMapping, Options};
 use messaging::Outgoing;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -10,30 +10,35 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-const TOPIC: Topic = Topic::new("orders");
+pub(crate) const TOPIC: Topic = Topic::new("orders");
 const GROUP: &str = "f.orders";
-const PROVISIONED: &str = "ProvisionedPollerConfig";
+pub(crate) const PROVISIONED: &str = "ProvisionedPollerConfig";
 
 /// A function that notes its batches, and a cluster with a topic.
-struct Kafka {
-    fixture: Fixture,
+pub(crate) struct Kafka {
+    pub(crate) fixture: Fixture,
     cluster: EmbeddedCluster,
     partitions: i32,
 }
 
 /// One invocation, as the function noted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Noted {
-    partition: String,
-    offsets: Vec<i64>,
+pub(crate) struct Noted {
+    pub(crate) partition: String,
+    pub(crate) offsets: Vec<i64>,
     values: Vec<String>,
-    did: String,
+    pub(crate) did: String,
 }
 
 impl Kafka {
     fn start(partitions: i32, more: &Value) -> Self {
+        Self::start_with(partitions, more, |_| ())
+    }
+
+    /// With some of the emulator's options changed.
+    pub(crate) fn start_with(partitions: i32, more: &Value, change: impl FnOnce(&mut Options)) -> Self {
         let cluster = EmbeddedCluster::start([(TOPIC, partitions)]).unwrap();
-        let fixture = Fixture::without_function();
+        let fixture = Fixture::with_options(change);
         let folder = fixture.folder.path().display().to_string();
         let mut body = json!({"Environment": {"Variables": {"FOLDER": folder}}});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -42,12 +47,12 @@ impl Kafka {
     }
 
     /// What the function does with a partition's next batches, a word each: `done`, `error`, `exit`, `from 3`, ...
-    fn script(&self, partition: i32, words: &[&str]) {
+    pub(crate) fn script(&self, partition: i32, words: &[&str]) {
         std::fs::write(self.fixture.path(&format!("{TOPIC}-{partition}")), words.join("\n")).unwrap();
     }
 
     /// Writes values that count from `first` on, each under its own key.
-    fn write(&self, numbers: std::ops::Range<u64>) {
+    pub(crate) fn write(&self, numbers: std::ops::Range<u64>) {
         let connection = Connection::plaintext(&self.cluster.brokers());
         let writer = Writer::new(&connection, &[(TOPIC, self.partitions)], Duration::from_secs(5)).unwrap();
         writer.open(0);
@@ -59,7 +64,7 @@ impl Kafka {
         writer.confirm(0, Instant::now() + Duration::from_secs(5)).unwrap();
     }
 
-    fn map(&self, more: &Value) -> Result<String, AwsError> {
+    pub(crate) fn map(&self, more: &Value) -> Result<String, AwsError> {
         let mut body = json!({"FunctionName": "f", "Topics": [TOPIC.as_str()], "StartingPosition": "TRIM_HORIZON",
             "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [self.cluster.brokers()]}},
             "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": GROUP}, "MaximumBatchingWindowInSeconds": 0});
@@ -68,7 +73,7 @@ impl Kafka {
         self.fixture.emulator.create_event_source_mapping(body)
     }
 
-    fn noted(&self) -> Vec<Noted> {
+    pub(crate) fn noted(&self) -> Vec<Noted> {
         let text = std::fs::read_to_string(self.fixture.path("notes")).unwrap_or_default();
         let noted = |line: &str| {
             let (partition, offsets, values, did) = serde_json::from_str(line).unwrap();
@@ -77,7 +82,7 @@ impl Kafka {
         text.lines().map(noted).collect()
     }
 
-    fn committed(&self) -> Vec<i64> {
+    pub(crate) fn committed(&self) -> Vec<i64> {
         let offsets = GroupOffsets::of(&Connection::plaintext(&self.cluster.brokers()), GROUP).unwrap();
         let committed = offsets.committed(TOPIC.as_str(), self.partitions as u32).unwrap();
         committed.into_iter().map(Option::unwrap_or_default).collect()
@@ -85,12 +90,12 @@ impl Kafka {
 
     /// Waits until the group is done with this many records.
     #[track_caller]
-    fn until_committed(&self, records: i64) {
+    pub(crate) fn until_committed(&self, records: i64) {
         self.fixture.until("commits", || self.committed().iter().sum::<i64>() == records);
     }
 
     /// What was noted of the only partition: offsets, and what was done with them.
-    fn offsets(&self) -> Vec<(Vec<i64>, String)> {
+    pub(crate) fn offsets(&self) -> Vec<(Vec<i64>, String)> {
         self.noted().into_iter().map(|noted| (noted.offsets, noted.did)).collect()
     }
 }
@@ -102,6 +107,7 @@ fn did(offsets: std::ops::Range<i64>, word: &str) -> (Vec<i64>, String) {
 /// Developer guide, "Lambda with self-managed Kafka": every record once, a batch holds at most BatchSize, order per partition.
 #[test]
 fn every_record_comes_in_the_order_of_its_partition_in_batches_of_one_partition() {
+    crate::needs_python!();
     let kafka = Kafka::start(3, &json!({}));
     kafka.write(0..300);
     kafka.map(&json!({"BatchSize": 40})).unwrap();
@@ -123,6 +129,7 @@ fn every_record_comes_in_the_order_of_its_partition_in_batches_of_one_partition(
 /// Developer guide, "Batching behavior": it collects until the batch is full or the window over.
 #[test]
 fn a_batch_waits_for_its_window_unless_it_is_full() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.map(&json!({"BatchSize": 10, "MaximumBatchingWindowInSeconds": 300})).unwrap();
     kafka.write(0..15);
@@ -137,6 +144,7 @@ fn a_batch_waits_for_its_window_unless_it_is_full() {
 /// Developer guide, "On-demand mode": a batch that fails is tried as it is until it succeeds, and holds up its partition alone.
 #[test]
 fn a_failed_batch_comes_again_as_a_whole_and_nothing_behind_it_is_committed() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["done", "error", "exit", "kill"]);
     kafka.write(0..6);
@@ -154,6 +162,7 @@ fn a_failed_batch_comes_again_as_a_whole_and_nothing_behind_it_is_committed() {
 /// Developer guide, "Timeout": the function is ended, the batch comes again.
 #[test]
 fn a_batch_over_the_functions_time_comes_again_to_a_new_environment() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({"Timeout": 1}));
     kafka.script(0, &["hang"]);
     kafka.write(0..3);
@@ -165,6 +174,7 @@ fn a_batch_over_the_functions_time_comes_again_to_a_new_environment() {
 /// Developer guide, "Partial batch response": with ReportBatchItemFailures the batch goes on at the lowest failure.
 #[test]
 fn a_partial_response_commits_what_is_before_the_failure_and_brings_the_rest_again() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["from 2", "from 0", "done"]);
     kafka.write(0..5);
@@ -176,6 +186,7 @@ fn a_partial_response_commits_what_is_before_the_failure_and_brings_the_rest_aga
 /// Developer guide: a mapping without ReportBatchItemFailures takes a partial response for success.
 #[test]
 fn without_report_batch_item_failures_a_partial_response_is_success() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["from 2"]);
     kafka.write(0..5);
@@ -187,6 +198,7 @@ fn without_report_batch_item_failures_a_partial_response_is_success() {
 /// Developer guide, "Configuring error handling controls": MaximumRetryAttempts.
 #[test]
 fn after_the_last_retry_a_batch_is_given_up_and_counted() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["error", "error", "error"]);
     kafka.write(0..4);
@@ -200,6 +212,7 @@ fn after_the_last_retry_a_batch_is_given_up_and_counted() {
 /// API, StartingPosition and ConsumerGroupId: a group goes on where it has committed; the position is for one that has not.
 #[test]
 fn a_mapping_goes_on_where_its_group_stopped() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.write(0..3);
     let uuid = kafka.map(&json!({"StartingPosition": "LATEST"})).unwrap();
@@ -216,9 +229,65 @@ fn a_mapping_goes_on_where_its_group_stopped() {
     assert_eq!(offsets, [3, 4, 5, 6]);
 }
 
+/// How many invocations were under way at once: seven partitions whose first batches wait until `at_least` have begun.
+#[track_caller]
+fn most_at_once(more: &Value, at_least: usize) -> usize {
+    let kafka = Kafka::start_with(7, &json!({"Timeout": 60}), |options| options.max_environments = 10);
+    (0..7).for_each(|partition| kafka.script(partition, &["gate"]));
+    kafka.write(0..200);
+    kafka.map(more).unwrap();
+    let gate = || std::fs::read_to_string(kafka.fixture.path("gate")).unwrap_or_default();
+    kafka.fixture.until("invocations under way", || gate().len() >= at_least);
+    std::fs::write(kafka.fixture.path("open"), "").unwrap();
+    kafka.until_committed(200);
+    let (mut under_way, mut most) = (0, 0);
+    for sign in gate().chars() {
+        under_way = if sign == '+' { under_way + 1 } else { under_way - 1 };
+        most = most.max(under_way);
+    }
+    most
+}
+
+/// Developer guide, "Event poller scaling modes": a provisioned poller carries up to five concurrent invocations.
+#[test]
+fn one_provisioned_poller_carries_five_invocations_at_once() {
+    crate::needs_python!();
+    assert_eq!(most_at_once(&json!({PROVISIONED: {"MaximumPollers": 1}}), 5), 5);
+}
+
+/// The same guide: on demand there is at most one consumer a partition, and nothing else that limits them.
+#[test]
+fn on_demand_each_partition_has_an_invocation_of_its_own() {
+    crate::needs_python!();
+    assert_eq!(most_at_once(&json!({}), 7), 7);
+}
+
+/// While one mapping waits for its function, others are asked, created and enabled.
+#[test]
+fn a_mapping_that_waits_for_its_function_holds_up_no_other() {
+    crate::needs_python!();
+    let kafka = Kafka::start(1, &json!({"Timeout": 60}));
+    kafka.script(0, &["gate"]);
+    kafka.write(0..1);
+    let uuid = kafka.map(&json!({})).unwrap();
+    kafka.fixture.until("the batch", || kafka.fixture.path("gate").exists());
+    std::thread::scope(|scope| {
+        let disabling = scope.spawn(|| kafka.fixture.emulator.enable_event_source_mapping(&uuid, false));
+        let status = || kafka.fixture.emulator.mapping_status(&uuid).unwrap();
+        kafka.fixture.until("disabling", || status().state == "Disabling");
+        kafka.map(&json!({"SelfManagedKafkaEventSourceConfig": {}, "Enabled": false})).unwrap();
+        assert_eq!(kafka.fixture.emulator.mappings().len(), 2);
+        assert!(!disabling.is_finished(), "the batch is still under way");
+        std::fs::write(kafka.fixture.path("open"), "").unwrap();
+        disabling.join().unwrap().unwrap();
+    });
+    assert_eq!(kafka.committed(), [1]);
+}
+
 /// Disabling waits for the batch that is under way, and commits it.
 #[test]
 fn what_is_under_way_ends_before_a_mapping_is_disabled() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     kafka.script(0, &["slow"]);
     kafka.write(0..3);
@@ -231,6 +300,7 @@ fn what_is_under_way_ends_before_a_mapping_is_disabled() {
 /// API: what AWS refuses, with its error types; states and their reasons.
 #[test]
 fn a_mapping_that_cannot_work_is_refused_or_says_why() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     let first = kafka.map(&json!({})).unwrap();
     let refused = |more: &Value| kafka.map(more).unwrap_err().kind;
@@ -250,6 +320,7 @@ fn a_mapping_that_cannot_work_is_refused_or_says_why() {
 /// The embedded cluster drops what is older than 5 MiB: a mapping that missed it says so instead of going on behind it.
 #[test]
 fn a_mapping_whose_next_record_was_dropped_stops_with_words_that_say_so() {
+    crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
     let uuid = kafka.map(&json!({})).unwrap();
     kafka.write(0..1);
@@ -268,6 +339,7 @@ fn a_mapping_whose_next_record_was_dropped_stops_with_words_that_say_so() {
 /// At least once, in order, and no commit passes a record that failed, whatever fails how often.
 #[test]
 fn under_random_faults_every_record_is_done_in_order_and_none_is_passed() {
+    crate::needs_python!();
     const WORDS: [&str; 6] = ["done", "done", "error", "exit", "from 0", "from 1"];
     let script = || proptest::collection::vec(0..WORDS.len(), 0..12);
     let plan = (2..60u64, 1..20u64, [script(), script()]);

@@ -1,0 +1,106 @@
+//! Faults that the emulator causes itself, so that nobody has to plant any in a handler.
+
+use std::fmt;
+use std::str::FromStr;
+
+use events::hash64_of;
+use messaging::Draw;
+
+/// How often it breaks what went well. What is hit is a pure function of the seed and of a count: the batches of a mapping's
+/// partition, or the invocations of a function by hand. So a seed replays, however threads take turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// What the draws start from.
+    pub seed: u64,
+    /// Of the batches: their successful answers become errors, although the function has done its work.
+    pub fail: Share,
+    /// Of all invocations: the process is killed meanwhile, at a moment that the seed draws as well.
+    pub kill: Share,
+}
+
+/// A share of all, in millionths: `5%`, `0.25%`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u32);
+
+const WHOLE: u32 = 1_000_000;
+
+impl Faults {
+    /// Whether anything is ever hit.
+    pub fn is_any(&self) -> bool {
+        self.fail.max(self.kill) > Share::default()
+    }
+
+    /// Whether the answer to this batch is turned into an error.
+    pub(crate) fn fails(&self, whose: &str, count: u64) -> bool {
+        self.fail.hits(self.draw("fail", whose, count))
+    }
+
+    /// Where the process of this invocation is killed: the moment, as a share of the time that one may take.
+    pub(crate) fn kills(&self, whose: &str, count: u64) -> Option<Draw> {
+        self.kill.hits(self.draw("kill", whose, count)).then(|| self.draw("moment", whose, count))
+    }
+
+    fn draw(&self, what: &str, whose: &str, count: u64) -> Draw {
+        Draw::from_bits(hash64_of(&[&self.seed.to_string(), what, whose, &count.to_string()]))
+    }
+}
+
+impl Share {
+    fn hits(self, draw: Draw) -> bool {
+        draw.scale(WHOLE.into()) < self.0.into()
+    }
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+        let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
+        let share = percent.map(|percent| Self((percent / 100.0 * f64::from(WHOLE)).round() as u32));
+        share.ok_or_else(|| format!("found {text:?}, allowed 0% to 100%"))
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", f64::from(self.0) * 100.0 / f64::from(WHOLE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_read_as_it_is_written() {
+        for text in ["0%", "0.0001%", "2.5%", "5%", "100%"] {
+            assert_eq!(text.parse::<Share>().unwrap().to_string(), text);
+        }
+        for text in ["", "5", "%", "-1%", "100.1%", "nan%", "five%"] {
+            assert_eq!(text.parse::<Share>().unwrap_err(), format!("found {text:?}, allowed 0% to 100%"));
+        }
+    }
+
+    #[test]
+    fn what_is_hit_follows_from_seed_and_count_and_is_about_the_share() {
+        let faults = |seed| Faults { seed, fail: "5%".parse().unwrap(), kill: "1%".parse().unwrap() };
+        let failed =
+            |faults: Faults, whose| (0..10_000).filter(|&count| faults.fails(whose, count)).collect::<Vec<_>>();
+        let hit = failed(faults(7), "g/0");
+        assert_eq!(failed(faults(7), "g/0"), hit);
+        assert_ne!(failed(faults(8), "g/0"), hit);
+        assert_ne!(failed(faults(7), "g/1"), hit);
+        assert!((400..600).contains(&hit.len()), "{}", hit.len());
+        let killed = (0..10_000).filter(|&count| faults(7).kills("g/0", count).is_some()).count();
+        assert!((60..140).contains(&killed), "{killed}");
+    }
+
+    #[test]
+    fn without_a_share_nothing_is_hit_and_with_all_of_it_everything() {
+        assert!((0..1_000).all(|count| !Faults::default().fails("g", count)));
+        let all = Faults { fail: "100%".parse().unwrap(), ..Faults::default() };
+        assert!((0..1_000).all(|count| all.fails("g", count) && all.kills("g", count).is_none()));
+        assert!(all.is_any() && !Faults { seed: 7, ..Faults::default() }.is_any());
+    }
+}
