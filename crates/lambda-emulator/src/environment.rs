@@ -6,6 +6,7 @@
 //!     └──────────────────► Gone ◄─────────────────┘
 //! ```
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -78,6 +79,7 @@ pub(crate) struct Environment {
 struct Process {
     child: Child,
     group: Pid,
+    keeper: Child,
     /// Its output, until the process has closed it.
     pipes: Vec<Pipe>,
 }
@@ -89,6 +91,7 @@ pub(crate) struct Shared {
     arn: String,
     /// Its name and its handler.
     pub(crate) function: (String, String),
+    is_attached: bool,
     log: Arc<FunctionLog>,
 }
 
@@ -118,8 +121,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `next`: waits for an event.
-    pub(crate) fn next(&self) -> Option<(Event, &str)> {
+    /// `next`: waits for an event. It goes to nobody who has gone meanwhile, where processes come and go by somebody else's hand.
+    pub(crate) fn next(&self, is_awaited: impl Fn() -> bool) -> Option<(Event, &str)> {
         let mut state = self.lock();
         // Whoever asks without having answered is asked no more about that one: the invocation has failed.
         if let Some(id) = state.current.take().filter(|_| state.outcome.is_none()) {
@@ -132,6 +135,9 @@ impl Shared {
         self.changed.notify_all();
         let event = loop {
             if state.is_closed || state.asked != ours {
+                return None;
+            }
+            if state.event.is_some() && self.is_attached && !is_awaited() {
                 return None;
             }
             if let Some(event) = state.event.take() {
@@ -208,7 +214,7 @@ impl Environment {
         nursery: &Nursery,
     ) -> std::io::Result<Self> {
         let code = folder.path();
-        let (shared, server) = serve(function, log)?;
+        let (shared, server) = serve(function, log, false)?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(code.join("bootstrap"));
         command.current_dir(code).env_clear().envs(function.variables(&server.address().to_string(), code));
@@ -220,7 +226,8 @@ impl Environment {
         ];
         let pipes = outputs.into_iter().flatten().map(|output| log.follow(output)).collect::<Result<_, _>>()?;
         let group = Pid::from_raw(i32::try_from(child.id()).map_err(std::io::Error::other)?);
-        let process = Some(Process { child, group, pipes });
+        let keeper = keep(group)?;
+        let process = Some(Process { child, group, keeper, pipes });
         let (function, folder) = (Arc::clone(function), Arc::clone(folder));
         Ok(Self { process, shared, memory_kib: 0, function, _server: server, _folder: folder })
     }
@@ -231,7 +238,7 @@ impl Environment {
         log: &Arc<FunctionLog>,
         folder: &Arc<TempDir>,
     ) -> std::io::Result<(Self, SocketAddr, Arc<Shared>)> {
-        let (shared, server) = serve(function, log)?;
+        let (shared, server) = serve(function, log, true)?;
         let (address, closing) = (server.address(), Arc::clone(&shared));
         let (function, folder) = (Arc::clone(function), Arc::clone(folder));
         Ok((
@@ -414,6 +421,10 @@ impl Drop for Environment {
         self.shared.close();
         if let Some(mut process) = self.process.take() {
             let _ = process.child.wait();
+            if let Some(mut line) = process.keeper.stdin.take() {
+                let _ = line.write_all(b"ended\n"); // or it is gone itself
+            }
+            let _ = process.keeper.wait();
             for pipe in process.pipes.drain(..) {
                 pipe.finish();
             }
@@ -427,13 +438,26 @@ impl Environment {
     }
 }
 
+/// Ends a process group where we are killed and cannot: the system does so with our child, not with what that has forked. A shell
+/// waits for a line of ours; the end of file instead is our end. In a group of its own, Ctrl-C does not reach it.
+fn keep(group: Pid) -> std::io::Result<Child> {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"read -r line || kill -s KILL -- "-$1""#, "keeper", &group.to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()
+}
+
 /// A Runtime API on a free port of loopback.
-fn serve(function: &Configuration, log: &Arc<FunctionLog>) -> std::io::Result<(Arc<Shared>, Server)> {
+fn serve(
+    function: &Configuration,
+    log: &Arc<FunctionLog>,
+    is_attached: bool,
+) -> std::io::Result<(Arc<Shared>, Server)> {
     let shared = Arc::new(Shared {
         state: Mutex::default(),
         changed: Condvar::new(),
         arn: function.arn(),
         function: (function.name.clone(), function.handler.clone()),
+        is_attached,
         log: Arc::clone(log),
     });
     let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(Routes(Arc::clone(&shared))))?;

@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What a request may hold: Lambda's largest payload, and what surrounds it.
 pub(crate) const MAX_BODY_BYTES: usize = 7 * 1024 * 1024;
@@ -22,6 +23,7 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
     /// The body was larger than [`MAX_BODY_BYTES`], and is not there.
     pub(crate) is_too_large: bool,
+    connection: Option<Arc<TcpStream>>,
 }
 
 impl Request {
@@ -29,6 +31,15 @@ impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether whoever asks still waits for the answer. It takes a millisecond where he does.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let Some(connection) = &self.connection else { return true };
+        let _ = connection.set_read_timeout(Some(Duration::from_millis(1)));
+        let has_ended = matches!(connection.peek(&mut [0]), Ok(0));
+        let _ = connection.set_read_timeout(None);
+        !has_ended
     }
 }
 
@@ -122,8 +133,10 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, service: &Arc<
 fn serve(stream: TcpStream, service: &dyn Service) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut writer = stream.try_clone()?;
+    let connection = Arc::new(stream.try_clone()?);
     let mut reader = BufReader::new(stream);
-    while let Some((request, is_last)) = read_request(&mut reader, &mut writer)? {
+    while let Some((mut request, is_last)) = read_request(&mut reader, &mut writer)? {
+        request.connection = Some(Arc::clone(&connection));
         let Some(response) = service.answer(request) else { break };
         write_response(&mut writer, &response, is_last)?;
         if is_last {

@@ -35,7 +35,7 @@ pub(crate) fn answer(shared: &Shared, request: &Request) -> Option<Response> {
 fn answer_runtime(shared: &Shared, request: &Request, path: &str) -> Option<Response> {
     Some(match (request.method.as_str(), path) {
         ("GET", "invocation/next") => {
-            let (event, arn) = shared.next()?;
+            let (event, arn) = shared.next(|| request.is_awaited())?;
             let mut response = Response::json(200, &*event.payload);
             let id = event.request_id;
             response.headers.extend([

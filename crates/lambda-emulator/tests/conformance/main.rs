@@ -7,5 +7,6 @@ mod faults; // what the emulator breaks itself
 mod fixture; // an emulator with a function that does what its event asks for
 mod invocations; // the Invoke API and the Runtime API
 mod mappings; // event source mappings on the embedded cluster
+mod program; // the program, its flags and its end
 mod schedules; // events at a rate
 mod secrets; // Secrets Manager
