@@ -33,6 +33,7 @@ def extension(notes):
 
     identifier = ask("POST", "register", '{"events": ["SHUTDOWN"]}', {"Lambda-Extension-Name": "in-process"})
     listening = threading.Thread(target=ask, args=("GET", "event/next", None, {"Lambda-Extension-Identifier": identifier}))
+    listening.daemon = True  # nobody waits for it if the runtime ends first
     listening.start()
 
     def end(*_):
@@ -94,20 +95,14 @@ def batch(event, context):
     if do.startswith("from "):
         return {"batchItemFailures": [{"itemIdentifier": {"partition": partition, "offset": offsets[0] + int(do[5:])}}]}
     if do == "gate":
-        gate("+")
+        open(os.path.join(os.environ["FOLDER"], "gate"), "a").write("+")
         while not os.path.exists(os.path.join(os.environ["FOLDER"], "open")):
             time.sleep(0.005)
-        gate("-")
         do = "done"
     if do in ("slow", "hang"):
         time.sleep(0.3 if do == "slow" else 60)
         do = "done"
     return perform({"do": do}, context)
-
-
-def gate(sign):
-    with open(os.path.join(os.environ["FOLDER"], "gate"), "a") as notes:
-        notes.write(sign)
 
 
 def perform(event, context):
@@ -139,7 +134,8 @@ def perform(event, context):
     if do == "ask":
         return ask_peer(event["port"])
     if do == "fork":
-        return subprocess.Popen(["sleep", "600"]).pid
+        # Deaf to SIGHUP, which the system sends to a stopped group whose parent has gone.
+        return subprocess.Popen(["sleep", "600"], preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)).pid
     if do == "eat":
         eaten = bytearray(event["mib"] << 20)
         time.sleep(5)
