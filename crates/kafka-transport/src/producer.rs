@@ -18,7 +18,7 @@ use crate::heard::Heard;
 use crate::{Connection, Error, Pace, settings};
 
 /// How long it may take to ask how a partition is.
-const STATE_DEADLINE: Duration = Duration::from_millis(500);
+const STATE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A place where the delivery reports of one batch are counted.
 pub type Slot = usize;

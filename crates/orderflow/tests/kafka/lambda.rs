@@ -24,9 +24,19 @@ fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
+/// The lines of the table at the end: group, invocations, failures, last result.
+fn mappings(table: &str) -> Vec<(&str, u64, u64, String)> {
+    let number = |text: &str| text.replace(',', "").parse().unwrap();
+    let line = |line| {
+        let words: Vec<&str> = str::split_whitespace(line).collect();
+        (words[0], number(words[1]), number(words[2]), words[3..].join(" "))
+    };
+    table.lines().skip(1).map(line).collect()
+}
+
 #[test]
 fn functions_with_the_secrets_of_their_users_pass_the_audit_with_the_digest_of_the_embedded_run() {
-    // Given a secured cluster with the shop's topics, and its users' credentials as files.
+    // Given a secured cluster with the shop's topics, its users' credentials as files, and what an embedded run gives.
     let topology = Topology::built_in().unwrap();
     let cluster = start(&Options::secured(&topology));
     let as_admin = |arguments: &str| call_as(&cluster, ADMIN, orderflow(arguments)).end();
@@ -37,26 +47,33 @@ fn functions_with_the_secrets_of_their_users_pass_the_audit_with_the_digest_of_t
         let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         fs::write(credentials.path().join(format!("{}.env", service.name)), lines).unwrap();
     }
-
-    // When all functions run behind their mappings, and orders are placed.
-    let (address, folder) = (free_address(), credentials.path().display());
-    let lambda = Worker::start(orderflow(&format!("lambda up --credentials {folder} --listen {address} --logs logs")));
-    until("functions can be invoked", || {
-        orderflow(&format!("lambda invoke hello_world --endpoint {address}")).end().status == Some(0)
-    });
-    let event = json!({"orders": ORDERS, "start": Timestamp::BASE.to_string(), "run": "behind-mappings"});
-    let invoke = orderflow(&format!("lambda invoke order_generator --endpoint {address} --payload {event}"));
-    invoke.end().with_status(0);
-
-    // Then the topics hold what an embedded run of the same orders gives, and each order once.
-    let audit = as_admin("audit --format json").with_status(0);
     let seed = topology.service("order_generator").unwrap().setting("seed").unwrap();
     let embedded = orderflow(&format!("run --orders {ORDERS} --seed {seed} --format json")).end().with_status(0);
-    assert_eq!((audit.digest(), &audit.document()["orders"]["accepted"]), (embedded.digest(), &json!(ORDERS)));
-    lambda.send(Signal::SIGINT);
-    let ended = lambda.end().with_status(130);
-    assert!(!ended.stdout.contains("PROBLEM") && !ended.stdout.contains("EVENT_SOURCE"), "{}", ended.stdout);
-    for line in ended.stdout.lines().skip(1) {
-        assert!(line.ends_with("  OK") || line.ends_with("  No records processed"), "{line}");
+
+    for (run, options) in [("calm", ""), ("faults", "--partial --fail 5% --kill 5% --seed 7")] {
+        // When all functions run behind their mappings, and orders are placed; an invocation that is killed is repeated.
+        let (address, folder) = (free_address(), credentials.path().display());
+        let up = format!("lambda up --credentials {folder} --listen {address} --logs logs --schedule off {options}");
+        let lambda = Worker::start(orderflow(&up));
+        let invoke = |arguments: &str| orderflow(&format!("lambda invoke {arguments} --endpoint {address}")).end();
+        until("functions can be invoked", || invoke("hello_world").status == Some(0));
+        let event = json!({"orders": ORDERS, "start": Timestamp::BASE.to_string(), "run": run});
+        until("orders are placed", || invoke(&format!("order_generator --payload {event}")).status == Some(0));
+
+        // Then the topics hold what the embedded run gave, and each order once.
+        let audit = as_admin(&format!("audit --run {run} --format json")).with_status(0);
+        assert_eq!(
+            (audit.digest(), &audit.document()["orders"]["accepted"]),
+            (embedded.digest(), &json!(ORDERS)),
+            "{run}"
+        );
+        lambda.send(Signal::SIGINT);
+        let ended = lambda.end().with_status(130);
+        let failures: u64 = mappings(&ended.stdout).iter().map(|(_, _, failures, _)| failures).sum();
+        assert_eq!(failures > 0, run == "faults", "{}", ended.stdout);
+        for (group, invocations, _, result) in mappings(&ended.stdout) {
+            assert!(invocations > 0, "{group}: never invoked");
+            assert!(run == "faults" || ["OK", "No records processed"].contains(&&*result), "{group}: {result}");
+        }
     }
 }
