@@ -100,6 +100,8 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     let config: Config = serde_json::from_str(&text).map_err(|error| configuration(&error))?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // A second signal ends the process at once, and the system those of the functions.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop)).map_err(broken)?;
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(broken)?;
     }
     let secrets = config.secrets.into_iter().map(|(id, secret)| (id, text_of(secret))).collect();
