@@ -34,8 +34,8 @@ struct Cli {
     #[arg(long, value_name = "FOLDER", default_value = "lambda-logs")]
     logs: PathBuf,
     /// Environments of a function at most.
-    #[arg(long, value_name = "NUMBER", default_value = "10")]
-    concurrency: usize,
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    concurrency: u16,
     /// A function whose process you start yourself, in a debugger for example: what to export is printed, and nothing ends it. May
     /// be given several times.
     #[arg(long, value_name = "NAME")]
@@ -123,7 +123,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         clock,
         attach,
         is_on_terminal: true,
-        max_environments: cli.concurrency,
+        max_environments: cli.concurrency.into(),
         ..Options::new(&cli.logs)
     };
     let emulator = Emulator::start(options).map_err(broken)?;
