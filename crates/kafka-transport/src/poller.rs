@@ -1,6 +1,7 @@
 //! One topic for a host that hands batches to somebody else and commits once they are handled: an event source mapping.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use events::Topic;
@@ -139,7 +140,7 @@ impl Poller {
         self.ask(|client, wait| client.fetch_watermarks(self.topic.as_str(), partition, wait))
     }
 
-    /// Shows the next records to `each`, `limit` at most. It waits for the first of them up to `wait`.
+    /// Shows the next records to `each` until it breaks off, `limit` at most. It waits for the first of them up to `wait`.
     ///
     /// # Errors
     /// Where the next record was dropped before it was read, or may not be read.
@@ -147,7 +148,7 @@ impl Poller {
         &self,
         wait: Duration,
         limit: usize,
-        mut each: impl FnMut(&Record<'_>, WrittenAt),
+        mut each: impl FnMut(&Record<'_>, WrittenAt) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut wait = wait;
         for _ in 0..limit {
@@ -174,7 +175,9 @@ impl Poller {
                 Timestamp::CreateTime(ms) => WrittenAt::Create(ms),
                 Timestamp::NotAvailable => WrittenAt::Create(-1),
             };
-            each(&record, written_at);
+            if each(&record, written_at).is_break() {
+                break;
+            }
         }
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,15 +63,18 @@ impl Options {
     }
 }
 
-/// AWS Lambda on this machine. A clone is the same one; it ends with the last.
-#[derive(Clone)]
+/// AWS Lambda on this machine. When it is dropped, mappings finish and commit what is under way, other invocations are broken off,
+/// and no process, server or file of it is left.
 pub struct Emulator(Arc<Inner>);
 
-struct Inner {
+/// What the emulator shares with those who ask it over HTTP; they do not keep it.
+pub(crate) struct Inner {
     options: Options,
     secrets: Arc<Secrets>,
     /// Secrets Manager for functions, where there are secrets: it is there before the first of them.
     secrets_server: Option<Server>,
+    /// The Invoke API.
+    servers: Mutex<Vec<Server>>,
     nursery: Arc<Nursery>,
     // Schedules and mappings end before the functions that they invoke.
     schedules: Mutex<Option<Schedules>>,
@@ -104,16 +106,20 @@ impl Emulator {
         let secrets_server = (!secrets.is_empty()).then(serve).transpose()?;
         let schedules = Mutex::new(Some(Schedules::new(Arc::clone(&options.clock))));
         let (mappings, functions) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { options, secrets, secrets_server, nursery, schedules, mappings, functions })))
+        let servers = Mutex::default();
+        Ok(Self(Arc::new(Inner { options, secrets, secrets_server, servers, nursery, schedules, mappings, functions })))
     }
 
-    /// Serves the Invoke API, and on loopback Secrets Manager, until the server is dropped.
+    /// Serves the Invoke API, and on loopback Secrets Manager, as long as the emulator is there.
     ///
     /// # Errors
     /// Where the address cannot be listened on.
     pub fn serve(&self, address: SocketAddr) -> std::io::Result<InvokeServer> {
         let is_local = address.ip().is_loopback();
-        Server::start(address, Arc::new(InvokeApi { emulator: self.clone(), is_local })).map(InvokeServer)
+        let server = Server::start(address, Arc::new(InvokeApi { emulator: Arc::downgrade(&self.0), is_local }))?;
+        let address = server.address();
+        lock(&self.0.servers).push(server);
+        Ok(InvokeServer(address))
     }
 
     /// `CreateFunction`.
@@ -146,7 +152,7 @@ impl Emulator {
     /// # Errors
     /// As AWS refuses it.
     pub fn create_event_source_mapping(&self, body: CreateEventSourceMapping) -> Result<String, AwsError> {
-        let function = self.function(&body.function_name)?;
+        let function = self.0.function(&body.function_name)?;
         let mut mappings = lock(&self.0.mappings);
         let groups: BTreeSet<String> = mappings.values().map(|mapping| mapping.group.clone()).collect();
         body.check(&groups)?;
@@ -167,7 +173,7 @@ impl Emulator {
     pub fn create_schedule(&self, body: &CreateSchedule) -> Result<String, AwsError> {
         let schedules = lock(&self.0.schedules);
         let Some(schedules) = schedules.as_ref() else { return Err(AwsError::service("the emulator ends")) };
-        schedules.create(body, &self.0.options.region, |arn| self.function(arn))
+        schedules.create(body, &self.0.options.region, |arn| self.0.function(arn))
     }
 
     /// `UpdateEventSourceMapping`, as far as it enables and disables. Disabling waits for what is under way; others do not wait.
@@ -177,7 +183,7 @@ impl Emulator {
     pub fn enable_event_source_mapping(&self, uuid: &str, enabled: bool) -> Result<(), AwsError> {
         let mapping = lock(&self.0.mappings).get(uuid).cloned().ok_or_else(|| no_mapping(uuid))?;
         if enabled {
-            let function = self.function(&mapping.body.function_name)?;
+            let function = self.0.function(&mapping.body.function_name)?;
             mapping.enable(&function, self.0.options.pace)
         } else {
             mapping.disable();
@@ -217,25 +223,34 @@ impl Emulator {
     /// # Errors
     /// Where there is no such function, its event is too large, or all its environments are busy.
     pub fn invoke(&self, name: &str, payload: &[u8]) -> Result<Outcome, AwsError> {
-        self.invoke_with_log(name, payload).map(|(outcome, _)| outcome)
-    }
-
-    pub(crate) fn invoke_with_log(&self, name: &str, payload: &[u8]) -> Result<(Outcome, Vec<u8>), AwsError> {
-        let function = self.function(name)?;
-        let outcome = function.invoke(&uuid::Uuid::new_v4().to_string(), payload, Duration::ZERO)?;
-        Ok((outcome, function.log.tail()))
+        self.0.invoke_with_log(name, payload).map(|(outcome, _)| outcome)
     }
 
     /// Invokes a function and waits for nothing; it is tried three times with the same request id.
     ///
     /// # Errors
-    /// Where there is no such function.
+    /// Where there is no such function, its event is too large, or too many wait already.
     pub fn invoke_event(&self, name: &str, payload: &[u8]) -> Result<(), AwsError> {
-        self.function(name)?.invoke_event(payload.to_vec())
+        self.0.function(name)?.invoke_event(payload.to_vec())
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+impl Inner {
+    pub(crate) fn invoke_with_log(&self, name: &str, payload: &[u8]) -> Result<(Outcome, Vec<u8>), AwsError> {
+        let function = self.function(name)?;
+        // Whoever invokes by hand is told at once that all environments are busy.
+        let outcome = function.invoke(&uuid::Uuid::new_v4().to_string(), payload, &|| false)?;
+        Ok((outcome, function.log.tail()))
     }
 
     pub(crate) fn secrets(&self) -> &Secrets {
-        &self.0.secrets
+        &self.secrets
     }
 
     /// Whether there is such a function.
@@ -243,11 +258,22 @@ impl Emulator {
         // An ARN, or a name with a version, ends with what we know it by.
         let name = name.strip_suffix(":$LATEST").unwrap_or(name);
         let name = name.rsplit(':').next().unwrap_or(name);
-        let found = lock(&self.0.functions).get(name).cloned();
+        let found = lock(&self.functions).get(name).cloned();
         found.ok_or_else(|| {
-            let region = &self.0.options.region;
+            let region = &self.options.region;
             AwsError::not_found(format!("Function not found: arn:aws:lambda:{region}:000000000000:function:{name}"))
         })
+    }
+
+    /// Ends what it does, and waits for the end.
+    fn stop(&self) {
+        drop(lock(&self.schedules).take());
+        lock(&self.functions).values().for_each(|function| function.give_up_attached());
+        let mappings = std::mem::take(&mut *lock(&self.mappings));
+        mappings.values().for_each(|mapping| mapping.stop()); // all at once, then each is waited for
+        drop(mappings);
+        lock(&self.functions).values().for_each(|function| function.close());
+        drop(std::mem::take(&mut *lock(&self.servers)));
     }
 }
 
@@ -264,24 +290,13 @@ pub struct MappingSummary {
     pub status: MappingStatus,
 }
 
-/// The Invoke API, and on loopback Secrets Manager, as long as it is kept.
-pub struct InvokeServer(Server);
+/// The Invoke API, and on loopback Secrets Manager.
+pub struct InvokeServer(SocketAddr);
 
 impl InvokeServer {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
-        self.0.address()
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        drop(lock(&self.schedules).take());
-        lock(&self.functions).values().for_each(|function| function.give_up_attached());
-        let mappings = std::mem::take(&mut *lock(&self.mappings));
-        mappings.values().for_each(|mapping| mapping.stop()); // all at once, then each is waited for
-        drop(mappings);
-        lock(&self.functions).values().for_each(|function| function.close());
+        self.0
     }
 }
 

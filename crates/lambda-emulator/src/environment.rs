@@ -43,9 +43,9 @@ pub(crate) struct Event {
 pub enum Outcome {
     /// With this answer.
     Answered(Vec<u8>),
-    /// With an error: Lambda's JSON for it.
+    /// With an error.
     Failed {
-        /// `Unhandled`, as Lambda calls all errors of custom runtimes.
+        /// Lambda's JSON for it: `errorType`, `errorMessage` and what else the runtime says.
         payload: Vec<u8>,
         /// The error's type.
         kind: String,
@@ -248,6 +248,11 @@ impl Environment {
         ))
     }
 
+    /// What closes its Runtime API, and so breaks off what is under way.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// Waits until the runtime asks for its first event; then the process is stopped.
     ///
     /// # Errors
@@ -258,17 +263,17 @@ impl Environment {
             state.init_error.take().map(Err).or_else(|| state.is_waiting.then_some(Ok(())))
         });
         match failed {
-            Ended::As(Ok(())) => {
+            Seen::It(Ok(())) => {
                 self.stop();
                 Ok(())
             }
-            Ended::As(Err(outcome)) => Err(outcome),
-            Ended::Late => Err(Outcome::failed(
+            Seen::It(Err(outcome)) => Err(outcome),
+            Seen::Late => Err(Outcome::failed(
                 "Sandbox.Timedout",
                 &format!("Error: INIT did not ask for its first event within {} s", patience.as_secs_f64()),
             )),
-            Ended::Gone(how) => Err(Outcome::failed("Runtime.ExitError", &format!("Error: Runtime exited {how}"))),
-            Ended::Fat(kib) => Err(self.out_of_memory(kib)),
+            Seen::Gone(how) => Err(Outcome::failed("Runtime.ExitError", &format!("Error: Runtime exited {how}"))),
+            Seen::OverMemory(kib) => Err(self.out_of_memory(kib)),
         }
     }
 
@@ -297,23 +302,25 @@ impl Environment {
         };
         let duration = started.elapsed();
         let (outcome, is_alive) = match ended {
-            Ended::As(outcome) => {
+            Seen::It(outcome) => {
                 // It is used again only from its `next` on, and until its deadline it may do whatever it likes before that. Who
                 // is attached finds the next event once he asks for it, perhaps as another process.
                 let is_ready = is_attached
-                    || matches!(self.wait_until(deadline, |state| state.is_waiting.then_some(())), Ended::As(()));
+                    || matches!(self.wait_until(deadline, |state| state.is_waiting.then_some(())), Seen::It(()));
                 (outcome, is_ready)
             }
-            Ended::Late => {
-                let message =
-                    format!("RequestId: {id} Error: Task timed out after {:.2} seconds", patience.as_secs_f64());
+            Seen::Late => {
+                let message = format!(
+                    "RequestId: {id} Error: Task timed out after {:.2} seconds",
+                    self.function.timeout.as_secs_f64()
+                );
                 (Outcome::failed("Sandbox.Timedout", &message), false)
             }
-            Ended::Gone(how) => {
+            Seen::Gone(how) => {
                 let message = format!("RequestId: {id} Error: Runtime exited {how}");
                 (Outcome::failed("Runtime.ExitError", &message), false)
             }
-            Ended::Fat(kib) => (self.out_of_memory(kib), false),
+            Seen::OverMemory(kib) => (self.out_of_memory(kib), false),
         };
         self.memory_kib = self.memory_kib.max(self.resident_kib());
         if is_alive {
@@ -325,17 +332,17 @@ impl Environment {
     }
 
     /// Kills the process at that time, unless it ends before.
-    fn kill(&mut self, at: Instant) -> Ended<Outcome> {
+    fn kill(&mut self, at: Instant) -> Seen<Outcome> {
         match self.wait_until(at, |state| state.outcome.is_some().then_some(())) {
-            Ended::As(()) | Ended::Late => {
+            Seen::It(()) | Seen::Late => {
                 self.signal(Signal::SIGKILL);
                 let status = self.process.as_mut().map(|process| process.child.wait());
                 let how =
                     status.map(|status| status.map_or_else(|error| error.to_string(), |status| status.to_string()));
-                Ended::Gone(format!("with error: {}", how.unwrap_or_default()))
+                Seen::Gone(format!("with error: {}", how.unwrap_or_default()))
             }
-            Ended::Gone(how) => Ended::Gone(how),
-            Ended::Fat(kib) => Ended::Fat(kib),
+            Seen::Gone(how) => Seen::Gone(how),
+            Seen::OverMemory(kib) => Seen::OverMemory(kib),
         }
     }
 
@@ -346,33 +353,33 @@ impl Environment {
     }
 
     /// Waits for what `look` sees in the state; looks after the process and its memory meanwhile.
-    fn wait_until<T>(&mut self, deadline: Instant, mut look: impl FnMut(&mut State) -> Option<T>) -> Ended<T> {
+    fn wait_until<T>(&mut self, deadline: Instant, mut look: impl FnMut(&mut State) -> Option<T>) -> Seen<T> {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         loop {
             if let Some(seen) = look(&mut state) {
-                return Ended::As(seen);
+                return Seen::It(seen);
             }
             let now = Instant::now();
             if now >= deadline {
-                return Ended::Late;
+                return Seen::Late;
             }
             let waited = shared.changed.wait_timeout(state, LOOK_EVERY.min(deadline - now));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             if let Some(seen) = look(&mut state) {
-                return Ended::As(seen);
+                return Seen::It(seen);
             }
             if state.is_closed {
-                return Ended::Gone("because the emulator ends".to_owned());
+                return Seen::Gone("because the emulator ends".to_owned());
             }
             let Some(process) = &mut self.process else { continue };
             if let Ok(Some(status)) = process.child.try_wait() {
-                return Ended::Gone(format!("with error: {status}"));
+                return Seen::Gone(format!("with error: {status}"));
             }
             let kib = self.resident_kib();
             self.memory_kib = self.memory_kib.max(kib);
             if kib > self.function.memory_mib * 1024 {
-                return Ended::Fat(kib);
+                return Seen::OverMemory(kib);
             }
         }
     }
@@ -393,11 +400,12 @@ impl Environment {
     }
 }
 
-enum Ended<T> {
-    As(T),
+/// What came of waiting.
+enum Seen<T> {
+    It(T),
     Late,
     Gone(String),
-    Fat(u64),
+    OverMemory(u64),
 }
 
 impl Drop for Environment {

@@ -1,5 +1,6 @@
 //! A function: its environments, one event in each at a time.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,11 +24,17 @@ const EVENT_ATTEMPTS: u32 = 3;
 /// How long Lambda waits before the second attempt and the third: a minute and two; here less, nobody is served by it.
 const EVENT_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
-/// How long an asynchronous invocation waits for a free environment.
-const EVENT_PATIENCE: Duration = Duration::from_secs(900);
+/// Asynchronous invocations that a function keeps until it has an environment for them.
+const MAX_EVENTS: usize = 100;
+
+/// How often somebody who waits for a free environment asks himself whether he still does.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The largest event of a synchronous invocation.
-pub(crate) const MAX_EVENT_BYTES: usize = 6_291_556;
+const MAX_EVENT_BYTES: usize = 6_291_556;
+
+/// The largest event of an asynchronous one.
+const MAX_ASYNCHRONOUS_BYTES: usize = 1024 * 1024;
 
 /// What an invocation is taken to last as long as none has been answered, in microseconds.
 const FIRST_US: u64 = 10_000;
@@ -131,8 +138,14 @@ struct Attached {
 #[derive(Default)]
 struct Pool {
     idle: Vec<Environment>,
+    /// Those of busy environments: what breaks their invocations off.
+    busy: Vec<Arc<Shared>>,
     /// Idle or busy.
     count: usize,
+    /// Asynchronous invocations that nobody has begun.
+    events: VecDeque<Vec<u8>>,
+    /// Threads that are at those, as many as environments at most; none where there is none.
+    workers: usize,
     is_closed: bool,
 }
 
@@ -184,13 +197,18 @@ impl Function {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Invokes it by hand and waits for the outcome. `patience` is how long it may wait for an environment that is free.
+    /// Invokes it by hand and waits for the outcome; for an environment that is free as long as `is_patient` says so.
     ///
     /// # Errors
     /// Where the event is too large, no environment becomes free, or none can be started.
-    pub(crate) fn invoke(&self, request_id: &str, payload: &[u8], patience: Duration) -> Result<Outcome, AwsError> {
+    pub(crate) fn invoke(
+        &self,
+        request_id: &str,
+        payload: &[u8],
+        is_patient: &dyn Fn() -> bool,
+    ) -> Result<Outcome, AwsError> {
         let count = self.invocations.fetch_add(1, Ordering::Relaxed);
-        self.invoke_and_kill(request_id, payload, patience, self.faults.kills(&self.configuration.name, count))
+        self.invoke_and_kill(request_id, payload, is_patient, self.faults.kills(&self.configuration.name, count))
     }
 
     /// The same for a mapping, which draws itself whether and where the process is killed.
@@ -201,24 +219,20 @@ impl Function {
         &self,
         request_id: &str,
         payload: &[u8],
-        patience: Duration,
+        is_patient: &dyn Fn() -> bool,
         kill: Option<Draw>,
     ) -> Result<Outcome, AwsError> {
-        if payload.len() > MAX_EVENT_BYTES {
-            let text = format!("Request must be smaller than {MAX_EVENT_BYTES} bytes for the InvokeFunction operation");
-            return Err(AwsError::too_large(text));
-        }
-        let idle = self.acquire(Instant::now() + patience)?;
+        allow(payload, MAX_EVENT_BYTES)?;
+        let idle = self.acquire(is_patient)?;
         let mut lease = Lease { function: self, environment: None };
         self.log.write_line(&format!("START RequestId: {request_id} Version: $LATEST"));
-        let timeout = if self.attached.is_some() { ATTACHED } else { self.configuration.timeout };
         let mut init = None;
         let started = match idle {
-            Some(environment) => Ok(environment),
+            Some(environment) => Ok((environment, self.timeout())),
             None => self.start(&mut init),
         };
         let (outcome, usage) = match started {
-            Ok(mut environment) => {
+            Ok((mut environment, timeout)) => {
                 let deadline_ms = now_ms() + timeout.as_millis();
                 let event = Event { request_id: request_id.to_owned(), payload: payload.into(), deadline_ms };
                 // Half of the moments come before the usual end; where the answer is faster, it is lost with the process.
@@ -233,7 +247,11 @@ impl Function {
                 if let (Outcome::Answered(_), Ok(us)) = (&outcome, u64::try_from(usage.duration.as_micros())) {
                     self.usual_us.store(us, Ordering::Relaxed);
                 }
-                lease.environment = is_alive.then_some(environment);
+                if is_alive {
+                    lease.environment = Some(environment);
+                } else {
+                    self.is_busy_no_more(&environment);
+                }
                 (outcome, usage)
             }
             Err(outcome) => (outcome, Usage::default()),
@@ -243,66 +261,112 @@ impl Function {
         Ok(outcome)
     }
 
+    /// How long one invocation may take.
+    fn timeout(&self) -> Duration {
+        if self.attached.is_some() { ATTACHED } else { self.configuration.timeout }
+    }
+
     /// Invokes it and waits for nothing; it is tried three times with the same request id.
     ///
     /// # Errors
-    /// Where the machine has no thread for it.
+    /// Where the event is too large, as many as may wait already, or the machine has no thread for it.
     pub(crate) fn invoke_event(self: &Arc<Self>, payload: Vec<u8>) -> Result<(), AwsError> {
-        let function = Arc::clone(self);
-        let work = move || {
-            let id = uuid::Uuid::new_v4().to_string();
-            for attempt in 0..EVENT_ATTEMPTS {
-                if let Ok(Outcome::Answered(_)) = function.invoke(&id, &payload, EVENT_PATIENCE) {
-                    return;
-                }
-                if let Some(wait) = EVENT_WAITS.get(attempt as usize) {
-                    std::thread::sleep(*wait);
-                }
+        allow(&payload, MAX_ASYNCHRONOUS_BYTES)?;
+        let mut pool = self.lock();
+        if pool.is_closed {
+            return Err(self.not_found());
+        }
+        if pool.events.len() == MAX_EVENTS {
+            return Err(AwsError::throttled("Rate Exceeded."));
+        }
+        if pool.workers < self.max_environments {
+            let function = Arc::clone(self);
+            let spawned = std::thread::Builder::new().name("event".into()).spawn(move || function.work_off());
+            spawned.map_err(|error| AwsError::service(error.to_string()))?;
+            pool.workers += 1;
+        }
+        pool.events.push_back(payload);
+        Ok(())
+    }
+
+    /// Invokes for one event after the other until none is left.
+    fn work_off(&self) {
+        loop {
+            let mut pool = self.lock();
+            let Some(payload) = pool.events.pop_front() else {
+                pool.workers -= 1;
+                drop(pool);
+                self.released.notify_all();
+                return;
+            };
+            drop(pool);
+            self.try_event(&payload);
+        }
+    }
+
+    fn try_event(&self, payload: &[u8]) {
+        let id = uuid::Uuid::new_v4().to_string();
+        for attempt in 0..EVENT_ATTEMPTS {
+            // Nobody else waits for it: it has the time until the function is closed.
+            if let Ok(Outcome::Answered(_)) = self.invoke(&id, payload, &|| true) {
+                return;
             }
-            function.log.write_line(&format!("RequestId: {id} the event is given up after {EVENT_ATTEMPTS} attempts"));
-        };
-        let spawned = std::thread::Builder::new().name("event".into()).spawn(work);
-        spawned.map(drop).map_err(|error| AwsError::service(error.to_string()))
+            if let Some(wait) = EVENT_WAITS.get(attempt as usize) {
+                let waited = self.released.wait_timeout_while(self.lock(), *wait, |pool| !pool.is_closed);
+                drop(waited.unwrap_or_else(PoisonError::into_inner));
+            }
+        }
+        self.log.write_line(&format!("RequestId: {id} the event is given up after {EVENT_ATTEMPTS} attempts"));
+    }
+
+    fn not_found(&self) -> AwsError {
+        AwsError::not_found(format!("Function not found: {}", self.configuration.arn()))
     }
 
     /// An idle environment, or the right to start one.
-    fn acquire(&self, deadline: Instant) -> Result<Option<Environment>, AwsError> {
+    fn acquire(&self, is_patient: &dyn Fn() -> bool) -> Result<Option<Environment>, AwsError> {
         let mut pool = self.lock();
         loop {
             if pool.is_closed {
-                return Err(AwsError::not_found(format!("Function not found: {}", self.configuration.arn())));
+                return Err(self.not_found());
             }
             if let Some(environment) = pool.idle.pop() {
+                pool.busy.push(environment.shared());
                 return Ok(Some(environment));
             }
             if pool.count < self.max_environments {
                 pool.count += 1;
                 return Ok(None);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if !is_patient() {
                 return Err(AwsError::throttled("Rate Exceeded."));
             }
-            pool = self.released.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner).0;
+            pool = self.released.wait_timeout(pool, ASK_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Starts an environment. INIT that fails is repeated once, within the time of the invocation.
-    fn start(&self, init: &mut Option<Duration>) -> Result<Environment, Outcome> {
+    /// Starts an environment. INIT that fails is repeated once, within the time of the invocation: what is left of that stands
+    /// beside the environment.
+    fn start(&self, init: &mut Option<Duration>) -> Result<(Environment, Duration), Outcome> {
         let mut result = Err(Outcome::failed("Runtime.ExitError", "INIT was not tried"));
-        for patience in [INIT, self.configuration.timeout] {
+        for (patience, is_repeated) in [(INIT, false), (self.timeout(), true)] {
             let begun = Instant::now();
             let started = Environment::start(&self.configuration, &self.log, &self.folder, &self.nursery);
             let mut environment = match started {
                 Ok(environment) => environment,
                 Err(error) => return Err(Outcome::failed("Runtime.InvalidEntrypoint", &format!("bootstrap: {error}"))),
             };
-            match environment.init(patience) {
+            self.is_busy(&environment);
+            let done = environment.init(patience);
+            let taken = begun.elapsed();
+            match done {
                 Ok(()) => {
-                    *init = Some(begun.elapsed());
-                    return Ok(environment);
+                    *init = Some(taken);
+                    let left = if is_repeated { patience.saturating_sub(taken) } else { self.timeout() };
+                    return Ok((environment, left));
                 }
                 Err(outcome) => {
+                    self.is_busy_no_more(&environment);
                     let Outcome::Failed { payload, .. } = &outcome else { continue };
                     self.log.write_line(&format!("INIT_REPORT Status: error {}", String::from_utf8_lossy(payload)));
                     result = Err(outcome);
@@ -330,11 +394,27 @@ impl Function {
         ));
     }
 
-    /// Ends its environments; nobody gets another.
+    /// What breaks its invocation off; at once where the function is closed.
+    fn is_busy(&self, environment: &Environment) {
+        let mut pool = self.lock();
+        if pool.is_closed {
+            environment.shared().close();
+        }
+        pool.busy.push(environment.shared());
+    }
+
+    fn is_busy_no_more(&self, environment: &Environment) {
+        self.lock().busy.retain(|busy| !Arc::ptr_eq(busy, &environment.shared()));
+    }
+
+    /// Ends its environments, also those that are busy, and waits for their end; nobody gets another. Its code goes with them.
     pub(crate) fn close(&self) {
         let idle = {
             let mut pool = self.lock();
             pool.is_closed = true;
+            pool.events.clear();
+            pool.busy.iter().for_each(|busy| busy.close());
+            pool.count -= pool.idle.len();
             std::mem::take(&mut pool.idle)
         };
         self.released.notify_all();
@@ -344,6 +424,9 @@ impl Function {
                 scope.spawn(move || drop(environment));
             }
         });
+        let has_ended = self.released.wait_while(self.lock(), |pool| pool.count + pool.workers > 0);
+        drop(has_ended.unwrap_or_else(PoisonError::into_inner));
+        let _ = std::fs::remove_dir_all(self.folder.path()); // whoever still holds it needs it no more
     }
 
     /// Nobody waits for a process any more that somebody else would have to start.
@@ -362,17 +445,29 @@ struct Lease<'f> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let mut pool = self.function.lock();
-        match self.environment.take() {
-            Some(environment) if !pool.is_closed => pool.idle.push(environment),
-            other => {
-                pool.count -= 1;
+        if let Some(environment) = self.environment.take() {
+            self.function.is_busy_no_more(&environment);
+            let mut pool = self.function.lock();
+            if !pool.is_closed {
+                pool.idle.push(environment);
                 drop(pool);
-                drop(other);
+                self.function.released.notify_all();
+                return;
             }
         }
-        self.function.released.notify_one();
+        self.function.lock().count -= 1;
+        self.function.released.notify_all();
     }
+}
+
+/// # Errors
+/// Where an event has more bytes than it may.
+fn allow(payload: &[u8], most: usize) -> Result<(), AwsError> {
+    if payload.len() <= most {
+        return Ok(());
+    }
+    let text = format!("Request must be smaller than {most} bytes for the InvokeFunction operation");
+    Err(AwsError::too_large(text))
 }
 
 /// Milliseconds since 1970.

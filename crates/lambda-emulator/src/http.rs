@@ -1,10 +1,9 @@
-//! A small HTTP/1.1 server: a thread a connection, an answer in one write. Loopback only; an answer may take its time.
+//! A small HTTP/1.1 server: a thread a connection, an answer in one write. An answer may take its time.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 /// What a request may hold: Lambda's largest payload, and what surrounds it.
@@ -13,12 +12,15 @@ const MAX_HEAD_BYTES: u64 = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// Connections at once; whoever comes then is turned away.
 const MAX_CONNECTIONS: usize = 256;
+/// How long it waits where the system gives it no connection: no descriptor is free.
+const AFTER_ERROR: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     pub(crate) method: String,
     /// Without the query.
     pub(crate) path: String,
+    /// Those before the body and, where it came in chunks, those behind it.
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// The body was larger than [`MAX_BODY_BYTES`], and is not there.
@@ -61,7 +63,7 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn answer(&self, request: Request) -> Option<Response>;
 }
 
-/// Serves until it is dropped.
+/// Serves until it is dropped; then nothing of it runs any more.
 pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Connections>,
@@ -69,9 +71,12 @@ pub(crate) struct Server {
 }
 
 #[derive(Default)]
-struct Connections {
-    is_stopping: AtomicBool,
-    open: Mutex<Vec<(u64, TcpStream)>>,
+struct Connections(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    is_stopping: bool,
+    streams: Vec<(u64, TcpStream)>,
 }
 
 impl Server {
@@ -80,8 +85,8 @@ impl Server {
         let address = listener.local_addr()?;
         let shared = Arc::new(Connections::default());
         let connections = Arc::clone(&shared);
-        let accept = move || accept(&listener, &connections, &service);
-        let accepting = std::thread::Builder::new().name("http".into()).spawn(accept)?;
+        let accept = move || accept(&listener, &connections, &*service);
+        let accepting = Builder::new().name("http".into()).spawn(accept)?;
         Ok(Self { address, shared, accepting: Some(accepting) })
     }
 
@@ -92,42 +97,57 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.is_stopping.store(true, Ordering::Release);
+        let streams = {
+            let mut open = self.shared.lock();
+            open.is_stopping = true;
+            std::mem::take(&mut open.streams)
+        };
+        for (_, stream) in streams {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
         let _ = TcpStream::connect(self.address); // wakes who accepts
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
-        }
-        for (_, stream) in self.shared.lock().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
 impl Connections {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u64, TcpStream)>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn accept(listener: &TcpListener, connections: &Arc<Connections>, service: &Arc<dyn Service>) {
-    for (number, stream) in (0..).zip(listener.incoming()) {
-        if connections.is_stopping.load(Ordering::Acquire) {
-            return;
+/// Ends once it is told to and every connection has ended.
+fn accept(listener: &TcpListener, connections: &Connections, service: &dyn Service) {
+    std::thread::scope(|scope| {
+        for (number, stream) in (0..).zip(listener.incoming()) {
+            let twins = stream.and_then(|stream| Ok((stream.try_clone()?, stream)));
+            let mut open = connections.lock();
+            if open.is_stopping {
+                return;
+            }
+            let Ok((twin, stream)) = twins else {
+                drop(open);
+                std::thread::sleep(AFTER_ERROR);
+                continue;
+            };
+            if open.streams.len() == MAX_CONNECTIONS {
+                continue;
+            }
+            open.streams.push((number, twin));
+            drop(open);
+            let forget = move || connections.lock().streams.retain(|(open, _)| *open != number);
+            let work = move || {
+                let _ = serve(stream, service); // a peer that goes away is no error of ours
+                forget();
+            };
+            // Without a thread its connection ends at once; the next may find one.
+            if Builder::new().name("http connection".into()).spawn_scoped(scope, work).is_err() {
+                forget();
+            }
         }
-        let Ok(stream) = stream else { continue };
-        let mut open = connections.lock();
-        let Some(twin) = stream.try_clone().ok().filter(|_| open.len() < MAX_CONNECTIONS) else { continue };
-        open.push((number, twin));
-        drop(open);
-        let (connections, service) = (Arc::clone(connections), Arc::clone(service));
-        let work = move || {
-            let _ = serve(stream, &*service); // a peer that goes away is no error of ours
-            connections.lock().retain(|(open, _)| *open != number);
-        };
-        if std::thread::Builder::new().name("http connection".into()).spawn(work).is_err() {
-            return;
-        }
-    }
+    });
 }
 
 fn serve(stream: TcpStream, service: &dyn Service) -> io::Result<()> {
@@ -168,12 +188,11 @@ fn read_request(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Resul
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     parsed.parse(&head).map_err(|error| invalid(&error.to_string()))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let target = parsed.path.unwrap_or_default();
     let mut request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
         path: target.split('?').next().unwrap_or_default().to_owned(),
-        headers: parsed.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect(),
+        headers: parsed.headers.iter().map(owned).collect(),
         ..Request::default()
     };
     if request.header("Expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue")) {
@@ -181,7 +200,7 @@ fn read_request(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Resul
     }
     let is_chunked = request.header("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
     let body = if is_chunked {
-        read_chunks(reader)?
+        read_chunks(reader, &mut request.headers)?
     } else {
         let length = request.header("Content-Length").map_or(Ok(0), str::parse);
         let length: u64 = length.map_err(|_| invalid("Content-Length"))?;
@@ -219,7 +238,8 @@ fn read_bytes(reader: &mut impl BufRead, length: u64, before: usize) -> io::Resu
     Ok(Some(bytes))
 }
 
-fn read_chunks(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+/// A body in chunks. What stands behind it goes to the headers: a streamed response that fails halfway says so there.
+fn read_chunks(reader: &mut impl BufRead, headers: &mut Vec<(String, String)>) -> io::Result<Option<Vec<u8>>> {
     let mut body = Some(Vec::new());
     loop {
         let mut line = String::new();
@@ -227,12 +247,13 @@ fn read_chunks(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
         let size = line.trim().split(';').next().unwrap_or_default();
         let size = u64::from_str_radix(size, 16).map_err(|_| invalid("the size of a chunk"))?;
         if size == 0 {
-            // Trailers, such as those of a streamed response that failed, up to an empty line.
-            while {
-                line.clear();
-                reader.take(MAX_HEAD_BYTES).read_line(&mut line)?
-            } > 2
-            {}
+            let trailers = read_head(reader)?;
+            let mut parsed = [httparse::EMPTY_HEADER; MAX_HEADERS];
+            let (_, parsed) = match httparse::parse_headers(&trailers, &mut parsed) {
+                Ok(httparse::Status::Complete(found)) => found,
+                _ => return Err(invalid("the trailers")),
+            };
+            headers.extend(parsed.iter().map(owned));
             return Ok(body);
         }
         let before = body.as_ref().map_or(0, Vec::len);
@@ -244,6 +265,10 @@ fn read_chunks(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
         line.clear();
         reader.take(2).read_line(&mut line)?;
     }
+}
+
+fn owned(header: &httparse::Header<'_>) -> (String, String) {
+    (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned())
 }
 
 fn invalid(what: &str) -> io::Error {
@@ -260,7 +285,8 @@ mod tests {
     impl Service for Echo {
         fn answer(&self, request: Request) -> Option<Response> {
             let Request { method, path, body, is_too_large, .. } = &request;
-            let text = format!("{method} {path} {} {is_too_large}", String::from_utf8_lossy(body));
+            let trailer = request.header("T").unwrap_or_default();
+            let text = format!("{method} {path} {} {is_too_large}{trailer}", String::from_utf8_lossy(body));
             (path != "/silent").then(|| Response::json(200, text))
         }
     }
@@ -287,9 +313,9 @@ mod tests {
     }
 
     #[test]
-    fn a_body_may_come_in_chunks_with_trailers() {
+    fn a_body_may_come_in_chunks_and_what_stands_behind_it_is_kept() {
         let request = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n";
-        assert_eq!(bodies(request), ["POST / abcde false"]);
+        assert_eq!(bodies(request), ["POST / abcde falsev"]);
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl FunctionLog {
     /// Appends to `NAME.log` in a folder.
     pub(crate) fn open(folder: &Path, name: &str, is_on_terminal: bool) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(folder.join(format!("{name}.log")))?;
-        let inner = Inner { file, written: 0, tail: VecDeque::new() };
+        let written = file.metadata()?.len();
+        let inner = Inner { file, written, tail: VecDeque::new() };
         Ok(Self { name: name.to_owned(), is_on_terminal, inner: Mutex::new(inner) })
     }
 

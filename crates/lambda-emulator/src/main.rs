@@ -34,8 +34,8 @@ struct Cli {
     #[arg(long, value_name = "FOLDER", default_value = "lambda-logs")]
     logs: PathBuf,
     /// Environments of a function at most.
-    #[arg(long, value_name = "NUMBER", default_value = "10")]
-    concurrency: usize,
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    concurrency: u16,
     /// A function whose process you start yourself, in a debugger for example: what to export is printed, and nothing ends it. May
     /// be given several times.
     #[arg(long, value_name = "NAME")]
@@ -100,6 +100,8 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     let config: Config = serde_json::from_str(&text).map_err(|error| configuration(&error))?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // A second signal ends the process at once, and the system those of the functions.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop)).map_err(broken)?;
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(broken)?;
     }
     let secrets = config.secrets.into_iter().map(|(id, secret)| (id, text_of(secret))).collect();
@@ -121,7 +123,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         clock,
         attach,
         is_on_terminal: true,
-        max_environments: cli.concurrency,
+        max_environments: cli.concurrency.into(),
         ..Options::new(&cli.logs)
     };
     let emulator = Emulator::start(options).map_err(broken)?;

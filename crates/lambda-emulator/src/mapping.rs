@@ -1,6 +1,7 @@
 //! An event source mapping: polls one topic, hands batches to the function, one a partition at a time, and commits.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,10 +24,10 @@ const MAX_BATCH_BYTES: usize = 6 * 1024 * 1024 - 16 * 1024;
 /// Where nobody says how long a batch collects.
 const DEFAULT_WINDOW_MS: u64 = 500;
 
-/// How long a turn waits for records, and how many it takes.
+/// How long it waits for records, and how many it takes before it looks at what has ended.
 const IDLE_WAIT: Duration = Duration::from_millis(5);
 const BUSY_WAIT: Duration = Duration::from_millis(1);
-const RECORDS_A_TURN: usize = 2_000;
+const RECORDS_A_LOOK: usize = 2_000;
 
 /// How long the brokers are left alone after a failure that may pass.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -34,13 +35,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How many invocations one provisioned poller carries at once.
 const INVOCATIONS_A_POLLER: u64 = 5;
 
-/// How long an invocation waits for an environment that is free.
-const PATIENCE: Duration = Duration::from_secs(900);
-
 /// How a mapping is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MappingStatus {
-    /// `Creating`, `Enabled`, `Disabling`, `Disabled`.
+    /// `Creating`, `Enabled`, `Disabling`, `Disabled`, `Enabling`.
     pub state: &'static str,
     /// Why it does not do what it should; empty if it does.
     pub reason: String,
@@ -76,8 +74,8 @@ impl Mapping {
         let uuid = uuid::Uuid::new_v4().to_string();
         let group =
             body.self_managed_kafka_event_source_config.consumer_group_id.clone().unwrap_or_else(|| uuid.clone());
-        let status =
-            MappingStatus { state: "Disabled", last_result: "No records processed".into(), ..MappingStatus::default() };
+        let state = if body.enabled { "Creating" } else { "Disabled" };
+        let status = MappingStatus { state, last_result: "No records processed".into(), ..MappingStatus::default() };
         Self {
             uuid,
             group,
@@ -115,7 +113,12 @@ impl Mapping {
             batches: Arc::clone(&self.batches),
         };
         self.stop.store(false, Ordering::Release);
-        work.tell(|status| (status.state, status.reason) = ("Creating", String::new()));
+        work.tell(|status| {
+            status.reason.clear();
+            if status.state == "Disabled" {
+                status.state = "Enabling";
+            }
+        });
         let thread = std::thread::Builder::new().name(self.group.clone()).spawn(move || work.run());
         *running = Some(thread.map_err(|error| AwsError::service(error.to_string()))?);
         Ok(())
@@ -133,7 +136,11 @@ impl Mapping {
 
     /// Begins to end.
     pub(crate) fn stop(&self) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         self.stop.store(true, Ordering::Release);
+        if status.state != "Disabled" {
+            status.state = "Disabling";
+        }
     }
 
     fn start_at(&self) -> StartAt {
@@ -180,8 +187,8 @@ struct Work {
     batches: Batches,
 }
 
-/// An invocation that ended.
-struct Ended {
+/// What has become of a batch.
+struct Returned {
     partition: i32,
     verdict: Verdict,
     /// Whether it failed because the emulator wanted it to.
@@ -228,7 +235,12 @@ impl Work {
 
     fn poll(&self) -> Result<(), Error> {
         let poller = Poller::begin(&self.connection, &self.group, self.topic, self.start, self.pace)?;
-        self.tell(|status| (status.state, status.reason) = ("Enabled", String::new()));
+        self.tell(|status| {
+            status.reason.clear();
+            if !self.stop.load(Ordering::Acquire) {
+                status.state = "Enabled";
+            }
+        });
         let partitions = poller.partitions();
         let (sender, ended) = mpsc::sync_channel(partitions.max(1) as usize);
         let lanes = (0..partitions).map(|partition| (partition, Lane::new(self.limits))).collect();
@@ -236,18 +248,18 @@ impl Work {
         let pollers = self.pollers.map_or(partitions as u64, |most| most.min(partitions as u64));
         let at_once = usize::try_from(pollers * INVOCATIONS_A_POLLER).unwrap_or(usize::MAX);
         let (paused, begun) = (Vec::new(), Instant::now());
-        let mut turn = Turn { work: self, poller, lanes, at_once, first: 0, paused, sender, begun };
-        let result = turn.poll(&ended);
+        let mut session = Session { work: self, poller, lanes, at_once, first: 0, paused, sender, begun };
+        let result = session.poll(&ended);
         if result.is_err() {
             // What is under way ends before anything begins anew: no partition is with the function twice.
-            turn.finish(&ended).ok();
+            session.finish(&ended).ok();
         }
         result
     }
 }
 
 /// The lanes of one session with the brokers.
-struct Turn<'w> {
+struct Session<'w> {
     work: &'w Work,
     poller: Poller,
     lanes: BTreeMap<i32, Lane>,
@@ -256,16 +268,16 @@ struct Turn<'w> {
     /// The partition that is looked at first: all get their turn.
     first: i32,
     paused: Vec<i32>,
-    sender: SyncSender<Ended>,
+    sender: SyncSender<Returned>,
     begun: Instant,
 }
 
-impl Turn<'_> {
+impl Session<'_> {
     fn now_ms(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn poll(&mut self, ended: &Receiver<Ended>) -> Result<(), Error> {
+    fn poll(&mut self, ended: &Receiver<Returned>) -> Result<(), Error> {
         while !self.work.stop.load(Ordering::Acquire) {
             self.settle(ended)?;
             self.hand_out();
@@ -277,18 +289,16 @@ impl Turn<'_> {
                 wait = Duration::ZERO;
             }
             let lanes = &mut self.lanes;
-            self.poller.poll(wait, RECORDS_A_TURN, |record, written_at| {
-                if let Some(lane) = lanes.get_mut(&record.partition) {
-                    lane.push(event::pending(record, written_at), now_ms);
-                }
+            self.poller.poll(wait, RECORDS_A_LOOK, |record, written_at| {
+                let lane = lanes.get_mut(&record.partition);
+                lane.map_or(ControlFlow::Continue(()), |lane| lane.push(event::pending(record, written_at), now_ms))
             })?;
         }
         self.finish(ended)
     }
 
     /// Waits for what is under way, whatever becomes of its commits.
-    fn finish(&mut self, ended: &Receiver<Ended>) -> Result<(), Error> {
-        self.work.tell(|status| status.state = "Disabling");
+    fn finish(&mut self, ended: &Receiver<Returned>) -> Result<(), Error> {
         let mut result = Ok(());
         while self.lanes.values().any(Lane::is_under_way) {
             let Ok(one) = ended.recv() else { break };
@@ -311,45 +321,47 @@ impl Turn<'_> {
             // Nobody moves back in the row while others have not had their turn.
             self.first = (partition + 1) % partitions;
             let (function, sender) = (Arc::clone(&self.work.function), self.sender.clone());
+            let stop = Arc::clone(&self.work.stop);
             let name = format!("{}-{partition}", self.work.topic);
             let (reports_failures, brokers) = (self.work.reports_failures, self.work.connection.brokers().to_owned());
             let (whose, count) = (format!("{}/{partition}", self.work.group), self.work.count(partition));
             let invoke = move || {
                 let event = event::event(&brokers, &name, &batch);
-                let (outcome, is_injected) = invoke(&function, &event, &whose, count);
+                let (outcome, is_injected) = invoke(&function, &event, &whose, count, &stop);
                 let verdict = match outcome {
                     Ok(outcome) => event::verdict(&outcome, reports_failures, &name, &batch),
-                    Err(error) => Verdict::Failed { reason: error.to_string() },
+                    Err(error) => Verdict::NotInvoked { reason: error.to_string() },
                 };
-                let _ = sender.send(Ended { partition, verdict, is_injected });
+                let _ = sender.send(Returned { partition, verdict, is_injected });
             };
             if let Err(error) = std::thread::Builder::new().name("invocation".into()).spawn(invoke) {
-                let verdict = Verdict::Failed { reason: error.to_string() };
-                let _ = self.sender.send(Ended { partition, verdict, is_injected: false });
+                let verdict = Verdict::NotInvoked { reason: error.to_string() };
+                let _ = self.sender.send(Returned { partition, verdict, is_injected: false });
             }
         }
     }
 
-    fn settle(&mut self, ended: &Receiver<Ended>) -> Result<(), Error> {
+    fn settle(&mut self, ended: &Receiver<Returned>) -> Result<(), Error> {
         while let Ok(one) = ended.try_recv() {
             self.take_in(one)?;
         }
         Ok(())
     }
 
-    fn take_in(&mut self, Ended { partition, verdict, is_injected }: Ended) -> Result<(), Error> {
+    fn take_in(&mut self, Returned { partition, verdict, is_injected }: Returned) -> Result<(), Error> {
         let now_ms = self.now_ms();
-        let problem = match &verdict {
-            Verdict::Done => None,
+        let (problem, is_invoked) = match &verdict {
+            Verdict::Done => (None, true),
             Verdict::From { reason, .. } | Verdict::Failed { reason } => {
-                Some(format!("PROBLEM: Function call failed: {reason}"))
+                (Some(format!("PROBLEM: Function call failed: {reason}")), true)
             }
+            Verdict::NotInvoked { reason } => (Some(format!("PROBLEM: Function was not called: {reason}")), false),
         };
         let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(()) };
         let settled = lane.settle(verdict, now_ms);
         self.work.tell(|status| {
-            status.invocations += 1;
-            status.failures += u64::from(problem.is_some());
+            status.invocations += u64::from(is_invoked);
+            status.failures += u64::from(is_invoked && problem.is_some());
             status.injected += u64::from(is_injected);
             status.last_result = problem.unwrap_or_else(|| "OK".into());
             if let Some((records, _)) = settled.given_up {
@@ -363,7 +375,8 @@ impl Turn<'_> {
         settled.commit.map_or(Ok(()), |offset| self.poller.commit(&BTreeMap::from([(partition, offset)])))
     }
 
-    /// Keeps no more in memory than two batches a partition.
+    /// Keeps no more in memory than two batches a partition, and what the last record has too many bytes: no more is taken
+    /// than fills a lane before this is asked again.
     fn pause_and_resume(&mut self) -> Result<(), Error> {
         for (&partition, lane) in &self.lanes {
             let is_paused = self.paused.contains(&partition);
@@ -380,10 +393,16 @@ impl Turn<'_> {
 }
 
 /// Invokes for one batch, unless the plan of faults has something else for it: then `true` stands beside the outcome.
-fn invoke(function: &Function, event: &str, whose: &str, count: u64) -> (Result<Outcome, AwsError>, bool) {
+fn invoke(
+    function: &Function,
+    event: &str,
+    whose: &str,
+    count: u64,
+    stop: &AtomicBool,
+) -> (Result<Outcome, AwsError>, bool) {
     let (faults, id) = (&function.faults, uuid::Uuid::new_v4().to_string());
     let kill = faults.kills(whose, count);
-    let outcome = function.invoke_and_kill(&id, event.as_bytes(), PATIENCE, kill);
+    let outcome = function.invoke_and_kill(&id, event.as_bytes(), &|| !stop.load(Ordering::Acquire), kill);
     if kill.is_some() || !matches!(outcome, Ok(Outcome::Answered(_))) || !faults.fails(whose, count) {
         return (outcome, kill.is_some());
     }

@@ -1,5 +1,7 @@
 //! The Runtime API of one environment, and as much of the Extensions API as a graceful shutdown needs.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use crate::environment::{Outcome, Shared};
@@ -10,6 +12,8 @@ pub(crate) const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
 const RUNTIME: &str = "/2018-06-01/runtime/";
 const EXTENSION: &str = "/2020-01-01/extension/";
+const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
+const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 const NAME: &str = "Lambda-Extension-Name";
 const IDENTIFIER: &str = "Lambda-Extension-Identifier";
 
@@ -47,7 +51,7 @@ fn answer_runtime(shared: &Shared, request: &Request, path: &str) -> Option<Resp
             response
         }
         ("POST", "init/error") => {
-            shared.init_error(error(request));
+            shared.init_error(error(request, &request.body));
             accepted()
         }
         ("POST", path) => {
@@ -62,9 +66,9 @@ fn answer_runtime(shared: &Shared, request: &Request, path: &str) -> Option<Resp
                     );
                     Outcome::failed("Function.ResponseSizeTooLarge", &limit)
                 }
-                // A streamed response that fails halfway says so behind its body, which cannot be taken for an answer then.
+                "response" if request.header(ERROR_TYPE).is_some() => error(request, &error_behind(request)),
                 "response" => Outcome::Answered(request.body.clone()),
-                "error" => error(request),
+                "error" => error(request, &request.body),
                 _ => return Some(refusal(404, "NotFound", path)),
             };
             if !shared.answer(id, outcome) {
@@ -116,7 +120,7 @@ fn answer_extension(shared: &Shared, request: &Request, path: &str) -> Option<Re
             Some(Response::json(200, body.to_string()))
         }
         ("POST", "init/error" | "exit/error") => {
-            shared.init_error(error(request));
+            shared.init_error(error(request, &request.body));
             Some(accepted())
         }
         _ => Some(refusal(404, "NotFound", path)),
@@ -124,22 +128,26 @@ fn answer_extension(shared: &Shared, request: &Request, path: &str) -> Option<Re
 }
 
 /// What the runtime says of an error; its type may stand in the body, or in a header.
-fn error(request: &Request) -> Outcome {
+fn error(request: &Request, body: &[u8]) -> Outcome {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Body {
         error_type: Option<String>,
     }
-    let stated = request.header("Lambda-Runtime-Function-Error-Type").map(str::to_owned);
-    match serde_json::from_slice::<Body>(&request.body) {
-        Ok(body) => {
-            let kind = stated.or(body.error_type).unwrap_or_else(|| "Runtime.Unknown".to_owned());
-            Outcome::Failed { payload: request.body.clone(), kind }
+    let stated = request.header(ERROR_TYPE).map(str::to_owned);
+    match serde_json::from_slice::<Body>(body) {
+        Ok(Body { error_type }) => {
+            let kind = stated.or(error_type).unwrap_or_else(|| "Runtime.Unknown".to_owned());
+            Outcome::Failed { payload: body.to_vec(), kind }
         }
-        Err(_) => {
-            Outcome::failed(stated.as_deref().unwrap_or("Runtime.Unknown"), &String::from_utf8_lossy(&request.body))
-        }
+        Err(_) => Outcome::failed(stated.as_deref().unwrap_or("Runtime.Unknown"), &String::from_utf8_lossy(body)),
     }
+}
+
+/// What a streamed response that has failed halfway says behind its body: that is no answer then.
+fn error_behind(request: &Request) -> Vec<u8> {
+    let text = request.header(ERROR_BODY).unwrap_or_default();
+    STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec())
 }
 
 fn accepted() -> Response {

@@ -1,9 +1,13 @@
 //! One partition of a mapping, without I/O: what is collected, what is under way, what comes again.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 /// The wait behind a failed batch doubles from the first to the last of these.
 const BACKOFF_MS: std::ops::RangeInclusive<u64> = 100..=30_000;
+
+/// The wait behind a batch that has not reached the function.
+const NOT_INVOKED_MS: u64 = 1_000;
 
 /// A record as it stands in the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub(crate) enum Verdict {
     From { offset: i64, reason: String },
     /// All of it comes again.
     Failed { reason: String },
+    /// It has not reached the function: it comes again, and no attempt was made.
+    NotInvoked { reason: String },
 }
 
 /// What follows from a verdict.
@@ -64,7 +70,8 @@ impl Lane {
         Self { limits, records: VecDeque::new(), bytes: 0, state: State::Collecting { since_ms: 0 } }
     }
 
-    pub(crate) fn push(&mut self, record: Pending, now_ms: u64) {
+    /// Takes a record in; breaks where it holds two batches then, which is as much as it may.
+    pub(crate) fn push(&mut self, record: Pending, now_ms: u64) -> ControlFlow<()> {
         if let State::Collecting { since_ms } = &mut self.state
             && self.records.is_empty()
         {
@@ -72,6 +79,7 @@ impl Lane {
         }
         self.bytes += record.json.len() + 1;
         self.records.push_back(record);
+        if self.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Whether it holds what two batches can carry: no more is to be fetched for now.
@@ -135,6 +143,10 @@ impl Lane {
     pub(crate) fn settle(&mut self, verdict: Verdict, now_ms: u64) -> Settled {
         let State::UnderWay { count, attempts } = self.state else { return Settled::default() };
         let (done, reason) = match verdict {
+            Verdict::NotInvoked { .. } => {
+                self.state = State::Waiting { count, attempts, until_ms: now_ms + NOT_INVOKED_MS };
+                return Settled::default();
+            }
             Verdict::Done => (count, String::new()),
             Verdict::Failed { reason } => (0, reason),
             Verdict::From { offset, reason } => {
@@ -179,7 +191,9 @@ mod tests {
 
     fn lane(limits: Limits, offsets: std::ops::Range<i64>) -> Lane {
         let mut lane = Lane::new(limits);
-        offsets.for_each(|offset| lane.push(Pending { offset, json: "{}".into() }, 0));
+        for offset in offsets {
+            let _ = lane.push(Pending { offset, json: "{}".into() }, 0);
+        }
         lane
     }
 
@@ -227,7 +241,7 @@ mod tests {
         for wait_ms in [100, 200, 400] {
             assert_eq!(taken(&mut lane, now_ms), [0, 1, 2]);
             assert_eq!(lane.settle(failed(), now_ms), Settled::default());
-            lane.push(Pending { offset: 99, json: "{}".into() }, now_ms);
+            let _ = lane.push(Pending { offset: 99, json: "{}".into() }, now_ms);
             assert_eq!(taken(&mut lane, now_ms + wait_ms - 1), [] as [i64; 0]);
             now_ms += wait_ms;
         }
@@ -253,11 +267,36 @@ mod tests {
         assert_eq!(taken(&mut lane, 700), [3]);
     }
 
+    #[test]
+    fn a_batch_that_has_not_reached_the_function_uses_up_no_retry() {
+        let mut lane = lane(Limits { retries: Some(0), ..LIMITS }, 0..3);
+        let mut now_ms = 0;
+        for _ in 0..3 {
+            assert_eq!(taken(&mut lane, now_ms), [0, 1, 2]);
+            assert_eq!(lane.settle(Verdict::NotInvoked { reason: "throttled".into() }, now_ms), Settled::default());
+            assert_eq!(taken(&mut lane, now_ms + 999), [] as [i64; 0]);
+            now_ms += 1_000;
+        }
+        assert_eq!(taken(&mut lane, now_ms), [0, 1, 2]);
+        assert_eq!(lane.settle(failed(), now_ms).given_up, Some((3, "away".into())));
+    }
+
+    #[test]
+    fn a_partition_says_with_which_record_it_holds_two_batches() {
+        let json = |length: usize| Pending { offset: 0, json: "x".repeat(length) };
+        let mut by_records = Lane::new(LIMITS);
+        let full: Vec<bool> = (0..6).map(|_| by_records.push(json(2), 0).is_break()).collect();
+        assert_eq!(full, [false, false, false, false, false, true]);
+        let mut by_bytes = Lane::new(LIMITS);
+        let full: Vec<bool> = (0..4).map(|_| by_bytes.push(json(49), 0).is_break()).collect();
+        assert_eq!(full, [false, false, false, true], "50 bytes each, with the comma");
+    }
+
     proptest! {
         /// Whatever fails: each record is done, in order, and nothing is committed past one that is not.
         #[test]
         fn no_commit_passes_a_record_that_is_not_done(
-            count in 1..40i64, size in 1..8usize, faults in proptest::collection::vec((0..3u8, 0..8i64), 0..60)
+            count in 1..40i64, size in 1..8usize, faults in proptest::collection::vec((0..4u8, 0..8i64), 0..60)
         ) {
             let mut lane = lane(Limits { records: size, ..LIMITS }, 0..count);
             let (mut done, mut committed, mut now_ms) = (0, 0, 0);
@@ -270,9 +309,10 @@ mod tests {
                 let verdict = match faults.next() {
                     Some((0, _)) => failed(),
                     Some((1, ahead)) => Verdict::From { offset: (committed + ahead).min(end - 1), reason: String::new() },
+                    Some((2, _)) => Verdict::NotInvoked { reason: String::new() },
                     _ => Verdict::Done,
                 };
-                done = match &verdict { Verdict::Done => end, Verdict::From { offset, .. } => *offset, Verdict::Failed { .. } => done };
+                done = match &verdict { Verdict::Done => end, Verdict::From { offset, .. } => *offset, Verdict::Failed { .. } | Verdict::NotInvoked { .. } => done };
                 let settled = lane.settle(verdict, now_ms);
                 committed = settled.commit.unwrap_or(committed);
                 prop_assert_eq!(committed, done);

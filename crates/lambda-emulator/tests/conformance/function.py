@@ -64,6 +64,7 @@ def init(mode):
     """What INIT does, as the variable INIT asks for: always, or only the first time that this folder sees it."""
     mode, _, once = mode.partition(",")
     if once and os.path.exists(once):
+        time.sleep(float(os.environ.get("SECOND_INIT", "0")))
         return
     if once:
         open(once, "w").close()
@@ -154,6 +155,16 @@ while True:
     request_id = answer.headers["Lambda-Runtime-Aws-Request-Id"]
     event = json.loads(body)
     if event.get("do") == "forget":
+        continue
+    if event.get("do") == "stream":
+        # Half of a streamed response, and behind it that it has failed.
+        error = base64.b64encode(json.dumps({"errorType": "Half", "errorMessage": event["text"]}).encode())
+        api.putrequest("POST", f"/2018-06-01/runtime/invocation/{request_id}/response")
+        api.putheader("Lambda-Runtime-Function-Response-Mode", "streaming")
+        api.putheader("Transfer-Encoding", "chunked")
+        api.putheader("Trailer", "Lambda-Runtime-Function-Error-Type")
+        api.endheaders(b"4\r\nhalf\r\n0\r\nLambda-Runtime-Function-Error-Type: Half\r\nLambda-Runtime-Function-Error-Body: " + error + b"\r\n\r\n")
+        api.getresponse().read()
         continue
     try:
         result = batch(event, answer.headers) if "records" in event else perform(event, answer.headers)

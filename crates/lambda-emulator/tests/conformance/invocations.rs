@@ -118,6 +118,29 @@ fn an_error_of_init_is_tried_once_more_and_is_the_outcome_then() {
     }
 }
 
+/// Developer guide, "Failures during the init phase": the second INIT takes its time from the invocation's.
+#[test]
+fn what_a_second_init_takes_is_not_left_for_the_event() {
+    crate::needs_python!();
+    let once = Fixture::without_function();
+    let mode = format!("exit,{}", once.path("once").display());
+    let variables = json!({"Environment": {"Variables": {"INIT": mode, "SECOND_INIT": "1"}}, "Timeout": 3});
+    let context = Fixture::with(&variables).answer(&json!({"do": "context"}));
+    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let deadline_ms: i64 = context["lambda-runtime-deadline-ms"].as_str().unwrap().parse().unwrap();
+    assert!(deadline_ms - now_ms <= 2_000, "{} ms left of three seconds", deadline_ms - now_ms);
+}
+
+/// Runtime API, response streaming: an error behind the body is the outcome, not the half that came.
+#[test]
+fn a_streamed_response_that_fails_halfway_is_an_error() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({}));
+    let pid = fixture.answer(&json!({"do": "pid"}));
+    assert_eq!(fixture.failure(&json!({"do": "stream", "text": "pool empty"})), ("Half".into(), "pool empty".into()));
+    assert_eq!(fixture.answer(&json!({"do": "pid"})), pid);
+}
+
 /// Bad input of the issue: a function that never asks for an event.
 #[test]
 fn a_function_that_never_asks_for_an_event_is_told_after_init_and_its_own_time() {
@@ -266,6 +289,44 @@ fn an_asynchronous_event_is_tried_three_times_with_one_request_id() {
     let ids: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix("START RequestId: ")).collect();
     assert_eq!(ids.len(), 3);
     assert!(ids.iter().all(|id| *id == ids[0]));
+}
+
+/// Lambda quotas: 1 MB for an asynchronous event; as many as wait here are told at once.
+#[test]
+fn asynchronous_events_have_a_limit_each_and_together() {
+    crate::needs_python!();
+    let fixture = Fixture::with_options(|options| options.max_environments = 1);
+    fixture.emulator.create_function(&function(&json!({"Timeout": 60}))).unwrap();
+    let large = json!("x".repeat(1024 * 1024)).to_string();
+    let headers = "X-Amz-Invocation-Type: Event\r\n";
+    let (head, _) = post(fixture.server.address(), "/2015-03-31/functions/f/invocations", headers, &large);
+    assert!(head.starts_with("HTTP/1.1 413 ") && head.contains("RequestTooLargeException"), "{head}");
+    let sleep = json!({"do": "sleep", "seconds": 30}).to_string();
+    let refused = (0..200).find_map(|_| fixture.emulator.invoke_event("f", sleep.as_bytes()).err()).unwrap();
+    assert_eq!(refused.kind, "TooManyRequestsException");
+}
+
+/// README: the emulator ends while somebody is answered, and leaves nothing.
+#[test]
+fn an_emulator_that_ends_breaks_off_what_is_under_way_and_leaves_no_process_and_no_file() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({"Timeout": 60}));
+    let (address, environment) = (fixture.server.address(), fixture.answer(&json!({"do": "environment"})));
+    let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
+    let code = std::path::PathBuf::from(environment["LAMBDA_TASK_ROOT"].as_str().unwrap());
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let sleep = r#"{"do":"sleep","seconds":50}"#;
+        let asking = scope.spawn(move || post(address, "/2015-03-31/functions/f/invocations", "", sleep));
+        fixture.emulator.invoke_event("f", sleep.as_bytes()).unwrap();
+        fixture.until("both", || fixture.log().matches("START ").count() == 4);
+        drop(fixture);
+        let (head, body) = asking.join().unwrap();
+        assert!(head.contains("X-Amz-Function-Error") && body.contains("because the emulator ends"), "{head}\n{body}");
+    });
+    assert!(begun.elapsed() < DEADLINE);
+    assert_eq!(state_of(pid), None);
+    assert!(!code.exists(), "{}", code.display());
 }
 
 /// Bad input of the issue: zips that cannot be run.

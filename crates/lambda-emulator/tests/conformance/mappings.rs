@@ -51,15 +51,23 @@ impl Kafka {
         std::fs::write(self.fixture.path(&format!("{TOPIC}-{partition}")), words.join("\n")).unwrap();
     }
 
-    /// Writes values that count from `first` on, each under its own key.
+    /// Writes numbers, each under its own key.
     pub(crate) fn write(&self, numbers: std::ops::Range<u64>) {
+        self.write_keyed(numbers.map(|number| number.to_string().into_bytes()).map(|value| (value.clone(), value)));
+    }
+
+    /// Writes values under one key.
+    fn write_values(&self, values: impl Iterator<Item = Vec<u8>>) {
+        self.write_keyed(values.map(|value| (b"k".to_vec(), value)));
+    }
+
+    fn write_keyed(&self, records: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) {
         let connection = Connection::plaintext(&self.cluster.brokers());
         let writer = Writer::new(&connection, &[(TOPIC, self.partitions)], Duration::from_secs(5)).unwrap();
         writer.open(0);
-        for number in numbers {
-            let value = number.to_string().into_bytes();
+        for (key, value) in records {
             let event_id = EventId::of(&OrderId::parse("7f3a").unwrap(), "order_placed", "", 1);
-            writer.publish(0, &Outgoing { topic: TOPIC, key: value.clone(), value, event_id }, None);
+            writer.publish(0, &Outgoing { topic: TOPIC, key, value, event_id }, None);
         }
         writer.confirm(0, Instant::now() + Duration::from_secs(5)).unwrap();
     }
@@ -91,7 +99,11 @@ impl Kafka {
     /// Waits until the group is done with this many records.
     #[track_caller]
     pub(crate) fn until_committed(&self, records: i64) {
-        self.fixture.until("commits", || self.committed().iter().sum::<i64>() == records);
+        self.fixture.until("commits", || self.is_done(records));
+    }
+
+    fn is_done(&self, records: i64) -> bool {
+        self.committed().iter().sum::<i64>() == records
     }
 
     /// What was noted of the only partition: offsets, and what was done with them.
@@ -134,8 +146,6 @@ fn a_batch_waits_for_its_window_unless_it_is_full() {
     kafka.map(&json!({"BatchSize": 10, "MaximumBatchingWindowInSeconds": 300})).unwrap();
     kafka.write(0..15);
     kafka.until_committed(10);
-    std::thread::sleep(Duration::from_millis(100)); // the five behind them wait for minutes
-    assert_eq!(kafka.offsets(), [did(0..10, "done")]);
     kafka.write(15..20);
     kafka.until_committed(20);
     assert_eq!(kafka.offsets(), [did(0..10, "done"), did(10..20, "done")]);
@@ -146,12 +156,15 @@ fn a_batch_waits_for_its_window_unless_it_is_full() {
 fn a_failed_batch_comes_again_as_a_whole_and_nothing_behind_it_is_committed() {
     crate::needs_python!();
     let kafka = Kafka::start(1, &json!({}));
-    kafka.script(0, &["done", "error", "exit", "kill"]);
+    kafka.script(0, &["done", "error", "exit", "kill", "gate"]);
     kafka.write(0..6);
     let uuid = kafka.map(&json!({"BatchSize": 3})).unwrap();
+    kafka.fixture.until("the last attempt", || kafka.fixture.path("gate").exists());
+    assert_eq!(kafka.committed(), [3]);
+    std::fs::write(kafka.fixture.path("open"), "").unwrap();
     kafka.until_committed(6);
     let again = |word| did(3..6, word);
-    assert_eq!(kafka.offsets(), [did(0..3, "done"), again("error"), again("exit"), again("kill"), again("done")]);
+    assert_eq!(kafka.offsets(), [did(0..3, "done"), again("error"), again("exit"), again("kill"), again("gate")]);
     let status = kafka.fixture.emulator.mapping_status(&uuid).unwrap();
     assert_eq!((status.state, status.invocations, status.failures), ("Enabled", 5, 3));
     kafka
@@ -288,6 +301,51 @@ fn a_mapping_that_waits_for_its_function_holds_up_no_other() {
     assert_eq!(kafka.committed(), [1]);
 }
 
+/// A batch that waits for an environment is given up for now when its mapping stops; it has not been tried.
+#[test]
+fn a_mapping_that_is_disabled_waits_for_no_free_environment() {
+    crate::needs_python!();
+    let kafka = Kafka::start_with(2, &json!({"Timeout": 60}), |options| options.max_environments = 1);
+    (0..2).for_each(|partition| kafka.script(partition, &["gate"]));
+    kafka.write(0..40);
+    let uuid = kafka.map(&json!({PROVISIONED: {}, "MaximumRetryAttempts": 0, "BatchSize": 100})).unwrap();
+    kafka.fixture.until("the batch", || kafka.fixture.path("gate").exists());
+    let status = || kafka.fixture.emulator.mapping_status(&uuid).unwrap();
+    std::thread::scope(|scope| {
+        let disabling = scope.spawn(|| kafka.fixture.emulator.enable_event_source_mapping(&uuid, false));
+        kafka.fixture.until("the other batch", || status().last_result.contains("Function was not called"));
+        std::fs::write(kafka.fixture.path("open"), "").unwrap();
+        disabling.join().unwrap().unwrap();
+    });
+    assert_eq!((status().invocations, status().failures, kafka.noted().len()), (1, 0, 1));
+    kafka.fixture.emulator.enable_event_source_mapping(&uuid, true).unwrap();
+    kafka.until_committed(40);
+    assert_eq!(status().given_up, 0);
+}
+
+/// Lambda quotas: 6 MB for the event of a batch, its bytes in base64.
+#[test]
+fn a_batch_ends_before_six_megabytes() {
+    crate::needs_python!();
+    let kafka = Kafka::start(1, &json!({"MemorySize": 512}));
+    kafka.write_values((0..5).map(|number| vec![b'0' + number; 960_000]));
+    kafka.map(&json!({"MaximumBatchingWindowInSeconds": 300})).unwrap();
+    kafka.fixture.until("the first batch", || kafka.committed() == [4]);
+    assert_eq!(kafka.offsets(), [did(0..4, "done")]);
+}
+
+/// A record that alone is larger cannot be handed over: nothing was tried, so that it is never given up.
+#[test]
+fn a_record_that_is_too_large_for_an_event_holds_up_its_partition_and_is_no_attempt() {
+    crate::needs_python!();
+    let kafka = Kafka::start(1, &json!({}));
+    kafka.write_values(std::iter::once(vec![b'x'; 4_900_000]));
+    let uuid = kafka.map(&json!({PROVISIONED: {}, "MaximumRetryAttempts": 0})).unwrap();
+    let status = || kafka.fixture.emulator.mapping_status(&uuid).unwrap();
+    kafka.fixture.until("the refusal", || status().last_result.contains("RequestTooLargeException"));
+    assert_eq!((status().given_up, status().invocations, kafka.committed()), (0, 0, vec![0]));
+}
+
 /// Disabling waits for the batch that is under way, and commits it.
 #[test]
 fn what_is_under_way_ends_before_a_mapping_is_disabled() {
@@ -313,7 +371,14 @@ fn a_mapping_that_cannot_work_is_refused_or_says_why() {
     assert_eq!(kafka.fixture.emulator.mapping_status("none").unwrap_err().kind, "ResourceNotFoundException");
     let other = json!({"Topics": ["nowhere"], "SelfManagedKafkaEventSourceConfig": {}});
     let uuid = kafka.map(&other).unwrap();
-    let reason = || kafka.fixture.emulator.mapping_status(&uuid).unwrap().reason;
+    let status = || kafka.fixture.emulator.mapping_status(&uuid).unwrap();
+    let reason = || status().reason;
+    kafka.fixture.until("the reason", || !reason().is_empty());
+    assert_eq!(status().state, "Creating", "it will go on");
+    kafka.fixture.emulator.enable_event_source_mapping(&uuid, false).unwrap();
+    assert_eq!(status().state, "Disabled");
+    kafka.fixture.emulator.enable_event_source_mapping(&uuid, true).unwrap();
+    assert_eq!(status().state, "Enabling");
     kafka.fixture.until("the reason", || !reason().is_empty());
     assert!(reason().starts_with("ESM_CONFIG_NOT_VALID: ") && reason().contains("no topic nowhere"), "{}", reason());
     kafka.write(0..3);
@@ -357,9 +422,15 @@ fn under_random_faults_every_record_is_done_in_order_and_none_is_passed() {
         kafka.write(0..records);
         let reports =
             json!({"BatchSize": batch_size, "FunctionResponseTypes": ["ReportBatchItemFailures"], PROVISIONED: {}});
-        kafka.map(&reports).unwrap();
+        let uuid = kafka.map(&reports).unwrap();
+        // What is not done comes from where the group has committed, not from the mapping's memory.
+        for batches in 1..4 {
+            kafka.fixture.until("a batch", || kafka.noted().len() >= batches || kafka.is_done(records as i64));
+            kafka.fixture.emulator.enable_event_source_mapping(&uuid, false).unwrap();
+            kafka.fixture.emulator.enable_event_source_mapping(&uuid, true).unwrap();
+        }
         kafka.until_committed(records as i64);
-        for partition in 0..2 {
+        for (partition, committed) in (0..).zip(kafka.committed()) {
             let name = format!("{TOPIC}-{partition}");
             let mut done = 0;
             for batch in kafka.noted().into_iter().filter(|batch| batch.partition == name) {
@@ -372,6 +443,7 @@ fn under_random_faults_every_record_is_done_in_order_and_none_is_passed() {
                     _ => 0,
                 };
             }
+            prop_assert_eq!(done, committed, "what is committed was done");
         }
         Ok(())
     });
