@@ -152,6 +152,13 @@ impl Kafka {
         partitions.iter().find(|known| known.id() == partition).and_then(|known| u8::try_from(known.leader()).ok())
     }
 
+    /// How many replicas of a partition are in sync.
+    pub(crate) fn in_sync(&self, topic: Topic, partition: i32) -> usize {
+        let metadata = self.consumer("metadata").fetch_metadata(Some(topic.as_str()), DEADLINE).unwrap();
+        let partitions = metadata.topics().first().unwrap().partitions();
+        partitions.iter().find(|known| known.id() == partition).map_or(0, |known| known.isr().len())
+    }
+
     fn consumer(&self, group: &str) -> BaseConsumer {
         self.config.clone().set("group.id", group).set("enable.auto.commit", "false").create().unwrap()
     }

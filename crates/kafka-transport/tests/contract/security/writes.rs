@@ -24,7 +24,9 @@ pub(super) fn too_few_replicas_in_sync_are_told_at_the_writes_deadline(broker: &
     let cluster = cluster(broker);
     let dead = [Node::Broker(2), Node::Broker(3)];
     dead.iter().for_each(|&node| cluster.kill(node).unwrap());
-    until("the last broker to lead", || broker.as_kafka().unwrap().leader(OrderPlaced::TOPIC, 0) == Some(1));
+    let kafka = broker.as_kafka().unwrap();
+    until("the last broker to lead", || kafka.leader(OrderPlaced::TOPIC, 0) == Some(1));
+    until("the others to be out of sync", || kafka.in_sync(OrderPlaced::TOPIC, 0) == 1);
     assert_eq!(
         told_at_the_deadline(&cluster.connection_as(SOURCE).unwrap(), OrderPlaced::TOPIC),
         format!(
