@@ -40,7 +40,7 @@ pub(crate) const CASES: &[Case] = &[
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a write waits that is never confirmed: who waits with it need not wait as long as a worker does.
-const WRITE_DEADLINE: Duration = Duration::from_secs(3);
+const WRITE_DEADLINE: Duration = Duration::from_secs(6);
 
 fn cluster(broker: &dyn Broker) -> &Cluster {
     broker.as_kafka().unwrap().cluster.as_ref().unwrap()
@@ -90,8 +90,9 @@ fn told_as_writer(connection: Connection, topic: Topic, bytes: usize) -> String 
 /// What somebody is told who waits for his write no longer than [`WRITE_DEADLINE`].
 #[track_caller]
 fn told_at_the_deadline(connection: &Connection, topic: Topic) -> String {
-    let started = Instant::now();
     let writer = Writer::new(connection, &[(topic, PARTITIONS)], WRITE_DEADLINE).unwrap();
+    writer.connect(Duration::from_secs(10)).unwrap();
+    let started = Instant::now();
     writer.open(0);
     writer.publish(0, &record(topic, 1), None);
     let told = writer.confirm(0, started + WRITE_DEADLINE + GRACE).unwrap_err();
