@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use kafka_transport::Pace;
 use messaging::Clock;
 
-use crate::function::{Configuration, Function};
+use crate::function::{Configuration, Function, not_found};
 use crate::http::Server;
 use crate::invoke_api::InvokeApi;
 use crate::log::FunctionLog;
@@ -259,10 +259,7 @@ impl Inner {
         let name = name.strip_suffix(":$LATEST").unwrap_or(name);
         let name = name.rsplit(':').next().unwrap_or(name);
         let found = lock(&self.functions).get(name).cloned();
-        found.ok_or_else(|| {
-            let region = &self.options.region;
-            AwsError::not_found(format!("Function not found: arn:aws:lambda:{region}:000000000000:function:{name}"))
-        })
+        found.ok_or_else(|| not_found(&self.options.region, name))
     }
 
     /// Ends what it does, and waits for the end.

@@ -31,7 +31,7 @@ const MAX_EVENTS: usize = 100;
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The largest event of a synchronous invocation.
-const MAX_EVENT_BYTES: usize = 6_291_556;
+pub(crate) const MAX_EVENT_BYTES: usize = 6_291_556;
 
 /// The largest event of an asynchronous one.
 const MAX_ASYNCHRONOUS_BYTES: usize = 1024 * 1024;
@@ -76,7 +76,7 @@ impl Configuration {
     }
 
     pub(crate) fn arn(&self) -> String {
-        format!("arn:aws:lambda:{}:{ACCOUNT}:function:{}", self.region, self.name)
+        arn(&self.region, &self.name)
     }
 
     /// What Lambda documents for a custom runtime, and the function's own.
@@ -320,7 +320,7 @@ impl Function {
     }
 
     fn not_found(&self) -> AwsError {
-        AwsError::not_found(format!("Function not found: {}", self.configuration.arn()))
+        not_found(&self.configuration.region, &self.configuration.name)
     }
 
     /// An idle environment, or the right to start one.
@@ -463,11 +463,21 @@ impl Drop for Lease<'_> {
 /// # Errors
 /// Where an event has more bytes than it may.
 fn allow(payload: &[u8], most: usize) -> Result<(), AwsError> {
-    if payload.len() <= most {
-        return Ok(());
-    }
-    let text = format!("Request must be smaller than {most} bytes for the InvokeFunction operation");
-    Err(AwsError::too_large(text))
+    if payload.len() <= most { Ok(()) } else { Err(too_large(most)) }
+}
+
+/// What is told of an event with more bytes than it may have.
+pub(crate) fn too_large(most: usize) -> AwsError {
+    AwsError::too_large(format!("Request must be smaller than {most} bytes for the InvokeFunction operation"))
+}
+
+/// What is told of a function that is not there.
+pub(crate) fn not_found(region: &str, name: &str) -> AwsError {
+    AwsError::not_found(format!("Function not found: {}", arn(region, name)))
+}
+
+fn arn(region: &str, name: &str) -> String {
+    format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}")
 }
 
 /// Milliseconds since 1970.

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::emulator::{Inner, InvocationType};
+use crate::function::{MAX_EVENT_BYTES, too_large};
 use crate::http::{Request, Response, Service};
 use crate::{AwsError, Outcome};
 
@@ -34,7 +35,7 @@ fn invoke(emulator: &Inner, request: &Request) -> Result<Response, AwsError> {
         return Err(AwsError { kind: "UnknownOperationException", status: 404, message });
     };
     if request.is_too_large {
-        return Err(AwsError::too_large("Request must be smaller than 6291556 bytes for the InvokeFunction operation"));
+        return Err(too_large(MAX_EVENT_BYTES));
     }
     let name = name.replace("%3A", ":").replace("%24", "$");
     let kind = match request.header("X-Amz-Invocation-Type") {

@@ -10,7 +10,7 @@ use messaging::Clock;
 use serde::Deserialize;
 
 use crate::AwsError;
-use crate::function::Function;
+use crate::function::{ACCOUNT, Function};
 
 /// How often the clock is looked at, on the machine's.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -224,7 +224,7 @@ impl Schedules {
         // AWS would take it, and its events would go nowhere.
         let function = function(&body.target.arn)
             .map_err(|error| AwsError::validation(format!("Target.Arn: {}", error.message)))?;
-        let arn = format!("arn:aws:scheduler:{region}:000000000000:schedule/default/{}", body.name);
+        let arn = format!("arn:aws:scheduler:{region}:{ACCOUNT}:schedule/default/{}", body.name);
         let max_age_s = body.target.retry_policy.maximum_event_age_in_seconds.unwrap_or(MAX_AGE_S);
         let schedule = Schedule {
             arn: arn.clone(),
