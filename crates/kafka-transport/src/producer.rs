@@ -18,7 +18,7 @@ use crate::heard::Heard;
 use crate::{Connection, Error, Pace, settings};
 
 /// How long it may take to ask how a partition is.
-const STATE_DEADLINE: Duration = Duration::from_secs(2);
+const STATE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// A place where the delivery reports of one batch are counted.
 pub type Slot = usize;
@@ -78,7 +78,7 @@ impl Producer {
         self.connect_within(settings::CONNECT_DEADLINE).map(drop)
     }
 
-    pub(crate) fn connect_within(&self, patience: Duration) -> Result<Metadata, Error> {
+    fn connect_within(&self, patience: Duration) -> Result<Metadata, Error> {
         let metadata = |wait| self.inner.client().fetch_metadata(None, wait);
         self.heard.ask_for(patience, &self.connection, metadata, || {}) // its own thread serves it
     }
