@@ -1,4 +1,3 @@
-use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -63,18 +62,13 @@ fn in_the_emulator(endpoint: SocketAddr, function: &str, payload: &str) -> Resul
 
 fn on_aws(function: &str, payload: &str) -> Result<Answer, Error> {
     let file = tempfile::NamedTempFile::new().map_err(Error::failed)?; // the command writes the answer nowhere else
-    let fixed = ["lambda", "invoke", "--output", "json", "--function-name", function, "--payload"].map(OsStr::new);
-    // Its second version takes a payload for base64 unless it is told otherwise; the first knows only plain ones.
-    let with = |format: &[&str]| {
-        let mut arguments: Vec<OsString> = fixed.iter().map(Into::into).collect();
-        arguments.push(payload.into());
-        arguments.extend(format.iter().map(Into::into));
-        arguments.push(file.path().into());
-        aws(arguments).output().map_err(|error| not_started(&error))
-    };
     let version = aws(["--version"]).output().map_err(|error| not_started(&error))?;
-    let is_first = version.stdout.starts_with(b"aws-cli/1.");
-    let output = with(if is_first { &[] } else { &["--cli-binary-format", "raw-in-base64-out"] })?;
+    let mut command = aws(["lambda", "invoke", "--output", "json", "--function-name", function, "--payload", payload]);
+    // Its second version takes a payload for base64 unless it is told otherwise; the first knows only plain ones.
+    if !version.stdout.starts_with(b"aws-cli/1.") {
+        command.args(["--cli-binary-format", "raw-in-base64-out"]);
+    }
+    let output = command.arg(file.path()).output().map_err(|error| not_started(&error))?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
         return Err(Error::Failed(format!("{function}: aws: {}", reason.trim())));

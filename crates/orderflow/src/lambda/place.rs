@@ -1,4 +1,3 @@
-use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::process::Command;
 
@@ -19,7 +18,7 @@ pub(crate) struct Place {
 }
 
 /// The `aws` command with these arguments.
-pub(crate) fn aws<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn aws<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new("aws");
     command.args(arguments);
     command
