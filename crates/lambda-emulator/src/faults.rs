@@ -18,6 +18,28 @@ pub struct Faults {
     pub kill: Share,
 }
 
+/// Faults as a program takes them on its command line.
+#[derive(Debug, clap::Args)]
+pub struct FaultArgs {
+    /// How many of the batches that went well are answered with an error all the same, such as 5%.
+    #[arg(long, value_name = "SHARE", default_value_t)]
+    fail: Share,
+    /// In how many invocations the function's process is killed (-9), at any moment, such as 1%.
+    #[arg(long, value_name = "SHARE", default_value_t)]
+    kill: Share,
+    /// The seed of what fails and is killed; random if absent, and printed.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+}
+
+impl FaultArgs {
+    /// With the seed that was given, or a random one: whoever calls it prints it.
+    pub fn faults(&self) -> Faults {
+        let seed = self.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32); // short enough to be typed
+        Faults { seed, fail: self.fail, kill: self.kill }
+    }
+}
+
 /// A share of all, in millionths: `5%`, `0.25%`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u32);
@@ -42,6 +64,13 @@ impl Faults {
 
     fn draw(&self, what: &str, whose: &str, count: u64) -> Draw {
         Draw::from_bits(hash64_of(&[&self.seed.to_string(), what, whose, &count.to_string()]))
+    }
+}
+
+/// As they are given on a command line.
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--fail {} --kill {} --seed {}", self.fail, self.kill, self.seed)
     }
 }
 

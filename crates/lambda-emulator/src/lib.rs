@@ -25,7 +25,7 @@ pub use aws_error::AwsError;
 pub use clock::ScaledClock;
 pub use emulator::{Emulator, InvocationType, InvokeServer, MappingSummary, Options};
 pub use environment::Outcome;
-pub use faults::{Faults, Share};
+pub use faults::{FaultArgs, Faults, Share};
 pub use mapping::MappingStatus;
 pub use model::{
     Code, CreateEventSourceMapping, CreateFunction, Environment, KafkaConfig, ProvisionedPollerConfig,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use lambda_emulator::{
-    CreateEventSourceMapping, CreateFunction, CreateSchedule, Emulator, Faults, Options, ScaledClock, Share,
+    CreateEventSourceMapping, CreateFunction, CreateSchedule, Emulator, FaultArgs, Options, ScaledClock,
 };
 use serde::Deserialize;
 
@@ -40,26 +40,12 @@ struct Cli {
     /// be given several times.
     #[arg(long, value_name = "NAME")]
     attach: Vec<String>,
-    /// How many of the batches that went well are answered with an error all the same, such as 5%.
-    #[arg(long, value_name = "SHARE", default_value_t)]
-    fail: Share,
-    /// In how many invocations the process is killed (-9), at any moment, such as 1%.
-    #[arg(long, value_name = "SHARE", default_value_t)]
-    kill: Share,
-    /// The seed of both; random if absent, and printed.
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
+    #[command(flatten)]
+    faults: FaultArgs,
     /// How many times faster than the clock schedules run, at times of their own: with 60 an hour of theirs is a minute. Nothing
     /// else is scaled: neither functions' durations and timeouts, nor windows, retries and Kafka.
     #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     time_scale: u32,
-}
-
-impl Cli {
-    fn faults(&self) -> Faults {
-        let seed = self.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32); // short enough to be typed
-        Faults { seed, fail: self.fail, kill: self.kill }
-    }
 }
 
 #[derive(Deserialize)]
@@ -105,10 +91,9 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(broken)?;
     }
     let secrets = config.secrets.into_iter().map(|(id, secret)| (id, text_of(secret))).collect();
-    let faults = cli.faults();
+    let faults = cli.faults.faults();
     if faults.is_any() {
-        let Faults { seed, fail, kill } = faults;
-        let _ = writeln!(std::io::stderr().lock(), "faults: --fail {fail} --kill {kill} --seed {seed}");
+        let _ = writeln!(std::io::stderr().lock(), "faults: {faults}");
     }
     for name in &cli.attach {
         if !config.functions.iter().any(|function| function.function_name == *name) {

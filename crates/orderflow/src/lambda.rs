@@ -10,12 +10,12 @@ use ::topology::Topology;
 use clap::Subcommand;
 use events::Topic;
 use kafka_transport::{EmbeddedCluster, Pace};
-use lambda_emulator::{CreateSchedule, Emulator, Faults, MappingSummary, Options, Packing, ScaledClock, Share};
+use lambda_emulator::{CreateSchedule, Emulator, FaultArgs, MappingSummary, Options, Packing, ScaledClock};
 use serde_json::{Value, json};
 use shop::order_generator;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{Error, Status, grouped, logging, package, print, seed, signals, tell};
+use crate::{Error, Status, grouped, logging, package, print, signals, tell};
 use place::ADDRESS;
 use secrets::Secrets;
 
@@ -72,15 +72,8 @@ pub(crate) struct Up {
     /// How many times faster than the clock the schedule runs, at times of its own; nothing else does.
     #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     time_scale: u32,
-    /// How many of the batches that went well are answered with an error all the same, such as 5%.
-    #[arg(long, value_name = "SHARE", default_value_t)]
-    fail: Share,
-    /// In how many invocations the function's process is killed (-9), at any moment, such as 1%.
-    #[arg(long, value_name = "SHARE", default_value_t)]
-    kill: Share,
-    /// The seed of what fails and is killed; random if absent, and printed.
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
+    #[command(flatten)]
+    faults: FaultArgs,
     /// Whether functions report single records, in provisioned mode; without it batches fail as a whole.
     #[arg(long)]
     partial: bool,
@@ -118,7 +111,7 @@ fn up(args: &Up, topology: &Topology) -> Result<Status, Error> {
         .map_err(Error::failed)?;
 
     let pace = if embedded.is_some() { Pace::STEADY } else { Pace::BROKERS };
-    let faults = Faults { seed: seed::or_random(args.seed), fail: args.fail, kill: args.kill };
+    let faults = args.faults.faults();
     let clock = Arc::new(ScaledClock::new(args.time_scale));
     let options = Options { pace, secrets: secrets.texts(), faults, clock, ..Options::new(&args.logs) };
     let emulator = Emulator::start(options).map_err(Error::failed)?;
@@ -136,8 +129,7 @@ fn up(args: &Up, topology: &Topology) -> Result<Status, Error> {
     let logs = args.logs.display();
     tell(&format!("functions on {brokers}, logs in {logs}, invoke them at http://{}", server.address()));
     if faults.is_any() {
-        let Faults { seed, fail, kill } = faults;
-        tell(&format!("faults: --fail {fail} --kill {kill} --seed {seed}"));
+        tell(&format!("faults: {faults}"));
     }
     if args.schedule != "off" {
         let created = CreateSchedule::from_json(schedule(&args.schedule));
