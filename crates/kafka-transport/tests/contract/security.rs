@@ -30,7 +30,7 @@ pub(crate) const CASES: &[Case] = &[
     case!(access::writing_without_the_right_is_refused needs Security),
     case!(access::the_group_of_another_is_refused needs Security),
     case!(access::a_user_without_any_right_neither_reads_nor_writes needs Security),
-    case!(access::an_unknown_topic_is_told_to_whom_may_know_it_and_hidden_from_others needs Security),
+    case!(access::an_unknown_topic_is_told_to_whom_may_know_it_and_hidden_from_others needs Security alone),
     case!(rights::everybody_may_do_what_the_topology_says_and_nothing_else needs Security),
     case!(writes::a_record_that_is_too_large_is_told_with_its_topic needs Security),
     case!(writes::too_few_replicas_in_sync_are_told_at_the_writes_deadline needs Security alone),
