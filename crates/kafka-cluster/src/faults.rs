@@ -12,7 +12,7 @@ mod target; // what can be broken
 mod verdict; // what the audit says, and the table
 mod workers; // services as processes
 
-pub use cases::{CASES, Case};
+pub use cases::{CASES, Case, LONG_CASES};
 pub use target::Target;
 pub use verdict::{Row, table};
 

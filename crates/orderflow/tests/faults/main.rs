@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use events::shop::OrderShipped;
 use events::{Event, Timestamp};
-use kafka_cluster::faults::{CASES, System, table};
+use kafka_cluster::faults::{CASES, Case, LONG_CASES, System, table};
 use kafka_cluster::{Distribution, Options};
 use messaging::Outgoing;
 use shop::order_generator::generate_order_event;
@@ -16,13 +16,23 @@ const SEED: u64 = 7;
 
 #[test]
 fn no_order_is_lost_or_doubled_whatever_happens_to_brokers_workers_and_network() {
+    play(&CASES);
+}
+
+#[test]
+#[ignore = "takes minutes: `ci/test --full kafka` plays it"]
+fn no_order_is_lost_or_doubled_in_the_long_cases_of_the_matrix() {
+    play(&LONG_CASES);
+}
+
+fn play(cases: &[Case]) {
     let topology = Topology::built_in().unwrap();
     let options = Options::secured(&topology).behind_proxies();
     let cluster = options.start(&Distribution::find().unwrap()).unwrap();
     orderflow_topics_create(&cluster.connection());
     let system = shop(&topology);
     let (mut rows, mut broken) = (Vec::new(), Vec::new());
-    for (number, case) in (0..).zip(&CASES) {
+    for (number, case) in (0..).zip(cases) {
         let played = case.play(&cluster, &system, SEED + number);
         eprintln!("{played:?}");
         match played {
