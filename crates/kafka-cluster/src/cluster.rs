@@ -12,10 +12,10 @@ use std::{fs, thread};
 
 use kafka_transport::{Admin, Ca, Connection};
 use nix::sys::signal::Signal;
+use nursery::Nursery;
 
 use crate::folder::Folder;
 use crate::launch::{LOG, Launch};
-use crate::nursery::Nursery;
 use crate::ports::Ports;
 use crate::process::{self, Identity};
 use crate::{ADMIN, Detached, Error, Proxy};
@@ -245,7 +245,7 @@ impl Cluster {
     /// How much of the machine's memory all nodes hold, in MiB.
     pub fn resident_mib(&self) -> u64 {
         let pids = self.nodes().filter_map(|node| self.pid(node).ok());
-        pids.map(process::resident_kib).sum::<u64>() / 1024
+        pids.map(nursery::resident_kib).sum::<u64>() / 1024
     }
 
     /// Waits until every node serves, and a client that logs in sees all brokers.
@@ -300,8 +300,8 @@ impl Cluster {
 
     fn spawn(&self, node: Node, launch: &Launch) -> Result<Process, Error> {
         let log_from = fs::metadata(launch.log()).map_or(0, |log| log.len());
-        let doing = format!("start {node} with {} (Debian's package util-linux)", launch.program());
-        let child = launch.command().and_then(|command| self.nursery.spawn(command)).map_err(Error::io(doing))?;
+        let child = launch.command().and_then(|command| self.nursery.spawn(command));
+        let child = child.map_err(Error::io(format!("start {node}")))?;
         let identity = Identity::of(child.id()).map(Identity::to_line);
         self.folder.write(&format!("{node}/{PID}"), identity.unwrap_or_default())?;
         Ok(Process { child, log_from })

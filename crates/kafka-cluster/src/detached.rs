@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use crate::cluster::PID;
 use crate::preparation::CREDENTIALS;
 use crate::process::Identity;
-use crate::{ADMIN, Error, Node, process};
+use crate::{ADMIN, Error, Node};
 
 /// How long processes may take to be gone once they are killed.
 const END_DEADLINE: Duration = Duration::from_secs(10);
@@ -49,7 +49,7 @@ impl Detached {
 
     /// How much of the machine's memory its nodes hold, in MiB.
     pub fn resident_mib(&self) -> u64 {
-        self.nodes().filter_map(|(_, pid)| pid).map(process::resident_kib).sum::<u64>() / 1024
+        self.nodes().filter_map(|(_, pid)| pid).map(nursery::resident_kib).sum::<u64>() / 1024
     }
 
     /// The folder in which everything of it is.

@@ -56,7 +56,8 @@ pub(crate) enum Lifetime {
 
 /// A command line that starts one node, again and again.
 pub(crate) struct Launch {
-    program: &'static str,
+    lifetime: Lifetime,
+    java: PathBuf,
     arguments: Vec<OsString>,
     log: PathBuf,
     classes: SharedClasses,
@@ -65,16 +66,8 @@ pub(crate) struct Launch {
 impl Launch {
     /// `folder` is the node's, with its settings in `file`; its log goes there.
     pub(crate) fn new(distribution: &Distribution, role: Role, lifetime: Lifetime, folder: &Path, file: &str) -> Self {
-        let (program, before): (_, &[&str]) = match lifetime {
-            // Between its start and this request lie a few milliseconds in which our death would go unnoticed.
-            Lifetime::Thread => ("setpriv", &["--pdeathsig", "KILL"]),
-            // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
-            Lifetime::Detached => ("setsid", &[]),
-        };
-        let mut arguments: Vec<OsString> = before.iter().map(OsString::from).collect();
-        arguments.push(distribution.java().into());
         // One thread for garbage; no file per process in the temporary folder.
-        arguments.extend(["-XX:+UseSerialGC", "-XX:-UsePerfData"].map(OsString::from));
+        let mut arguments: Vec<OsString> = ["-XX:+UseSerialGC", "-XX:-UsePerfData"].map(OsString::from).into();
         if lifetime == Lifetime::Thread {
             // One compiler starts in a third of the CPU time. Who stays longer needs the other: only it knows the processor's
             // instructions for TLS.
@@ -91,20 +84,24 @@ impl Launch {
         arguments.push(format!("-Dlog4j.configuration=file:{}", log4j.display()).into());
         arguments.extend(["-cp".into(), distribution.class_path().into()]);
         arguments.extend([role.main_class().into(), folder.join(file).into()]);
-        Self { program, arguments, log: folder.join(LOG), classes }
+        let java = distribution.java().to_owned();
+        Self { lifetime, java, arguments, log: folder.join(LOG), classes }
     }
 
     /// The command, for one start; its output is added to the log.
     pub(crate) fn command(&self) -> io::Result<Command> {
         let log = File::options().create(true).append(true).open(&self.log)?;
-        let mut command = Command::new(self.program);
+        let mut command = match self.lifetime {
+            Lifetime::Thread => nursery::command(&self.java)?,
+            // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
+            Lifetime::Detached => {
+                let mut command = Command::new("setsid");
+                command.arg(&self.java);
+                command
+            }
+        };
         command.args(&self.arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)
-    }
-
-    /// Which program is called; it starts the other.
-    pub(crate) const fn program(&self) -> &str {
-        self.program
     }
 
     /// The archive that the node leaves if it ends politely.

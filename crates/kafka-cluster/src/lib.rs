@@ -12,7 +12,6 @@ mod detached; // a cluster that outlives its command
 mod distribution; // where Kafka and Java are
 mod folder; // what a cluster keeps on disk
 mod launch; // what is started with which settings
-mod nursery; // the thread that starts processes, which end with it
 mod options; // which cluster
 mod ports; // free ports on loopback
 mod preparation; // what nodes find when they start

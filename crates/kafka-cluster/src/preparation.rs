@@ -6,13 +6,13 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kafka_transport::{Ca, Connection};
+use nursery::Nursery;
 use topology::Right;
 
 use crate::certificates::Authority;
 use crate::cluster::{Parts, Users};
 use crate::folder::Folder;
 use crate::launch::{LOG4J, Launch, Lifetime, Role};
-use crate::nursery::Nursery;
 use crate::options::Security;
 use crate::ports::Ports;
 use crate::settings::{self, Listeners, ZooKeeperPorts};
@@ -53,7 +53,7 @@ impl Preparation<'_> {
             launches: BTreeMap::from([(node, launch)]),
             zookeeper_ports: BTreeMap::new(),
             proxies: proxy.map(|proxy| (1, proxy)).into_iter().collect(),
-            nursery: Nursery::new()?,
+            nursery: Nursery::start().map_err(Error::io("start a thread"))?,
             folder: self.folder,
             ports,
         })
@@ -106,7 +106,7 @@ impl Preparation<'_> {
             launches,
             zookeeper_ports: ensemble.into_iter().map(|(id, ports)| (Node::ZooKeeper(id), ports.client)).collect(),
             proxies,
-            nursery: Nursery::new()?,
+            nursery: Nursery::start().map_err(Error::io("start a thread"))?,
             folder: self.folder,
             ports,
         })

@@ -58,13 +58,6 @@ pub(crate) fn signal_to(pid: u32, signal: Signal) -> std::io::Result<()> {
     }
 }
 
-/// How much of the machine's memory the process holds, in KiB; 0 once it has ended.
-pub(crate) fn resident_kib(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
-}
-
 /// State and start time; the name before them may hold anything but ends with the last parenthesis.
 fn stat(pid: u32) -> Option<(char, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

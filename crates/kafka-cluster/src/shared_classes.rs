@@ -71,6 +71,13 @@ impl Recording {
     }
 }
 
+impl Drop for Recording {
+    /// A node that was killed while it wrote leaves half of it.
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.making);
+    }
+}
+
 /// One file for each role, Java and class path. Jars of other bytes at the same place are told by their time.
 fn archive(distribution: &Distribution, role: Role) -> PathBuf {
     let mut hash = Xxh3Default::new();

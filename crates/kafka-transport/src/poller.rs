@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use events::Topic;
 use messaging::Record;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Message, Timestamp};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::statistics::Statistics;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use crate::batch_queue::HeadersOf;
 use crate::heard::Heard;
@@ -36,15 +40,47 @@ pub enum WrittenAt {
     LogAppend(i64),
 }
 
+/// How often librdkafka states where partitions end.
+const STATISTICS_INTERVAL_MS: &str = "1000";
+
+/// What librdkafka tells of a poller's client.
+#[derive(Default)]
+struct Watched {
+    heard: Heard,
+    /// Where partitions ended when they were last fetched.
+    ends: Mutex<BTreeMap<i32, i64>>,
+}
+
+impl ClientContext for Watched {
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.heard.error(error, reason);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.heard.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let known = partitions.filter(|partition| partition.partition >= 0 && partition.hi_offset >= 0);
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.extend(known.map(|partition| (partition.partition, partition.hi_offset)));
+    }
+}
+
+impl ConsumerContext for Watched {}
+
 /// Reads all partitions of a topic for a group whose only reader it is, without the group protocol.
 pub struct Poller {
     connection: Connection,
     group: String,
     topic: Topic,
-    consumer: BaseConsumer<Heard>,
+    /// The records of each partition, which are fetched ahead as far as a queue has room. They go before their consumer.
+    queues: Vec<PartitionQueue<Watched>>,
+    consumer: Arc<BaseConsumer<Watched>>,
     partitions: i32,
-    /// Whether records come: then nothing but [`Poller::poll`] may take one.
-    has_begun: bool,
+    /// What the group is done with, by partition: the offset behind it.
+    committed: Mutex<BTreeMap<i32, i64>>,
 }
 
 impl Poller {
@@ -59,18 +95,19 @@ impl Poller {
         start: StartAt,
         pace: Pace,
     ) -> Result<Self, Error> {
-        let heard = Heard::default();
-        let consumer: BaseConsumer<Heard> = settings::consumer(connection, group, pace)
+        let consumer: BaseConsumer<Watched> = settings::consumer(connection, group, pace)
             .set("enable.auto.commit", "false")
-            .create_with_context(heard)
+            .set("statistics.interval.ms", STATISTICS_INTERVAL_MS)
+            .create_with_context(Watched::default())
             .map_err(Error::kafka(format!("{group}: create the consumer")))?;
         let mut poller = Self {
             connection: connection.clone(),
             group: group.to_owned(),
             topic,
-            consumer,
+            queues: Vec::new(),
+            consumer: Arc::new(consumer),
             partitions: 0,
-            has_begun: false,
+            committed: Mutex::default(),
         };
         let name = topic.as_str();
         let found = poller.ask(|client, wait| {
@@ -84,9 +121,11 @@ impl Poller {
         }
         let begins = poller.begins(start)?;
         poller.commit(&begins)?;
+        // Before they are assigned: no record takes the way that all would share.
+        let queue = |partition| poller.consumer.split_partition_queue(name, partition);
+        poller.queues = (0..poller.partitions).map_while(queue).collect();
         let assigned = poller.list(&begins).and_then(|list| poller.consumer.assign(&list));
         assigned.map_err(Error::kafka(format!("{group}: assign partitions")))?;
-        poller.has_begun = true;
         Ok(poller)
     }
 
@@ -140,30 +179,29 @@ impl Poller {
         self.ask(|client, wait| client.fetch_watermarks(self.topic.as_str(), partition, wait))
     }
 
-    /// Shows the next records to `each` until it breaks off, `limit` at most. It waits for the first of them up to `wait`.
+    /// Shows a partition's next records to `each` until it breaks off, `limit` at most, and gives their number. It waits for none.
     ///
     /// # Errors
     /// Where the next record was dropped before it was read, or may not be read.
     pub fn poll(
         &self,
-        wait: Duration,
+        partition: i32,
         limit: usize,
         mut each: impl FnMut(&Record<'_>, WrittenAt) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
-        let mut wait = wait;
-        for _ in 0..limit {
-            let message = match self.consumer.poll(wait) {
-                None => break,
+    ) -> Result<usize, Error> {
+        let Some(queue) = self.queues.get(partition as usize) else { return Ok(0) };
+        for count in 0..limit {
+            let message = match queue.poll(Duration::ZERO) {
+                None => return Ok(count),
                 Some(Err(error)) => {
                     self.check(error)?;
                     continue;
                 }
                 Some(Ok(message)) => message,
             };
-            wait = Duration::ZERO;
             let record = Record {
                 topic: self.topic,
-                partition: message.partition(),
+                partition,
                 offset: message.offset(),
                 key: message.key(),
                 value: message.payload(),
@@ -176,26 +214,22 @@ impl Poller {
                 Timestamp::NotAvailable => WrittenAt::Create(-1),
             };
             if each(&record, written_at).is_break() {
-                break;
+                return Ok(count + 1);
             }
         }
+        Ok(limit)
+    }
+
+    /// Lets the client tell what it has heard of the brokers; to be called again and again.
+    ///
+    /// # Errors
+    /// Where they refuse us.
+    pub fn serve(&self) -> Result<(), Error> {
+        // Records come by their partitions' queues only.
+        while let Some(event) = self.consumer.poll(Duration::ZERO) {
+            event.map(drop).or_else(|error| self.check(error))?;
+        }
         Ok(())
-    }
-
-    /// Fetches no more of a partition for now.
-    ///
-    /// # Errors
-    /// Where librdkafka does not know it.
-    pub fn pause(&self, partition: i32) -> Result<(), Error> {
-        self.consumer.pause(&self.partition(partition)).map_err(Error::kafka(format!("{}: pause", self.group)))
-    }
-
-    /// Fetches a partition again.
-    ///
-    /// # Errors
-    /// Where librdkafka does not know it.
-    pub fn resume(&self, partition: i32) -> Result<(), Error> {
-        self.consumer.resume(&self.partition(partition)).map_err(Error::kafka(format!("{}: resume", self.group)))
     }
 
     /// Commits that the group is done with everything before these offsets, and waits for the answer.
@@ -207,13 +241,17 @@ impl Poller {
         committed.map_err(|error| match error.rdkafka_error_code() {
             Some(code) if is_forbidden(code) => self.refused(code),
             _ => Error::Kafka { doing: format!("{}: commit", self.group), source: error },
-        })
+        })?;
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner).extend(offsets);
+        Ok(())
     }
 
-    fn partition(&self, partition: i32) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        list.add_partition(self.topic.as_str(), partition);
-        list
+    /// Records that are not committed yet, of those that stood in the topic when it was last fetched, a second ago at most.
+    pub fn lag(&self) -> u64 {
+        let ends = self.consumer.context().ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_partition = |(partition, &end): (&i32, &i64)| Some((end - committed.get(partition)?).max(0));
+        ends.iter().filter_map(of_partition).sum::<i64>().cast_unsigned()
     }
 
     fn list(&self, offsets: &BTreeMap<i32, i64>) -> KafkaResult<TopicPartitionList> {
@@ -224,8 +262,8 @@ impl Poller {
         Ok(list)
     }
 
-    fn ask<T>(&self, question: impl Fn(&BaseConsumer<Heard>, Duration) -> KafkaResult<T>) -> Result<T, Error> {
-        let heard = self.consumer.context();
+    fn ask<T>(&self, question: impl Fn(&BaseConsumer<Watched>, Duration) -> KafkaResult<T>) -> Result<T, Error> {
+        let heard = &self.consumer.context().heard;
         let question = |wait| match question(&self.consumer, wait) {
             Err(error) => match error.rdkafka_error_code() {
                 Some(code) if is_forbidden(code) => Ok(Err(code)),
@@ -233,11 +271,7 @@ impl Poller {
             },
             answer => answer.map(Ok),
         };
-        let serve = || {
-            if !self.has_begun {
-                drop(self.consumer.poll(Duration::ZERO));
-            }
-        };
+        let serve = || drop(self.consumer.poll(Duration::ZERO));
         heard.ask(&self.connection, question, serve)?.map_err(|code| self.refused(code))
     }
 
@@ -251,7 +285,7 @@ impl Poller {
 
     /// Errors that a consumer survives are librdkafka's to mend.
     fn check(&self, error: KafkaError) -> Result<(), Error> {
-        if let Some(refusal) = self.consumer.context().refusal(&self.connection) {
+        if let Some(refusal) = self.consumer.context().heard.refusal(&self.connection) {
             return Err(refusal);
         }
         match error.rdkafka_error_code() {

@@ -9,15 +9,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kafka_transport::Pace;
 use messaging::Clock;
+use nursery::Nursery;
 
 use crate::function::{Configuration, Function, not_found};
 use crate::http::Server;
 use crate::invoke_api::InvokeApi;
 use crate::log::FunctionLog;
 use crate::mapping::{Mapping, MappingStatus};
-use crate::nursery::Nursery;
 use crate::schedule::Schedules;
 use crate::secrets::Secrets;
+use crate::tally::FunctionStatus;
 use crate::{
     AwsError, CreateEventSourceMapping, CreateFunction, CreateSchedule, Faults, Outcome, ScaledClock, archive,
 };
@@ -203,6 +204,11 @@ impl Emulator {
     pub fn mapping_status(&self, uuid: &str) -> Result<MappingStatus, AwsError> {
         let mappings = lock(&self.0.mappings);
         mappings.get(uuid).map(|mapping| mapping.status()).ok_or_else(|| no_mapping(uuid))
+    }
+
+    /// What each function has done, by name.
+    pub fn functions(&self) -> Vec<FunctionStatus> {
+        lock(&self.0.functions).values().map(|function| function.tally.status()).collect()
     }
 
     /// All mappings, by function and topic.

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use nursery::Nursery;
 use tempfile::TempDir;
 
 use crate::function::Configuration;
 use crate::http::{Request, Response, Server, Service};
 use crate::log::{FunctionLog, Pipe};
-use crate::nursery::Nursery;
 use crate::runtime_api;
 
 /// How often the process' memory is read.
@@ -215,8 +215,7 @@ impl Environment {
     ) -> std::io::Result<Self> {
         let code = folder.path();
         let (shared, server) = serve(function, log, false)?;
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(code.join("bootstrap"));
+        let mut command = nursery::command(code.join("bootstrap"))?;
         command.current_dir(code).env_clear().envs(function.variables(&server.address().to_string(), code));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = nursery.spawn(command)?;
@@ -272,9 +271,19 @@ impl Environment {
                 "Sandbox.Timedout",
                 &format!("Error: INIT did not ask for its first event within {} s", patience.as_secs_f64()),
             )),
+            Seen::Gone(_) if self.could_not_be_executed() => Err(Outcome::failed(
+                "Runtime.InvalidEntrypoint",
+                "Error: `bootstrap` cannot be executed: is it a program for this machine, or a script whose `#!` names one?",
+            )),
             Seen::Gone(how) => Err(Outcome::failed("Runtime.ExitError", &format!("Error: Runtime exited {how}"))),
             Seen::OverMemory(kib) => Err(self.out_of_memory(kib)),
         }
+    }
+
+    /// Whether it ended as who starts a program ends where there is none to start.
+    fn could_not_be_executed(&mut self) -> bool {
+        let status = self.process.as_mut().and_then(|process| process.child.try_wait().ok().flatten());
+        status.and_then(|status| status.code()).is_some_and(|code| matches!(code, 126 | 127))
     }
 
     /// Hands an event to the runtime and waits for its answer, and until it asks for the next. `false` beside the outcome:
@@ -396,7 +405,7 @@ impl Environment {
     }
 
     fn resident_kib(&self) -> u64 {
-        self.process.as_ref().map_or(0, |process| resident_kib(process.child.id()))
+        self.process.as_ref().map_or(0, |process| nursery::resident_kib(process.child.id()))
     }
 }
 
@@ -470,11 +479,4 @@ fn serve(
     });
     let server = Server::start(([127, 0, 0, 1], 0).into(), Arc::new(Routes(Arc::clone(&shared))))?;
     Ok((shared, server))
-}
-
-/// How much of the machine's memory the process holds, in KiB; 0 once it has ended.
-fn resident_kib(pid: u32) -> u64 {
-    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    pages * 4
 }

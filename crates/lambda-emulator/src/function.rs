@@ -8,11 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use messaging::Draw;
+use nursery::Nursery;
 use tempfile::TempDir;
 
 use crate::environment::{Environment, Event, Outcome, Shared, Usage};
 use crate::log::FunctionLog;
-use crate::nursery::Nursery;
+use crate::tally::Tally;
 use crate::{AwsError, CreateFunction, Faults, archive};
 
 /// How long INIT may take before it is repeated within the first invocation.
@@ -115,6 +116,7 @@ impl Configuration {
 pub(crate) struct Function {
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) log: Arc<FunctionLog>,
+    pub(crate) tally: Tally,
     folder: Arc<TempDir>,
     nursery: Arc<Nursery>,
     max_environments: usize,
@@ -161,8 +163,10 @@ impl Function {
     ) -> std::io::Result<Self> {
         let folder = tempfile::tempdir()?;
         archive::unpack(zip, folder.path())?;
+        let tally = Tally::of(&configuration.name)?;
         Ok(Self {
             configuration: Arc::new(configuration),
+            tally,
             log: Arc::new(log),
             folder: Arc::new(folder),
             nursery: Arc::clone(nursery),
@@ -257,6 +261,7 @@ impl Function {
             Err(outcome) => (outcome, Usage::default()),
         };
         drop(lease);
+        self.tally.invoked(&outcome, usage);
         self.report(request_id, &outcome, usage, init);
         Ok(outcome)
     }
@@ -307,6 +312,9 @@ impl Function {
     fn try_event(&self, payload: &[u8]) {
         let id = uuid::Uuid::new_v4().to_string();
         for attempt in 0..EVENT_ATTEMPTS {
+            if attempt > 0 {
+                self.tally.retried();
+            }
             // Nobody else waits for it: it has the time until the function is closed.
             if let Ok(Outcome::Answered(_)) = self.invoke(&id, payload, &|| true) {
                 return;

@@ -15,10 +15,10 @@ mod invoke_api; // the Invoke API
 mod log; // what a function prints
 mod mapping; // Kafka behind it
 mod model; // the bodies of AWS's API
-mod nursery; // processes that end with us
 mod runtime_api; // the Runtime API
 mod schedule; // events at a rate
 mod secrets; // Secrets Manager, as far as functions and mappings ask it
+mod tally; // what a function has done so far
 
 pub use archive::{Packing, pack};
 pub use aws_error::AwsError;
@@ -32,3 +32,4 @@ pub use model::{
     SelfManagedEventSource, SourceAccessConfiguration,
 };
 pub use schedule::{CreateSchedule, FlexibleTimeWindow, RetryPolicy, Target};
+pub use tally::FunctionStatus;

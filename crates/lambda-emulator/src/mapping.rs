@@ -1,7 +1,6 @@
 //! An event source mapping: polls one topic, hands batches to the function, one a partition at a time, and commits.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +23,7 @@ const MAX_BATCH_BYTES: usize = 6 * 1024 * 1024 - 16 * 1024;
 /// Where nobody says how long a batch collects.
 const DEFAULT_WINDOW_MS: u64 = 500;
 
-/// How long it waits for records, and how many it takes before it looks at what has ended.
+/// How long it waits before it looks for records again, and how many of a partition it takes before it looks at the others.
 const IDLE_WAIT: Duration = Duration::from_millis(5);
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 const RECORDS_A_LOOK: usize = 2_000;
@@ -50,8 +49,12 @@ pub struct MappingStatus {
     pub failures: u64,
     /// Of the failures those that the emulator has caused itself.
     pub injected: u64,
-    /// Records that were given up after the last retry.
+    /// Records that the group is done with.
+    pub records: u64,
+    /// Of them those that were given up after the last retry.
     pub given_up: u64,
+    /// Records that are not committed yet, as of about a second ago; `None` before it polls.
+    pub lag: Option<u64>,
 }
 
 /// A mapping that works until it is dropped or disabled.
@@ -212,16 +215,11 @@ impl Work {
     fn run(self) {
         while !self.stop.load(Ordering::Acquire) {
             let Err(error) = self.poll() else { break };
-            let (code, is_final) = match &error {
-                Error::Login { .. } | Error::Certificate { .. } => ("EVENT_SOURCE_AUTHN_ERROR", false),
-                Error::Forbidden { .. } => ("EVENT_SOURCE_AUTHZ_ERROR", false),
-                Error::UnknownTopic { .. } => ("ESM_CONFIG_NOT_VALID", false),
-                // What was dropped does not come back: going on would leave it out without a word.
-                Error::Dropped { .. } => ("ESM_CONFIG_NOT_VALID", true),
-                _ => ("PROBLEM", false),
-            };
-            tracing::error!(group = self.group, topic = self.topic.as_str(), code, %error, "mapping cannot go on");
-            self.tell(|status| status.reason = format!("{code}: {error}"));
+            let (code, reason) = explain(&error);
+            tracing::error!(group = self.group, topic = self.topic.as_str(), code, reason, "mapping cannot go on");
+            self.tell(|status| status.reason = format!("{code}: {reason}"));
+            // What was dropped does not come back: going on would leave it out without a word.
+            let is_final = matches!(error, Error::Dropped { .. });
             if is_final {
                 break;
             }
@@ -247,8 +245,7 @@ impl Work {
         // There are never more pollers than partitions, and a partition has one batch under way in either mode.
         let pollers = self.pollers.map_or(partitions as u64, |most| most.min(partitions as u64));
         let at_once = usize::try_from(pollers * INVOCATIONS_A_POLLER).unwrap_or(usize::MAX);
-        let (paused, begun) = (Vec::new(), Instant::now());
-        let mut session = Session { work: self, poller, lanes, at_once, first: 0, paused, sender, begun };
+        let mut session = Session { work: self, poller, lanes, at_once, first: 0, sender, begun: Instant::now() };
         let result = session.poll(&ended);
         if result.is_err() {
             // What is under way ends before anything begins anew: no partition is with the function twice.
@@ -267,7 +264,6 @@ struct Session<'w> {
     at_once: usize,
     /// The partition that is looked at first: all get their turn.
     first: i32,
-    paused: Vec<i32>,
     sender: SyncSender<Returned>,
     begun: Instant,
 }
@@ -279,22 +275,32 @@ impl Session<'_> {
 
     fn poll(&mut self, ended: &Receiver<Returned>) -> Result<(), Error> {
         while !self.work.stop.load(Ordering::Acquire) {
-            self.settle(ended)?;
+            self.poller.serve()?;
+            let taken = self.fetch()?;
             self.hand_out();
-            self.pause_and_resume()?;
-            let now_ms = self.now_ms();
-            let is_busy = self.lanes.values().any(|lane| lane.is_under_way() || lane.due_ms().is_some());
-            let mut wait = if is_busy { BUSY_WAIT } else { IDLE_WAIT };
-            if self.lanes.values().filter_map(Lane::due_ms).any(|due_ms| due_ms <= now_ms) {
-                wait = Duration::ZERO;
+            self.state_lag();
+            // What is there is taken before anybody waits; whoever has ended is not kept waiting.
+            let wait = match taken {
+                0 if self.lanes.values().all(Lane::is_empty) => IDLE_WAIT,
+                0 => BUSY_WAIT,
+                _ => Duration::ZERO,
+            };
+            if let Ok(one) = ended.recv_timeout(wait) {
+                self.take_in(one)?;
             }
-            let lanes = &mut self.lanes;
-            self.poller.poll(wait, RECORDS_A_LOOK, |record, written_at| {
-                let lane = lanes.get_mut(&record.partition);
-                lane.map_or(ControlFlow::Continue(()), |lane| lane.push(event::pending(record, written_at), now_ms))
-            })?;
         }
         self.finish(ended)
+    }
+
+    /// Fills the lanes, each up to two batches and what its last record has too many bytes; gives the number of records.
+    fn fetch(&mut self) -> Result<usize, Error> {
+        let (now_ms, poller, mut taken) = (self.now_ms(), &self.poller, 0);
+        for (&partition, lane) in self.lanes.iter_mut().filter(|(_, lane)| !lane.is_full()) {
+            taken += poller.poll(partition, RECORDS_A_LOOK, |record, written_at| {
+                lane.push(event::pending(record, written_at), now_ms)
+            })?;
+        }
+        Ok(taken)
     }
 
     /// Waits for what is under way, whatever becomes of its commits.
@@ -316,7 +322,11 @@ impl Session<'_> {
             if under_way >= self.at_once {
                 break;
             }
-            let Some(batch) = self.lanes.get_mut(&partition).and_then(|lane| lane.take(now_ms)) else { continue };
+            let Some(lane) = self.lanes.get_mut(&partition) else { continue };
+            let Some(batch) = lane.take(now_ms) else { continue };
+            if lane.is_again() {
+                self.work.function.tally.retried();
+            }
             under_way += 1;
             // Nobody moves back in the row while others have not had their turn.
             self.first = (partition + 1) % partitions;
@@ -341,13 +351,6 @@ impl Session<'_> {
         }
     }
 
-    fn settle(&mut self, ended: &Receiver<Returned>) -> Result<(), Error> {
-        while let Ok(one) = ended.try_recv() {
-            self.take_in(one)?;
-        }
-        Ok(())
-    }
-
     fn take_in(&mut self, Returned { partition, verdict, is_injected }: Returned) -> Result<(), Error> {
         let now_ms = self.now_ms();
         let (problem, is_invoked) = match &verdict {
@@ -363,6 +366,7 @@ impl Session<'_> {
             status.invocations += u64::from(is_invoked);
             status.failures += u64::from(is_invoked && problem.is_some());
             status.injected += u64::from(is_injected);
+            status.records += settled.records;
             status.last_result = problem.unwrap_or_else(|| "OK".into());
             if let Some((records, _)) = settled.given_up {
                 status.given_up += records as u64;
@@ -375,20 +379,38 @@ impl Session<'_> {
         settled.commit.map_or(Ok(()), |offset| self.poller.commit(&BTreeMap::from([(partition, offset)])))
     }
 
-    /// Keeps no more in memory than two batches a partition, and what the last record has too many bytes: no more is taken
-    /// than fills a lane before this is asked again.
-    fn pause_and_resume(&mut self) -> Result<(), Error> {
-        for (&partition, lane) in &self.lanes {
-            let is_paused = self.paused.contains(&partition);
-            if lane.is_full() && !is_paused {
-                self.poller.pause(partition)?;
-                self.paused.push(partition);
-            } else if lane.is_low() && is_paused {
-                self.poller.resume(partition)?;
-                self.paused.retain(|&paused| paused != partition);
-            }
-        }
-        Ok(())
+    fn state_lag(&self) {
+        let lag = self.poller.lag();
+        self.work.tell(|status| status.lag = Some(lag));
+    }
+}
+
+/// AWS's code for why a mapping cannot go on, and the reason, with what to check of the mapping.
+fn explain(error: &Error) -> (&'static str, String) {
+    match error {
+        Error::Login { address, user, reason } => (
+            "EVENT_SOURCE_AUTHN_ERROR",
+            format!("{address}: user {user} was refused ({reason}): check the secret of SASL_SCRAM_512_AUTH"),
+        ),
+        Error::Certificate { address, reason } => (
+            "EVENT_SOURCE_AUTHN_ERROR",
+            format!(
+                "{address}: its certificate was refused ({reason}): check the secret of SERVER_ROOT_CA_CERTIFICATE"
+            ),
+        ),
+        Error::Forbidden { address, user, operation, resource } => (
+            "EVENT_SOURCE_AUTHZ_ERROR",
+            format!("{address}: user {user} may not {operation} {resource}: check its ACLs"),
+        ),
+        Error::UnknownTopic { address, topic } => ("ESM_CONFIG_NOT_VALID", format!("{address}: no topic {topic}")),
+        Error::Dropped { .. } => ("ESM_CONFIG_NOT_VALID", error.to_string()),
+        Error::Unreachable { address, deadline_s, reason } => (
+            "PROBLEM",
+            format!(
+                "{address}: no answer within {deadline_s} s ({reason}): check KAFKA_BOOTSTRAP_SERVERS, and whether it asks for TLS and a user"
+            ),
+        ),
+        error => ("PROBLEM", error.to_string()),
     }
 }
 
@@ -407,6 +429,7 @@ fn invoke(
         return (outcome, kill.is_some());
     }
     let text = format!("the emulator turns the answer to {whose}, batch {count}, into an error: seed {}", faults.seed);
+    function.tally.injected();
     function.log.write_line(&format!("RequestId: {id} {text}"));
     (Ok(Outcome::failed("Emulator.Injected", &text)), true)
 }

@@ -4,30 +4,34 @@
 //! `cargo bench -p shop-functions --bench shop -- 200000`: so many orders, three times.
 
 use std::io::{Write, stdout};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use events::{Timestamp, Topic};
-use kafka_transport::{Connection, EmbeddedCluster, GroupOffsets, Pace, TopicReader, Writer};
-use lambda_emulator::{Emulator, Options, Outcome, Packing, pack};
-use messaging::Outgoing;
+use events::shop::{InventoryResult, OrderPlaced, PaymentResult};
+use events::{Event, Topic};
+use kafka_transport::{Connection, EmbeddedCluster, GroupOffsets, Pace, TopicReader};
+use lambda_emulator::{Emulator, FunctionStatus, MappingSummary, Options, Outcome, Packing, pack};
 use serde_json::{Value, json};
-use shop::order_generator::generate_order_event;
-use topology::Topology;
+use topology::{Host, Topology};
+
+/// As in `orderflow`, which runs the emulator.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const RUNS: usize = 3;
 const BATCH_SIZE: u64 = 1_000;
 const WARM: usize = 2_000;
 
-/// Orders that are handed over in one go.
-const CHUNK: u64 = 500;
+/// Orders of one invocation of `order_generator`.
+const CHUNK: u64 = 1_000;
 
 /// How long a run may take.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Records that may stand unread in all topics together: enough for full batches, and few enough for the embedded cluster.
-const MAX_UNREAD: i64 = 30_000;
+/// Records that a mapping may have before it: enough for full batches, and few enough for the embedded cluster.
+const MAX_UNREAD: u64 = 12_000;
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -59,15 +63,19 @@ fn warm_invocation_us() -> Result<Vec<u128>, Failed> {
     create(&emulator, "hello_world", (3, 128), &json!({}))?;
     let once = |_| {
         let started = Instant::now();
-        match emulator.invoke("hello_world", b"{}")? {
-            Outcome::Answered(_) => Ok(started.elapsed().as_micros()),
-            Outcome::Failed { payload, .. } => Err(String::from_utf8_lossy(&payload).into()),
-        }
+        invoke(&emulator, "hello_world", "{}").map(|()| started.elapsed().as_micros())
     };
     once(0)?; // INIT
     let mut us = (0..WARM).map(once).collect::<Result<Vec<u128>, Failed>>()?;
     us.sort_unstable();
     Ok(us)
+}
+
+fn invoke(emulator: &Emulator, name: &str, payload: &str) -> Result<(), Failed> {
+    match emulator.invoke(name, payload.as_bytes())? {
+        Outcome::Answered(_) => Ok(()),
+        Outcome::Failed { payload, .. } => Err(String::from_utf8_lossy(&payload).into()),
+    }
 }
 
 fn create(emulator: &Emulator, name: &str, (timeout, memory): (u32, u32), variables: &Value) -> Result<(), Failed> {
@@ -78,16 +86,16 @@ fn create(emulator: &Emulator, name: &str, (timeout, memory): (u32, u32), variab
     Ok(emulator.create_function(&serde_json::from_value(body)?)?)
 }
 
-/// Orders a second, from the first that is published to the last commit of the last group.
+/// Orders a second, from the first invocation of `order_generator` to the last commit of the last group.
 fn run(orders: u64) -> Result<f64, Failed> {
     let topology = Topology::built_in()?;
     let topics: Vec<(Topic, i32)> =
         topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
-    let cluster = EmbeddedCluster::start(topics.iter().copied())?;
+    let cluster = EmbeddedCluster::start(topics)?;
     let connection = Connection::plaintext(&cluster.brokers());
     let folder = tempfile::tempdir()?;
     let emulator = Emulator::start(Options { pace: Pace::STEADY, ..Options::new(folder.path()) })?;
-    for service in topology.services().filter(|service| !service.consumes.is_empty()) {
+    for service in topology.services().filter(|service| service.host == Host::Lambda) {
         let variables = json!({"KAFKA_BROKERS": cluster.brokers(), "RUST_LOG": "warn"});
         create(&emulator, &service.name, (service.timeout_s, service.memory_mib), &variables)?;
     }
@@ -99,71 +107,72 @@ fn run(orders: u64) -> Result<f64, Failed> {
         emulator.create_event_source_mapping(serde_json::from_value(body)?)?;
     }
 
-    let unread = Unread::of(&topology, &connection)?;
-    let writer = Writer::new(&connection, &topics, Duration::from_secs(10))?;
-    writer.connect(Duration::from_secs(10))?;
     let started = Instant::now();
-    for first in (0..orders).step_by(CHUNK as usize) {
-        while unread.count()? > MAX_UNREAD {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        writer.open(0);
-        for n in first..orders.min(first + CHUNK) {
-            writer.publish(0, &Outgoing::of(&generate_order_event(7, Timestamp::BASE, n)), Some(b"bench"));
-        }
-        writer.confirm(0, Instant::now() + Duration::from_secs(10))?;
-    }
+    place(&emulator, orders)?;
+    let unread = Unread::of(&topology, &connection)?;
     while unread.count()? > 0 {
         if started.elapsed() > DEADLINE {
-            return Err(format!("{} records are still unread", unread.count()?).into());
+            return Err(format!("{} records are still unread; {:#?}", unread.count()?, emulator.mappings()).into());
         }
-        std::thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
     let rate = orders as f64 / started.elapsed().as_secs_f64();
     let failures: u64 = emulator.mappings().iter().map(|mapping| mapping.status.failures).sum();
-    let largest = std::fs::read_dir(folder.path())?.filter_map(|log| peak_mb(&log.ok()?.path())).max();
-    writeln!(
-        stdout(),
-        "{rate:.0} orders/s, {failures} invocations failed, the largest function took {} MB",
-        largest.unwrap_or(0)
-    )?;
+    writeln!(stdout(), "{rate:.0} orders/s, {failures} invocations failed; by function:")?;
+    for FunctionStatus { function, invocations, p50, p99, memory_mib, .. } in emulator.functions() {
+        writeln!(stdout(), "  {function:<20} {invocations:>6} invocations, p50 {p50:?}, p99 {p99:?}, {memory_mib} MB")?;
+    }
     Ok(rate)
+}
+
+/// Lets orders be placed, as long as no mapping falls too far behind.
+fn place(emulator: &Emulator, orders: u64) -> Result<(), Failed> {
+    for first in (0..orders).step_by(CHUNK as usize) {
+        while first > slowest(emulator) + MAX_UNREAD {
+            thread::sleep(Duration::from_millis(1));
+        }
+        invoke(emulator, "order_generator", &json!({"orders": CHUNK.min(orders - first)}).to_string())?;
+    }
+    Ok(())
+}
+
+/// How many records the slowest mapping is done with, of those that get one an order.
+fn slowest(emulator: &Emulator) -> u64 {
+    let of_each_order = [OrderPlaced::TOPIC, PaymentResult::TOPIC, InventoryResult::TOPIC];
+    let is_one = |mapping: &MappingSummary| of_each_order.iter().any(|topic| topic.as_str() == mapping.topic);
+    emulator
+        .mappings()
+        .iter()
+        .filter(|mapping| is_one(mapping))
+        .map(|mapping| mapping.status.records)
+        .min()
+        .unwrap_or(0)
 }
 
 /// What groups have not committed yet.
 struct Unread {
     reader: TopicReader,
-    groups: Vec<(GroupOffsets, String, u32)>,
+    groups: Vec<(GroupOffsets, Topic, u32)>,
 }
 
 impl Unread {
     fn of(topology: &Topology, connection: &Connection) -> Result<Self, Failed> {
         let group = |(_, group): (_, &topology::Consumption)| {
             let partitions = topology.topic(&group.topic).map_or(0, |topic| topic.partitions);
-            Ok((GroupOffsets::of(connection, &group.group)?, group.topic.clone(), partitions))
+            Ok((GroupOffsets::of(connection, &group.group)?, Topic::named(&group.topic), partitions))
         };
         let groups = topology.groups().map(group).collect::<Result<_, Failed>>()?;
         Ok(Self { reader: TopicReader::connect(connection)?, groups })
     }
 
-    /// The offsets first, the ends afterwards: where they are equal, nothing was under way in between, because a function
+    /// All offsets first, the ends afterwards: where they are equal, nothing was under way in between, because a function
     /// answers only once its writes are confirmed.
     fn count(&self) -> Result<i64, Failed> {
         let mut committed = 0;
         for (offsets, topic, partitions) in &self.groups {
-            committed += offsets.committed(topic, *partitions)?.into_iter().flatten().sum::<i64>();
+            committed += offsets.committed(topic.as_str(), *partitions)?.into_iter().flatten().sum::<i64>();
         }
-        let mut end = 0;
-        for (_, topic, _) in &self.groups {
-            end += self.reader.spans([Topic::named(topic)])?.iter().map(|span| span.to).sum::<i64>();
-        }
-        Ok(end - committed)
+        let ends = self.reader.spans(self.groups.iter().map(|(_, topic, _)| *topic))?;
+        Ok(ends.iter().map(|span| span.to).sum::<i64>() - committed)
     }
-}
-
-/// The most memory that a function's log states, in MB.
-fn peak_mb(log: &std::path::Path) -> Option<u64> {
-    let text = std::fs::read_to_string(log).ok()?;
-    let stated = |line: &str| line.split_once("Max Memory Used: ")?.1.split_once(' ')?.0.parse().ok();
-    text.lines().filter_map(stated).max()
 }

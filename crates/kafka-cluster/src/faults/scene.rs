@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use messaging::{Outgoing, SteadyRate};
+use nursery::Nursery;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -15,7 +16,6 @@ use super::workers::Worker;
 use super::{Case, Error, RATE, System, Target};
 use crate::ADMIN;
 use crate::folder::Folder;
-use crate::nursery::Nursery;
 
 /// What a changed topology is called in its folder.
 pub(crate) const TOPOLOGY: &str = "topology.json";
@@ -48,7 +48,7 @@ impl<'a> Scene<'a> {
             system,
             seed,
             run,
-            nursery: Nursery::new()?,
+            nursery: Nursery::start().map_err(Error::process("the thread that starts workers"))?,
             load: None,
             orders: 0,
             faults: 0,

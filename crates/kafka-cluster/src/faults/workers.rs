@@ -1,15 +1,15 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use kafka_transport::Connection;
 use nix::sys::signal::Signal;
+use nursery::Nursery;
 
 use super::Error;
-use crate::nursery::Nursery;
 use crate::process;
 
 /// How long a worker may take to end after SIGTERM: to confirm, to commit and to leave.
@@ -39,8 +39,8 @@ impl Worker {
         // Free now; should somebody take it meanwhile, the worker says so and ends.
         let listen = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let listen = listen.map_err(Error::process(&name))?;
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]).arg(program).args(["work", service]);
+        let mut command = nursery::command(program).map_err(Error::process(&name))?;
+        command.args(["work", service]);
         command.args(["--listen", &listen.to_string()]);
         command.args(instance.iter().flat_map(|instance| ["--instance", instance]));
         if let Some(topology) = topology {

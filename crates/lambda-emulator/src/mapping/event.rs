@@ -8,50 +8,65 @@ use kafka_transport::WrittenAt;
 use messaging::Record;
 use serde::Deserialize;
 
-use super::lane::{Pending, Verdict};
+use super::lane::{Batch, Pending, Verdict};
 use crate::Outcome;
 
 /// A record as it stands in the event: bytes in base64, those of headers as numbers with a sign.
 pub(crate) fn pending(record: &Record<'_>, written_at: WrittenAt) -> Pending {
-    let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let mut json = String::with_capacity(1_024);
+    write_record(&mut json, record, written_at);
+    Pending { offset: record.offset, json }
+}
+
+/// Each byte of a backlog passes here: it goes into `json` as it is made, and a String takes all.
+fn write_record(json: &mut String, record: &Record<'_>, written_at: WrittenAt) {
     let (kind, time_ms) = match written_at {
         WrittenAt::Create(ms) => ("CREATE_TIME", ms),
         WrittenAt::LogAppend(ms) => ("LOG_APPEND_TIME", ms),
     };
     let (topic, partition, offset) = (text(record.topic.as_str()), record.partition, record.offset);
-    let mut json = format!(
+    let _ = write!(
+        json,
         r#"{{"topic":{topic},"partition":{partition},"offset":{offset},"timestamp":{time_ms},"timestampType":"{kind}""#
     );
     for (name, bytes) in [("key", record.key), ("value", record.value)] {
         if let Some(bytes) = bytes {
-            json.push_str(&format!(r#","{name}":"{}""#, STANDARD.encode(bytes)));
+            let _ = write!(json, r#","{name}":""#);
+            STANDARD.encode_string(bytes, json);
+            json.push('"');
         }
     }
     json.push_str(r#","headers":["#);
     let mut comma = "";
     record.headers.visit(&mut |name, value| {
-        json.push_str(comma);
+        let _ = write!(json, "{comma}{{{}:", text(name));
         comma = ",";
-        let bytes = value.map_or("null".to_owned(), |bytes| {
-            let numbers: Vec<String> = bytes.iter().map(|byte| byte.cast_signed().to_string()).collect();
-            format!("[{}]", numbers.join(","))
-        });
-        let _ = write!(json, "{{{}:{bytes}}}", text(name)); // a String takes all
+        match value {
+            None => json.push_str("null"),
+            Some(bytes) => {
+                let mut separator = '[';
+                for byte in bytes {
+                    let _ = write!(json, "{separator}{}", byte.cast_signed());
+                    separator = ',';
+                }
+                json.push_str(if bytes.is_empty() { "[]" } else { "]" });
+            }
+        }
+        json.push('}');
     });
     json.push_str("]}");
-    Pending { offset, json }
 }
 
-/// The event of one partition's records.
-pub(crate) fn event(brokers: &str, partition: &str, batch: &[Pending]) -> String {
-    let records: Vec<&str> = batch.iter().map(|record| record.json.as_str()).collect();
-    let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+/// The event of one partition's batch.
+pub(crate) fn event(brokers: &str, partition: &str, batch: &Batch) -> String {
+    let (brokers, partition, records) = (text(brokers), text(partition), &batch.json);
     format!(
-        r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":{},"records":{{{}:[{}]}}}}"#,
-        text(brokers),
-        text(partition),
-        records.join(",")
+        r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":{brokers},"records":{{{partition}:[{records}]}}}}"#
     )
+}
+
+fn text(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 #[derive(Default, Deserialize)]
@@ -73,7 +88,7 @@ struct Identifier {
 }
 
 /// What an outcome means for the batch of a partition. Without `reports_failures` any answer is success, whatever it says.
-pub(crate) fn verdict(outcome: &Outcome, reports_failures: bool, partition: &str, batch: &[Pending]) -> Verdict {
+pub(crate) fn verdict(outcome: &Outcome, reports_failures: bool, partition: &str, batch: &Batch) -> Verdict {
     let failed = |reason: String| Verdict::Failed { reason };
     let answer = match outcome {
         Outcome::Failed { payload, .. } => return failed(String::from_utf8_lossy(payload).into_owned()),
@@ -88,7 +103,7 @@ pub(crate) fn verdict(outcome: &Outcome, reports_failures: bool, partition: &str
     };
     let mut first: Option<i64> = None;
     for Item { item_identifier: Identifier { partition: named, offset } } in items {
-        if named != partition || batch.iter().all(|record| record.offset != offset) {
+        if named != partition || !batch.offsets.contains(&offset) {
             return failed(format!("batchItemFailures names {named}@{offset}, which is not in the batch"));
         }
         first = Some(first.map_or(offset, |first| first.min(offset)));
@@ -103,8 +118,8 @@ mod tests {
 
     use super::*;
 
-    fn batch() -> Vec<Pending> {
-        (5..8).map(|offset| Pending { offset, json: "{}".into() }).collect()
+    fn batch() -> Batch {
+        Batch { offsets: vec![5, 6, 7], json: "{},{},{}".into() }
     }
 
     #[test]

@@ -16,6 +16,14 @@ pub(crate) struct Pending {
     pub(crate) json: String,
 }
 
+/// What goes to the function at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) offsets: Vec<i64>,
+    /// Its records, with commas between them.
+    pub(crate) json: String,
+}
+
 /// When a batch is full, and how often it is tried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -45,6 +53,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Settled {
     /// Everything before this offset may be committed.
     pub(crate) commit: Option<i64>,
+    /// Records that this is done with.
+    pub(crate) records: u64,
     /// Records that were given up after the last retry, and why.
     pub(crate) given_up: Option<(usize, String)>,
 }
@@ -87,17 +97,17 @@ impl Lane {
         self.records.len() >= 2 * self.limits.records || self.bytes >= 2 * self.limits.bytes
     }
 
-    /// Whether it holds less than a batch: more may be fetched again.
-    pub(crate) fn is_low(&self) -> bool {
-        self.records.len() < self.limits.records && self.bytes < self.limits.bytes
-    }
-
     pub(crate) const fn is_under_way(&self) -> bool {
         matches!(self.state, State::UnderWay { .. })
     }
 
+    /// Whether what is under way has failed before.
+    pub(crate) const fn is_again(&self) -> bool {
+        matches!(self.state, State::UnderWay { attempts: 1.., .. })
+    }
+
     /// The next batch, if it is time for one. It is under way until it is settled.
-    pub(crate) fn take(&mut self, now_ms: u64) -> Option<Vec<Pending>> {
+    pub(crate) fn take(&mut self, now_ms: u64) -> Option<Batch> {
         let (count, attempts) = match self.state {
             State::UnderWay { .. } => return None,
             State::Waiting { count, attempts, until_ms } => {
@@ -115,7 +125,15 @@ impl Lane {
             }
         };
         self.state = State::UnderWay { count, attempts };
-        Some(self.records.iter().take(count).cloned().collect())
+        let mut batch = Batch { offsets: Vec::with_capacity(count), json: String::with_capacity(self.bytes) };
+        for record in self.records.iter().take(count) {
+            if !batch.offsets.is_empty() {
+                batch.json.push(',');
+            }
+            batch.json.push_str(&record.json);
+            batch.offsets.push(record.offset);
+        }
+        Some(batch)
     }
 
     /// How many records the next batch carries, and whether it can carry no more. One record goes in any case.
@@ -130,13 +148,9 @@ impl Lane {
         (self.records.len(), self.records.len() == self.limits.records)
     }
 
-    /// When it has to be looked at again, whatever comes.
-    pub(crate) fn due_ms(&self) -> Option<u64> {
-        match self.state {
-            State::Collecting { since_ms } => (!self.records.is_empty()).then(|| since_ms + self.limits.window_ms),
-            State::UnderWay { .. } => None,
-            State::Waiting { until_ms, .. } => Some(until_ms),
-        }
+    /// Whether it holds nothing, neither collected nor under way nor to come again.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
     }
 
     /// What becomes of the batch that is under way.
@@ -153,7 +167,7 @@ impl Lane {
                 (self.records.iter().take(count).position(|record| record.offset >= offset).unwrap_or(count), reason)
             }
         };
-        let mut settled = Settled { commit: self.drop_first(done), given_up: None };
+        let mut settled = Settled { commit: self.drop_first(done), records: done as u64, given_up: None };
         let left = count - done;
         // Some progress makes the next attempt a first one again.
         let attempts = if done > 0 { 1 } else { attempts + 1 };
@@ -165,6 +179,7 @@ impl Lane {
         }
         if left > 0 {
             settled.given_up = Some((left, reason));
+            settled.records += left as u64;
             settled.commit = self.drop_first(left).or(settled.commit);
         }
         self.state = State::Collecting { since_ms: now_ms };
@@ -198,15 +213,21 @@ mod tests {
     }
 
     fn taken(lane: &mut Lane, now_ms: u64) -> Vec<i64> {
-        lane.take(now_ms).into_iter().flatten().map(|record| record.offset).collect()
+        lane.take(now_ms).map_or(Vec::new(), |batch| batch.offsets)
     }
 
     fn failed() -> Verdict {
         Verdict::Failed { reason: "away".into() }
     }
 
-    fn commit(offset: i64) -> Settled {
-        Settled { commit: Some(offset), given_up: None }
+    fn commit(offset: i64, records: u64) -> Settled {
+        Settled { commit: Some(offset), records, given_up: None }
+    }
+
+    #[test]
+    fn a_batch_has_commas_between_its_records() {
+        let expected = Batch { offsets: vec![0, 1, 2], json: "{},{},{}".into() };
+        assert_eq!(lane(LIMITS, 0..4).take(0), Some(expected));
     }
 
     #[test]
@@ -230,7 +251,7 @@ mod tests {
         let mut lane = lane(LIMITS, 0..6);
         assert_eq!(taken(&mut lane, 0), [0, 1, 2]);
         assert_eq!(taken(&mut lane, 9_000), [] as [i64; 0]);
-        assert_eq!(lane.settle(Verdict::Done, 9_000), commit(3));
+        assert_eq!(lane.settle(Verdict::Done, 9_000), commit(3, 3));
         assert_eq!(taken(&mut lane, 9_000), [3, 4, 5]);
     }
 
@@ -251,9 +272,9 @@ mod tests {
     fn a_partial_failure_commits_what_is_before_it_and_brings_the_rest_again() {
         let mut lane = lane(LIMITS, 10..13);
         taken(&mut lane, 0);
-        assert_eq!(lane.settle(Verdict::From { offset: 11, reason: "away".into() }, 0), commit(11));
+        assert_eq!(lane.settle(Verdict::From { offset: 11, reason: "away".into() }, 0), commit(11, 1));
         assert_eq!(taken(&mut lane, 100), [11, 12]);
-        assert_eq!(lane.settle(Verdict::Done, 100), commit(13));
+        assert_eq!(lane.settle(Verdict::Done, 100), commit(13, 2));
     }
 
     #[test]
@@ -263,7 +284,7 @@ mod tests {
         assert_eq!(lane.settle(failed(), 0), Settled::default());
         assert_eq!(taken(&mut lane, 100), [0, 1, 2]);
         let settled = lane.settle(failed(), 100);
-        assert_eq!(settled, Settled { commit: Some(3), given_up: Some((3, "away".into())) });
+        assert_eq!(settled, Settled { commit: Some(3), records: 3, given_up: Some((3, "away".into())) });
         assert_eq!(taken(&mut lane, 700), [3]);
     }
 

@@ -1,0 +1,114 @@
+//! Processes that end with us, also where we are killed with -9.
+//!
+//! The system ends a process whose parent dies, if it is asked to; by parent it means the *thread* that started it. So one
+//! thread starts them all, and lives as long as its [`Nursery`].
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
+
+/// What asks the system for it, in the process itself: it may be asked for nobody else.
+const SETPRIV: &str = "setpriv";
+
+type Order = (Command, SyncSender<io::Result<Child>>);
+
+/// The thread that starts processes. To be dropped after they have ended: the system would end them.
+pub struct Nursery(SyncSender<Order>);
+
+impl Nursery {
+    /// A thread that waits for what it is to start.
+    ///
+    /// # Errors
+    /// Where the system has no thread for it.
+    pub fn start() -> io::Result<Self> {
+        let (sender, orders) = mpsc::sync_channel::<Order>(1);
+        let work = move || {
+            for (mut command, answer) in orders {
+                let _ = answer.send(command.spawn()); // whoever asked waits for it
+            }
+        };
+        thread::Builder::new().name("nursery".into()).spawn(work)?;
+        Ok(Self(sender))
+    }
+
+    /// Starts a command. What it starts ends with us if [`command`] made it.
+    ///
+    /// # Errors
+    /// Where the system does not start it.
+    pub fn spawn(&self, command: Command) -> io::Result<Child> {
+        let gone = || io::Error::other("the thread that starts processes has ended");
+        let (answer, child) = mpsc::sync_channel(1);
+        self.0.send((command, answer)).map_err(|_| gone())?;
+        child.recv().map_err(|_| gone())?
+    }
+}
+
+/// A command that ends with who starts it. Its environment may be any: what it needs beside the program is looked for in our own
+/// `PATH`, here and now.
+///
+/// # Errors
+/// Where `setpriv` is not there.
+pub fn command(program: impl AsRef<OsStr>) -> io::Result<Command> {
+    // Between its start and this request lie a few milliseconds in which our death would go unnoticed.
+    let mut command = Command::new(find(SETPRIV)?);
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    Ok(command)
+}
+
+/// How much of the machine's memory a process holds, in KiB; 0 once it has ended.
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
+}
+
+fn find(name: &str) -> io::Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    let missing = || io::Error::new(io::ErrorKind::NotFound, format!("{name} is not in PATH: install util-linux"));
+    found.ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_ends_with_its_nursery() {
+        let nursery = Nursery::start().unwrap();
+        let mut command = command("sleep").unwrap();
+        command.arg("600");
+        let mut child = nursery.spawn(command).unwrap();
+        assert_eq!(child.try_wait().unwrap(), None);
+        // Once it is `sleep`, it has asked to end with us.
+        while std::fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap() != "sleep\n" {
+            thread::yield_now();
+        }
+        drop(nursery);
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_program_of_another_environment_is_started_all_the_same() {
+        let mut command = command("/bin/true").unwrap();
+        command.env_clear().env("PATH", "/nowhere");
+        assert!(Nursery::start().unwrap().spawn(command).unwrap().wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_process_holds_memory_until_it_has_ended() {
+        assert!(resident_kib(std::process::id()) > 0);
+        let mut child = Nursery::start().unwrap().spawn(command("/bin/true").unwrap()).unwrap();
+        child.wait().unwrap();
+        assert_eq!(resident_kib(child.id()), 0);
+    }
+
+    #[test]
+    fn what_is_not_in_path_is_told_with_what_to_do() {
+        let error = find("no-such-program").unwrap_err();
+        assert_eq!(error.to_string(), "no-such-program is not in PATH: install util-linux");
+    }
+}
