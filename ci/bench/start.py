@@ -48,6 +48,7 @@ class Lambda(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are sent apart: the body would wait 40 ms for the head's acknowledgement
     server: Lambda
 
     def do_GET(self) -> None:
@@ -167,7 +168,7 @@ def main() -> int:
     missed = [
         what
         for what, found, limit in (
-            ("start in plaintext, ms", median(plain.start_ms), MAX_START_MS),
+            ("start without Kafka, ms", median(hello.start_ms), MAX_START_MS),
             ("start with secrets, ms", median(ours.start_ms), MAX_SECURED_MS),
             ("peak memory, MiB", max(ours.peak_mib), MAX_PEAK_MIB),
         )

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use events::Topic;
@@ -97,12 +98,20 @@ impl Producer {
             })
             .filter(|(leader, _)| *leader >= 0)
             .collect();
-        for (topic, partition) in leaders.into_values() {
-            // A question that its leader alone answers.
-            let ask = |wait| self.inner.client().fetch_watermarks(topic, partition, wait);
-            self.heard.ask_for(deadline.saturating_duration_since(Instant::now()), &self.connection, ask, || {})?;
-        }
-        Ok(())
+        // A question that its leader alone answers; to all at once, because most of the time is that of the brokers.
+        thread::scope(|scope| {
+            let asked: Vec<_> = leaders
+                .into_values()
+                .map(|(topic, partition)| {
+                    scope.spawn(move || {
+                        let ask = |wait| self.inner.client().fetch_watermarks(topic, partition, wait);
+                        let patience = deadline.saturating_duration_since(Instant::now());
+                        self.heard.ask_for(patience, &self.connection, ask, || {}).map(drop)
+                    })
+                })
+                .collect();
+            asked.into_iter().try_for_each(|one| one.join().unwrap_or(Ok(())))
+        })
     }
 
     /// Opens a slot for a batch. It cannot seem complete before [`Producer::close`].
@@ -149,7 +158,7 @@ impl Producer {
                     if Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + self.write_deadline) =>
                 {
                     record = again;
-                    std::thread::sleep(Duration::from_millis(1));
+                    thread::sleep(Duration::from_millis(1));
                 }
                 Err((error, _)) => {
                     state.fail(Failure { topic: write.topic, partition: None, code: code_of(&error) });

@@ -92,6 +92,8 @@ pub(crate) fn function(connection: &Connection, write_deadline: Duration) -> Cli
         .set("message.timeout.ms", write_deadline.as_millis().to_string())
         // A request on a connection that died while we were frozen gives up early enough to be sent anew on another one.
         .set("socket.timeout.ms", (write_deadline / 3).as_millis().max(MIN_SOCKET_TIMEOUT_MS).to_string())
+        // To all brokers at once: by default librdkafka connects when it needs one, and pauses 25 ms before each.
+        .set("enable.sparse.connections", "false")
         .set("socket.keepalive.enable", "true")
         // Below the 350 s after which a NAT gateway forgets a connection without a word.
         .set("connections.max.idle.ms", "120000")

@@ -38,41 +38,45 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     start_log();
-    match start() {
-        Ok(()) => ExitCode::SUCCESS,
+    let (status, result) = match start() {
+        Ok(Started::HelloWorld) => ("ended", run(&HelloWorld)),
+        Ok(Started::Generator(generator)) => ("ended", run(&generator)),
+        Ok(Started::Consumer(consumer)) => ("ended", run(&consumer)),
         Err(error) => {
-            let reason = error.to_string();
-            tracing::error!(
-                order_id = "",
-                event_type = "",
-                service = "",
-                status = "not_started",
-                reason,
-                "not started"
-            );
             if let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") {
                 // Whoever does not listen is told by the exit status.
-                let _ = report_init_error(&api, "Function.NotStarted", &reason);
+                let _ = report_init_error(&api, "Function.NotStarted", &error.to_string());
             }
-            ExitCode::FAILURE
+            ("not_started", Err(error))
         }
-    }
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let reason = error.to_string();
+    tracing::error!(order_id = "", event_type = "", service = "", status, reason, "the function is gone");
+    ExitCode::FAILURE
 }
 
-fn start() -> Result<(), Failure> {
+/// What answers invocations, once INIT is done.
+enum Started {
+    HelloWorld,
+    Generator(Generator),
+    Consumer(Consumer),
+}
+
+fn start() -> Result<Started, Failure> {
     let topology = Topology::built_in()?;
-    match Settings::read(&topology, |name| std::env::var(name).ok())? {
-        Settings::HelloWorld => run(&HelloWorld),
+    Ok(match Settings::read(&topology, |name| std::env::var(name).ok())? {
+        Settings::HelloWorld => Started::HelloWorld,
         Settings::Generator { kafka, seed } => {
-            run(&Generator { writer: writer(&kafka, &topology, shop::order_generator::NAME)?, seed })
+            Started::Generator(Generator { writer: writer(&kafka, &topology, shop::order_generator::NAME)?, seed })
         }
         Settings::Consumer { kafka, service, services, mode } => {
             let writer = writer(&kafka, &topology, &service)?;
             let is_ours = services.iter().filter(|(subscription, _)| subscription.service == service);
             let groups = is_ours.map(|(subscription, step)| (subscription.clone(), step)).collect();
-            run(&Consumer(KafkaFunction::new(groups, writer, mode)))
+            Started::Consumer(Consumer(KafkaFunction::new(groups, writer, mode)))
         }
-    }
+    })
 }
 
 /// The one producer. Brokers that cannot be reached yet do not fail INIT; those that refuse us do.
@@ -106,7 +110,7 @@ fn writer(kafka: &Kafka, topology: &Topology, service: &str) -> Result<Writer, F
 }
 
 /// Log events as JSON lines on stdout, where CloudWatch reads them. `RUST_LOG` decides what is said, else the function's own
-/// log level.
+/// log level, and nothing of Lambda's runtime: what it would say of a failed invocation stands in the answer.
 fn start_log() {
     let filter = ["RUST_LOG", "AWS_LAMBDA_LOG_LEVEL"].iter().find_map(|name| std::env::var(name).ok());
     tracing_subscriber::fmt()
@@ -115,7 +119,7 @@ fn start_log() {
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .with_env_filter(EnvFilter::new(filter.as_deref().unwrap_or("info")))
+        .with_env_filter(EnvFilter::new(filter.unwrap_or_else(|| "info".into()) + ",lambda_runtime=off"))
         .with_ansi(false)
         .log_internal_errors(false)
         .with_writer(std::io::stdout)

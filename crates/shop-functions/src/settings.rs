@@ -85,7 +85,12 @@ impl Settings {
             let own = own.iter().find(|(known, _)| name == service.name && *known == setting);
             own.map_or_else(|| topology.service(name)?.setting(setting), |(_, number)| *number)
         };
-        let services = Services::configured(topology, setting).map_err(|error| wrong.push(error.to_string()));
+        let services = Services::configured(topology, setting)
+            .map_err(|error| wrong.push(explain(&error, &service.name, &variable)));
+        let seed = setting(&service.name, order_generator::SEED);
+        if service.name == order_generator::NAME && seed.is_none() {
+            wrong.push(format!("services.{}.settings.{}: missing", service.name, order_generator::SEED));
+        }
         let (Ok(credentials), Ok(services), true) = (credentials, services, wrong.is_empty()) else {
             return Err(Wrong(wrong));
         };
@@ -93,11 +98,22 @@ impl Settings {
         let write_deadline = WRITE_DEADLINE.min(Duration::from_secs(u64::from(service.timeout_s)) / 2);
         let (kafka, name) = (Kafka { credentials, write_deadline }, service.name.clone());
         Ok(if name == order_generator::NAME {
-            Self::Generator { kafka, seed: setting(&name, order_generator::SEED).unwrap_or_default() }
+            Self::Generator { kafka, seed: seed.unwrap_or_default() }
         } else {
             Self::Consumer { kafka, service: name, services, mode }
         })
     }
+}
+
+/// What is wrong with the services: of a setting that a variable has set anew, that variable.
+fn explain(error: &shop::Error, own: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
+    if let shop::Error::MissingSetting { service, setting } = error
+        && *service == own
+        && let Some(found) = variable(&setting.to_uppercase())
+    {
+        return line(&setting.to_uppercase(), &format!("found {found:?}, allowed 0 to 100"));
+    }
+    error.to_string()
 }
 
 /// What is wrong with a variable.
@@ -187,7 +203,7 @@ mod tests {
         );
         refuses(
             &[("_HANDLER", "payment_processor"), ("KAFKA_BROKERS", "a:1"), ("SUCCESS_PERCENT", "101")],
-            &["services.payment_processor.settings.success_percent: missing, allowed 0 to 100"],
+            &["SUCCESS_PERCENT found \"101\", allowed 0 to 100"],
         );
     }
 

@@ -1,0 +1,97 @@
+//! The bodies of AWS's API for what the topology puts on Lambda.
+
+use ::topology::{Consumption, Host, Service, Topology};
+use serde_json::{Value, json};
+use shop::order_generator;
+
+use super::secrets::Secrets;
+
+/// The body of `CreateSchedule`: an invocation of order_generator whose orders derive from its time.
+pub(super) fn schedule(expression: &str) -> Value {
+    let name = order_generator::NAME;
+    let input = json!({"scheduled_time": "<aws.scheduler.scheduled-time>"}).to_string();
+    json!({"Name": name, "ScheduleExpression": expression, "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": format!("arn:aws:lambda:us-east-1:000000000000:function:{name}"), "Input": input,
+            "RoleArn": format!("arn:aws:iam::000000000000:role/{name}")}})
+}
+
+/// The body of `CreateFunction`.
+pub(super) fn function(
+    topology: &Topology,
+    name: &str,
+    zip: &str,
+    brokers: &str,
+    partial: bool,
+    secrets: &Secrets,
+) -> Value {
+    let mode = if partial { "partial" } else { "whole" };
+    let mut variables = json!({"KAFKA_BROKERS": brokers, "ANSWER_MODE": mode});
+    for (name, value) in secrets.variables(name) {
+        variables[name] = json!(value);
+    }
+    let service = topology.service(name);
+    for (setting, number) in service.iter().flat_map(|service| &service.settings) {
+        variables[setting.to_uppercase()] = json!(number.to_string());
+    }
+    let (timeout, memory) = service.map_or((3, 128), |service| (service.timeout_s, service.memory_mib));
+    json!({"FunctionName": name, "Runtime": "provided.al2023", "Handler": name, "Timeout": timeout, "MemorySize": memory,
+        "Code": {"ZipFile": zip}, "Environment": {"Variables": variables}})
+}
+
+/// The bodies of `CreateEventSourceMapping`, one a consumer group.
+pub(super) fn mappings(topology: &Topology, brokers: &str, partial: bool, secrets: &Secrets) -> Vec<Value> {
+    let brokers: Vec<&str> = brokers.split(',').collect();
+    let of = |(service, group): (&Service, &Consumption)| {
+        let mut body = json!({"FunctionName": service.name, "Topics": [group.topic], "StartingPosition": "TRIM_HORIZON",
+            "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": brokers}},
+            "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": group.group}, "BatchSize": group.batch_records});
+        if let Some(access) = secrets.access(&service.name) {
+            body["SourceAccessConfigurations"] = access;
+        }
+        if partial {
+            body["FunctionResponseTypes"] = json!(["ReportBatchItemFailures"]);
+            body["ProvisionedPollerConfig"] = json!({});
+        }
+        body
+    };
+    topology.groups().filter(|(service, _)| service.host == Host::Lambda).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use lambda_emulator::{CreateEventSourceMapping, CreateFunction, CreateSchedule};
+
+    use super::*;
+
+    #[test]
+    fn functions_and_mappings_are_those_of_the_topology() {
+        let topology = Topology::built_in().unwrap();
+        for partial in [false, true] {
+            let groups: BTreeSet<String> = mappings(&topology, "a:1,b:2", partial, &Secrets::default())
+                .into_iter()
+                .map(|body| {
+                    let body: CreateEventSourceMapping = serde_json::from_value(body).unwrap();
+                    assert_eq!(body.self_managed_event_source.endpoints["KAFKA_BOOTSTRAP_SERVERS"], ["a:1", "b:2"]);
+                    body.self_managed_kafka_event_source_config.consumer_group_id.unwrap()
+                })
+                .collect();
+            assert_eq!(groups, topology.groups().map(|(_, group)| group.group.clone()).collect());
+        }
+        let body = function(&topology, "payment_processor", "fileb://z", "a:1", true, &Secrets::default());
+        let body: CreateFunction = serde_json::from_value(body).unwrap();
+        let variables: Vec<(&str, &str)> =
+            body.environment.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(variables, [("ANSWER_MODE", "partial"), ("KAFKA_BROKERS", "a:1"), ("SUCCESS_PERCENT", "90")]);
+        assert_eq!((body.timeout, body.memory_size, body.handler.as_str()), (30, 128, "payment_processor"));
+    }
+
+    #[test]
+    fn the_schedule_invokes_the_generator_for_the_time_that_the_schedule_states() {
+        let body = CreateSchedule::from_json(schedule("rate(1 minute)")).unwrap();
+        assert_eq!((body.name.as_str(), body.schedule_expression.as_str()), ("order_generator", "rate(1 minute)"));
+        assert!(body.target.arn.ends_with(":function:order_generator"));
+        assert_eq!(body.target.input, r#"{"scheduled_time":"<aws.scheduler.scheduled-time>"}"#);
+    }
+}
