@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,6 +33,8 @@ pub struct Options {
     pub is_on_terminal: bool,
     /// Environments of a function at most.
     pub max_environments: usize,
+    /// How long a process with an extension may take to end after SIGTERM.
+    pub shutdown: Duration,
     /// How mappings wait for records.
     pub pace: Pace,
     /// What functions take for their region.
@@ -47,13 +50,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// Ten environments a function, on brokers, in us-east-1.
+    /// Ten environments a function, on brokers, in us-east-1; 500 ms for the end, as Lambda has it.
     pub fn new(logs: impl Into<PathBuf>) -> Self {
         let region = "us-east-1".to_owned();
         Self {
             logs: logs.into(),
             is_on_terminal: false,
             max_environments: 10,
+            shutdown: Duration::from_millis(500),
             pace: Pace::BROKERS,
             region,
             secrets: BTreeMap::new(),
@@ -129,7 +133,7 @@ impl Emulator {
     /// As AWS refuses it.
     pub fn create_function(&self, body: &CreateFunction) -> Result<(), AwsError> {
         let secrets = self.0.secrets_server.as_ref().map(|server| format!("http://{}", server.address()));
-        let configuration = Configuration::new(body, &self.0.options.region, secrets)?;
+        let configuration = Configuration::new(body, &self.0.options, secrets)?;
         let zip = read_zip(&body.code.zip_file)?;
         archive::check(&zip)?;
         let mut functions = lock(&self.0.functions);

@@ -26,9 +26,6 @@ use crate::runtime_api;
 /// How often the process' memory is read.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// How long a process with an extension may take to end after SIGTERM.
-const SHUTDOWN: Duration = Duration::from_millis(500);
-
 /// What is handed to the function.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -429,7 +426,7 @@ impl Drop for Environment {
         if has_extension && matches!(self.has_ended(), Some(false)) {
             self.signal(Signal::SIGTERM);
             self.signal(Signal::SIGCONT);
-            let deadline = Instant::now() + SHUTDOWN;
+            let deadline = Instant::now() + self.function.shutdown;
             while Instant::now() < deadline && matches!(self.has_ended(), Some(false)) {
                 std::thread::sleep(Duration::from_millis(2));
             }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::environment::{Environment, Event, Outcome, Shared, Usage};
 use crate::log::FunctionLog;
 use crate::tally::Tally;
-use crate::{AwsError, CreateFunction, Faults, archive};
+use crate::{AwsError, CreateFunction, Faults, Options, archive};
 
 /// How long INIT may take before it is repeated within the first invocation.
 const INIT: Duration = Duration::from_secs(10);
@@ -53,6 +53,8 @@ pub(crate) struct Configuration {
     pub(crate) name: String,
     pub(crate) memory_mib: u64,
     pub(crate) timeout: Duration,
+    /// How long its process may take to end after SIGTERM, where it has an extension.
+    pub(crate) shutdown: Duration,
     pub(crate) region: String,
     /// Where its SDK finds Secrets Manager; none where there are no secrets.
     secrets: Option<String>,
@@ -63,13 +65,14 @@ pub(crate) struct Configuration {
 impl Configuration {
     /// # Errors
     /// Where AWS would refuse the body.
-    pub(crate) fn new(body: &CreateFunction, region: &str, secrets: Option<String>) -> Result<Self, AwsError> {
+    pub(crate) fn new(body: &CreateFunction, options: &Options, secrets: Option<String>) -> Result<Self, AwsError> {
         body.check()?;
         Ok(Self {
             name: body.function_name.clone(),
             memory_mib: body.memory_size,
             timeout: Duration::from_secs(body.timeout),
-            region: region.to_owned(),
+            shutdown: options.shutdown,
+            region: options.region.clone(),
             secrets,
             handler: body.handler.clone(),
             environment: body.environment.variables.clone().into_iter().collect(),

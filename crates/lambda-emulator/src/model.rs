@@ -1,6 +1,7 @@
 //! Functions and mappings, as the bodies of AWS's API describe them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use kafka_transport::Connection;
 use serde::Deserialize;
@@ -43,13 +44,19 @@ pub struct Code {
     pub zip_file: String,
 }
 
-/// Variables of a function.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Variables of a function. `Debug` has their names: values may be passwords.
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Environment {
     /// By name.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
+    }
 }
 
 const fn default_timeout() -> u64 {
@@ -207,7 +214,14 @@ impl CreateEventSourceMapping {
         if self.topics.len() != 1 {
             return refuse(format!("Topics: found {}, allowed exactly 1", self.topics.len()));
         }
+        if !is_topic(&self.topics[0]) {
+            let found = &self.topics[0];
+            return refuse(format!("Topics: found {found:?}, allowed 1 to 249 of A-Z a-z 0-9 . _ -, and no dot first"));
+        }
         let brokers = self.brokers();
+        if let Some(found) = brokers.iter().find(|broker| !is_endpoint(broker)) {
+            return refuse(format!("SelfManagedEventSource.Endpoints: found {found:?}, allowed HOST:PORT"));
+        }
         if !(1..=10).contains(&brokers.len()) || self.self_managed_event_source.endpoints.len() != 1 {
             return refuse(
                 "SelfManagedEventSource.Endpoints: allowed KAFKA_BOOTSTRAP_SERVERS with 1 to 10 host:port".into(),
@@ -308,6 +322,21 @@ impl CreateEventSourceMapping {
     }
 }
 
+/// As the API's reference has a topic.
+fn is_topic(name: &str) -> bool {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    (1..=249).contains(&name.len()) && !name.starts_with('.') && name.chars().all(is_allowed)
+}
+
+/// As the API's reference has a broker: 300 characters at most, host and port.
+fn is_endpoint(broker: &str) -> bool {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-');
+    broker.len() <= 300
+        && broker.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && host.chars().all(is_allowed) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        })
+}
+
 /// The content of a secret. What is in it is never told.
 fn secret<'s, T: Deserialize<'s>>(secrets: &'s Secrets, id: &str, form: &str) -> Result<T, AwsError> {
     let text = secrets.text(id).ok_or_else(|| AwsError::invalid_parameter(format!("there is no secret {id}")))?;
@@ -357,6 +386,14 @@ mod tests {
         ] {
             assert_eq!(mapping(more), Ok(()), "{more}");
         }
+    }
+
+    #[test]
+    fn a_functions_variables_are_told_by_their_names_alone() {
+        let text = FUNCTION.replace("\"Code\"", r#""Environment":{"Variables":{"KAFKA_PASSWORD":"hidden"}},"Code""#);
+        let body: CreateFunction = serde_json::from_str(&text).unwrap();
+        let told = format!("{body:?}");
+        assert!(told.contains("KAFKA_PASSWORD") && !told.contains("hidden"), "{told}");
     }
 
     #[test]
@@ -422,9 +459,15 @@ mod tests {
             let refused = mapping(more).unwrap_err();
             assert!(refused.contains(reason), "{refused}");
         }
-        let two_topics = MAPPING.replace("[\"t\"]", "[\"t\",\"u\"]");
-        let body: CreateEventSourceMapping = serde_json::from_str(&two_topics).unwrap();
-        let refused = body.check(&BTreeSet::new()).unwrap_err().to_string();
-        assert_eq!(refused, "InvalidParameterValueException: Topics: found 2, allowed exactly 1");
+        for (from, to, reason) in [
+            (r#"["t"]"#, r#"["t","u"]"#, "Topics: found 2, allowed exactly 1"),
+            (r#"["t"]"#, r#"[""]"#, "Topics: found \"\", allowed 1 to 249"),
+            ("a:9092", "a", "SelfManagedEventSource.Endpoints: found \"a\", allowed HOST:PORT"),
+            ("a:9092", "a:99999", "SelfManagedEventSource.Endpoints: found \"a:99999\""),
+        ] {
+            let body: CreateEventSourceMapping = serde_json::from_str(&MAPPING.replace(from, to)).unwrap();
+            let refused = body.check(&BTreeSet::new()).unwrap_err().to_string();
+            assert!(refused.contains(reason), "{refused}");
+        }
     }
 }

@@ -41,9 +41,13 @@ pub(crate) struct Fixture {
 }
 
 pub(crate) fn zip_of(name: &str, mode: u32) -> String {
+    zip_with(name, mode, FUNCTION)
+}
+
+pub(crate) fn zip_with(name: &str, mode: u32, text: &str) -> String {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file(name, SimpleFileOptions::default().unix_permissions(mode)).unwrap();
-    zip.write_all(FUNCTION.as_bytes()).unwrap();
+    zip.write_all(text.as_bytes()).unwrap();
     STANDARD.encode(zip.finish().unwrap().into_inner())
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use lambda_emulator::Outcome;
 use serde_json::json;
 
-use crate::fixture::{DEADLINE, Fixture, ask, function, post, state_of, zip_of};
+use crate::fixture::{DEADLINE, Fixture, ask, function, post, state_of, zip_of, zip_with};
 
 /// Runtime API: the event is the body of `next`, the answer that of `response`.
 #[test]
@@ -348,6 +348,30 @@ fn a_zip_that_cannot_be_run_is_refused() {
     assert_eq!(fixture.emulator.create_function(&function(&json!({}))).unwrap_err().kind, "ResourceConflictException");
 }
 
+/// Error types of the runtime: Runtime.InvalidEntrypoint where the entrypoint cannot be executed.
+#[test]
+fn a_bootstrap_that_is_no_program_for_this_machine_is_told_so() {
+    let fixture = Fixture::without_function();
+    let zip = zip_with("bootstrap", 0o755, "#!/no/such/interpreter\n");
+    fixture.emulator.create_function(&function(&json!({"Code": {"ZipFile": zip}}))).unwrap();
+    let (kind, text) = fixture.failure(&json!({}));
+    assert_eq!(kind, "Runtime.InvalidEntrypoint");
+    assert!(text.starts_with("Error: `bootstrap` cannot be executed"), "{text}");
+}
+
+/// Developer guide, "Defined runtime environment variables": PATH is the function's to change.
+#[test]
+fn a_function_may_have_a_path_of_its_own() {
+    crate::needs_python!();
+    let python = ["/usr/local/bin", "/usr/bin", "/bin"].map(|folder| format!("{folder}/python3"));
+    let python = python.iter().find(|file| std::path::Path::new(file).exists()).unwrap();
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/function.py")).unwrap();
+    let (_, rest) = text.split_once('\n').unwrap();
+    let zip = zip_with("bootstrap", 0o755, &format!("#!{python}\n{rest}"));
+    let fixture = Fixture::with(&json!({"Code": {"ZipFile": zip}, "Environment": {"Variables": {"PATH": "/nowhere"}}}));
+    assert_eq!(fixture.answer(&json!({"do": "echo"})), json!({"do": "echo"}));
+}
+
 /// Runtime API: an invocation ends with an answer, and before the next event is asked for.
 #[test]
 fn a_function_that_asks_for_the_next_event_without_an_answer_has_failed_and_goes_on() {
@@ -396,7 +420,8 @@ fn an_extension_hears_of_the_end_and_its_process_has_time_for_it() {
     crate::needs_python!();
     let notes = tempfile::NamedTempFile::new().unwrap();
     let variables = json!({"EXTENSION": notes.path()});
-    let fixture = Fixture::with(&json!({"Environment": {"Variables": variables}}));
+    let fixture = Fixture::with_options(|options| options.shutdown = DEADLINE);
+    fixture.emulator.create_function(&function(&json!({"Environment": {"Variables": variables}}))).unwrap();
     let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
     drop(fixture);
     assert_eq!(state_of(pid), None);

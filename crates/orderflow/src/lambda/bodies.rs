@@ -15,46 +15,52 @@ pub(super) fn schedule(expression: &str) -> Value {
             "RoleArn": format!("arn:aws:iam::000000000000:role/{name}")}})
 }
 
-/// The body of `CreateFunction`.
-pub(super) fn function(
-    topology: &Topology,
-    name: &str,
-    zip: &str,
-    brokers: &str,
-    partial: bool,
-    secrets: &Secrets,
-) -> Value {
-    let mode = if partial { "partial" } else { "whole" };
-    let mut variables = json!({"KAFKA_BROKERS": brokers, "ANSWER_MODE": mode});
-    for (name, value) in secrets.variables(name) {
-        variables[name] = json!(value);
-    }
-    let service = topology.service(name);
-    for (setting, number) in service.iter().flat_map(|service| &service.settings) {
-        variables[setting.to_uppercase()] = json!(number.to_string());
-    }
-    let (timeout, memory) = service.map_or((3, 128), |service| (service.timeout_s, service.memory_mib));
-    json!({"FunctionName": name, "Runtime": "provided.al2023", "Handler": name, "Timeout": timeout, "MemorySize": memory,
-        "Code": {"ZipFile": zip}, "Environment": {"Variables": variables}})
+/// How the functions are deployed.
+pub(super) struct Deployment<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) brokers: &'a str,
+    pub(super) secrets: &'a Secrets,
+    /// Whether functions report single records, which their mappings have to know: in provisioned mode alone.
+    pub(super) reports_failures: bool,
 }
 
-/// The bodies of `CreateEventSourceMapping`, one a consumer group.
-pub(super) fn mappings(topology: &Topology, brokers: &str, partial: bool, secrets: &Secrets) -> Vec<Value> {
-    let brokers: Vec<&str> = brokers.split(',').collect();
-    let of = |(service, group): (&Service, &Consumption)| {
+impl Deployment<'_> {
+    /// The body of `CreateFunction`.
+    pub(super) fn function(&self, name: &str, zip: &str) -> Value {
+        let mode = if self.reports_failures { "partial" } else { "whole" };
+        let mut variables = json!({"KAFKA_BROKERS": self.brokers, "ANSWER_MODE": mode});
+        for (name, value) in self.secrets.variables(name) {
+            variables[name] = json!(value);
+        }
+        let service = self.topology.service(name);
+        for (setting, number) in service.iter().flat_map(|service| &service.settings) {
+            variables[setting.to_uppercase()] = json!(number.to_string());
+        }
+        let (timeout, memory) = service.map_or((3, 128), |service| (service.timeout_s, service.memory_mib));
+        json!({"FunctionName": name, "Runtime": "provided.al2023", "Handler": name, "Timeout": timeout,
+            "MemorySize": memory, "Code": {"ZipFile": zip}, "Environment": {"Variables": variables}})
+    }
+
+    /// The bodies of `CreateEventSourceMapping`, one a consumer group.
+    pub(super) fn mappings(&self) -> Vec<Value> {
+        let is_ours = |(service, _): &(&Service, &Consumption)| service.host == Host::Lambda;
+        self.topology.groups().filter(is_ours).map(|(service, group)| self.mapping(service, group)).collect()
+    }
+
+    fn mapping(&self, service: &Service, group: &Consumption) -> Value {
+        let brokers: Vec<&str> = self.brokers.split(',').collect();
         let mut body = json!({"FunctionName": service.name, "Topics": [group.topic], "StartingPosition": "TRIM_HORIZON",
             "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": brokers}},
             "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": group.group}, "BatchSize": group.batch_records});
-        if let Some(access) = secrets.access(&service.name) {
+        if let Some(access) = self.secrets.access(&service.name) {
             body["SourceAccessConfigurations"] = access;
         }
-        if partial {
+        if self.reports_failures {
             body["FunctionResponseTypes"] = json!(["ReportBatchItemFailures"]);
             body["ProvisionedPollerConfig"] = json!({});
         }
         body
-    };
-    topology.groups().filter(|(service, _)| service.host == Host::Lambda).map(of).collect()
+    }
 }
 
 #[cfg(test)]
@@ -68,8 +74,16 @@ mod tests {
     #[test]
     fn functions_and_mappings_are_those_of_the_topology() {
         let topology = Topology::built_in().unwrap();
-        for partial in [false, true] {
-            let groups: BTreeSet<String> = mappings(&topology, "a:1,b:2", partial, &Secrets::default())
+        let secrets = Secrets::default();
+        let deployment = |reports_failures| Deployment {
+            topology: &topology,
+            brokers: "a:1,b:2",
+            secrets: &secrets,
+            reports_failures,
+        };
+        for reports_failures in [false, true] {
+            let groups: BTreeSet<String> = deployment(reports_failures)
+                .mappings()
                 .into_iter()
                 .map(|body| {
                     let body: CreateEventSourceMapping = serde_json::from_value(body).unwrap();
@@ -79,11 +93,11 @@ mod tests {
                 .collect();
             assert_eq!(groups, topology.groups().map(|(_, group)| group.group.clone()).collect());
         }
-        let body = function(&topology, "payment_processor", "fileb://z", "a:1", true, &Secrets::default());
+        let body = deployment(true).function("payment_processor", "fileb://z");
         let body: CreateFunction = serde_json::from_value(body).unwrap();
         let variables: Vec<(&str, &str)> =
             body.environment.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(variables, [("ANSWER_MODE", "partial"), ("KAFKA_BROKERS", "a:1"), ("SUCCESS_PERCENT", "90")]);
+        assert_eq!(variables, [("ANSWER_MODE", "partial"), ("KAFKA_BROKERS", "a:1,b:2"), ("SUCCESS_PERCENT", "90")]);
         assert_eq!((body.timeout, body.memory_size, body.handler.as_str()), (30, 128, "payment_processor"));
     }
 

@@ -11,7 +11,7 @@ use lambda_emulator::{CreateSchedule, Emulator, FaultArgs, Options, Packing, Sca
 use tracing_subscriber::filter::LevelFilter;
 
 use super::LOGS;
-use super::bodies::{function, mappings, schedule};
+use super::bodies::{Deployment, schedule};
 use super::place::ADDRESS;
 use super::secrets::Secrets;
 use super::table::{Live, table};
@@ -96,12 +96,12 @@ pub(super) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let options = Options { pace, secrets: secrets.texts(), faults, clock, ..Options::new(&args.logs) };
     let emulator = Emulator::start(options).map_err(Error::failed)?;
     let zip = format!("fileb://{}", zip.display());
+    let deployment = Deployment { topology, brokers: &brokers, secrets: &secrets, reports_failures: args.partial };
     for name in package::functions(topology) {
-        let body = function(topology, name, &zip, &brokers, args.partial, &secrets);
-        let body = serde_json::from_value(body).map_err(Error::failed)?;
+        let body = serde_json::from_value(deployment.function(name, &zip)).map_err(Error::failed)?;
         emulator.create_function(&body).map_err(Error::failed)?;
     }
-    for body in mappings(topology, &brokers, args.partial, &secrets) {
+    for body in deployment.mappings() {
         let body = serde_json::from_value(body).map_err(Error::failed)?;
         emulator.create_event_source_mapping(body).map_err(Error::failed)?;
     }
