@@ -1,4 +1,3 @@
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,50 +8,16 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-const REQUIREMENTS: &str = include_str!("requirements.txt");
 const SCRIPT: &str = include_str!("clients.py");
 
 /// The programs of AWS's clients, as requirements.txt pins them: installed once, and anew when that changes.
 fn clients() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").expect("HOME says where the cache is")).join(".cache"),
-        PathBuf::from,
-    );
-    let folder = cache.join("orderflow");
-    std::fs::create_dir_all(&folder).unwrap();
-    let lock = File::create(folder.join("aws-clients.lock")).unwrap();
-    lock.lock().unwrap(); // two tests need them, perhaps at once
-    let venv = folder.join("aws-clients");
-    let (stamp, programs) = (venv.join("requirements.txt"), venv.join("bin"));
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS) {
-        return programs;
-    }
-    let run = |command: &mut Command, advice: &str| {
-        let status = command.stdin(Stdio::null()).status();
-        assert!(status.is_ok_and(|status| status.success()), "{command:?} has failed: {advice}");
-    };
-    run(
-        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv),
-        "Debian's package python3-venv brings what it needs",
-    );
-    let wanted = venv.join("wanted.txt");
-    std::fs::write(&wanted, REQUIREMENTS).unwrap();
-    run(
-        Command::new(programs.join("pip"))
-            .args([
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--only-binary",
-                ":all:",
-                "--require-hashes",
-                "-r",
-            ])
-            .arg(&wanted),
-        "awscli and boto3 come from PyPI, once: is it within reach?",
-    );
-    std::fs::rename(wanted, stamp).unwrap();
-    programs
+    const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ci/venv");
+    const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/requirements.txt");
+    let output = Command::new(VENV).args(["aws-clients", REQUIREMENTS]).stdin(Stdio::null()).output().unwrap();
+    let folder = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{VENV}: {}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(folder.trim_end())
 }
 
 /// A program of the clients with nothing of this machine's settings for AWS.
