@@ -14,6 +14,7 @@ use shop::Services;
 mod audit; // what the topics tell of a run
 mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
+mod cost; // what a run on AWS costs
 mod generate; // orders as JSON lines
 mod lambda; // the functions behind their mappings on this machine
 mod logging; // log events as JSON lines on stderr
@@ -62,6 +63,7 @@ enum Command {
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
     Cluster(cluster::Command),
     Package(package::Args),
+    Cost(cost::Args),
     #[command(subcommand, after_help = "Example: orderflow lambda up --time-scale 60")]
     Lambda(lambda::Command),
 }
@@ -152,6 +154,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
         Some(Command::Audit(args)) => audit::execute(&args, &topology, &services()?),
         Some(Command::Package(args)) => package::execute(&args, &topology),
+        Some(Command::Cost(args)) => cost::execute(&args, &topology),
         Some(Command::Lambda(command)) => lambda::execute(&command, &topology),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
