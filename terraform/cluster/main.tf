@@ -1,0 +1,80 @@
+# The network, the hosts, the bucket and the roles. What runs on Lambda stands in ../services, which comes after the
+# cluster answers.
+
+locals {
+  topology = jsondecode(file(var.topology_file))
+  lambda   = { for name, service in local.topology.services : name => service if service.host == "lambda" }
+
+  # A service that reads no topic runs on a schedule.
+  functions = merge(
+    { hello_world = { uses_kafka = false, is_scheduled = false } },
+    { for name, service in local.lambda : name => { uses_kafka = true, is_scheduled = length(service.consumes) == 0 } },
+  )
+
+  availability_zones = coalesce(var.availability_zones, slice(data.aws_availability_zones.all.names, 0, min(3, length(data.aws_availability_zones.all.names))))
+  bucket_prefix      = "kafka-demo-lambda-code"
+  brokers            = { for name, host in module.hosts.hosts : name => host if host.role == "kafka" }
+}
+
+data "aws_availability_zones" "all" {
+  state = "available"
+
+  # Local zones have neither t2.micro nor Lambda.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.names) >= 3
+      error_message = "${var.region} has fewer than three zones for this account: choose another region."
+    }
+  }
+}
+
+check "ssh_is_narrow" {
+  assert {
+    condition     = !contains(var.ssh_cidrs, "0.0.0.0/0")
+    error_message = "Anyone may reach port 22 of the hosts: set ssh_cidrs to your own address, such as [\"203.0.113.7/32\"]."
+  }
+}
+
+module "network" {
+  source = "../modules/network"
+
+  vpc_cidr           = var.vpc_cidr
+  availability_zones = local.availability_zones
+  domain             = var.domain
+  ssh_cidrs          = var.ssh_cidrs
+  allowed_cidrs      = var.allowed_cidrs
+}
+
+# In public subnets with public addresses, behind security groups. For production put them into private subnets, behind a
+# bastion host.
+module "hosts" {
+  source = "../modules/hosts"
+
+  subnets               = module.network.subnets
+  security_group_ids    = { for name, group in module.network.security_groups : name => group.id }
+  private_zone          = module.network.private_zone
+  ssh_public_key        = var.ssh_public_key
+  instance_type         = var.instance_type
+  volume_gib            = var.volume_gib
+  console_instance_type = var.console_instance_type
+  console_volume_gib    = var.console_volume_gib
+}
+
+module "bucket" {
+  source = "../modules/bucket"
+
+  prefix = local.bucket_prefix
+}
+
+module "iam" {
+  source = "../modules/iam"
+
+  region        = var.region
+  bucket_prefix = local.bucket_prefix
+  functions     = local.functions
+}
