@@ -24,7 +24,7 @@ variables {
   ssh_public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIGVZMkWkBEGDrzN9OEnGYYpGwrSQlBmLOMNLx0QSfQd test"
 }
 
-run "B05_B06_B07_public_subnets_lie_in_three_zones_behind_an_internet_gateway" {
+run "B05_B06_B07_B08_B09_B10_subnets_lie_in_three_zones_and_each_port_is_open_to_those_who_need_it_and_to_nobody_else" {
   assert {
     condition     = module.network.internet_gateway.vpc_id == module.network.vpc.id
     error_message = "B05: The internet gateway is of another VPC."
@@ -64,84 +64,6 @@ run "B05_B06_B07_public_subnets_lie_in_three_zones_behind_an_internet_gateway" {
     condition     = [for subnet in module.network.subnets : subnet.cidr_block] == ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"] && module.network.vpc.cidr_block == "10.0.0.0/16"
     error_message = "B07: Subnets have other addresses, which may overlap."
   }
-}
-
-run "B01_B02_B04_B24_region_state_documents_and_modules_are_as_asked" {
-  command = plan
-
-  assert {
-    condition     = output.region == "us-east-1" && output.cluster.region == "us-east-1"
-    error_message = "B01: The region is ${output.region}."
-  }
-
-  assert {
-    condition     = alltrue([for root in ["cluster", "services"] : can(regex("\n  # backend \"s3\" {", file("${path.module}/../${root}/versions.tf"))) && !can(regex("\n *backend ", file("${path.module}/../${root}/versions.tf")))])
-    error_message = "B02: versions.tf of a root has no commented backend, or one that is in use."
-  }
-
-  assert {
-    condition = alltrue([
-      for command in setproduct(["cluster", "services"], ["init", "plan", "apply"]) :
-      strcontains(file("${path.module}/../../docs/deployment.md"), "terraform -chdir=terraform/${command[0]} ${command[1]}")
-    ])
-    error_message = "B04: docs/deployment.md lacks init, plan or apply of a root."
-  }
-
-  assert {
-    condition = alltrue([
-      for use in [["cluster", "network"], ["cluster", "hosts"], ["cluster", "bucket"], ["cluster", "iam"], ["services", "function"]] :
-      anytrue([for file in fileset("${path.module}/../${use[0]}", "*.tf") : strcontains(file("${path.module}/../${use[0]}/${file}"), "\"../modules/${use[1]}\"")])
-    ])
-    error_message = "B24: A root does not use its modules."
-  }
-}
-
-run "B03_the_bucket_has_a_random_suffix_and_is_private_versioned_encrypted_and_TLS_only" {
-  command = plan
-
-  assert {
-    condition     = can(regex("^kafka-demo-lambda-code-[0-9a-f]{8}$", output.bucket))
-    error_message = "B03: The bucket is called ${output.bucket}."
-  }
-
-  assert {
-    condition     = module.bucket.versioning.versioning_configuration[0].status == "Enabled"
-    error_message = "B03: The bucket has no versions."
-  }
-
-  assert {
-    condition     = one(one(module.bucket.encryption.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
-    error_message = "B03: The bucket is not encrypted."
-  }
-
-  assert {
-    condition = alltrue([
-      module.bucket.public_access_block.block_public_acls, module.bucket.public_access_block.block_public_policy,
-      module.bucket.public_access_block.ignore_public_acls, module.bucket.public_access_block.restrict_public_buckets,
-    ])
-    error_message = "B03: The bucket may become public."
-  }
-
-  assert {
-    condition = jsondecode(module.bucket.policy.policy).Statement == [{
-      Sid       = "TlsOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = [module.bucket.bucket.arn, "${module.bucket.bucket.arn}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
-    error_message = "B03: The bucket may be reached without TLS."
-  }
-
-  assert {
-    condition     = module.bucket.bucket.force_destroy
-    error_message = "B03: A bucket with versions in it cannot be destroyed."
-  }
-}
-
-run "B08_B09_B10_each_port_is_open_to_those_who_need_it_and_to_nobody_else" {
-  command = plan
 
   assert {
     condition = toset(output.ingress) == toset([
@@ -200,7 +122,77 @@ run "B08_B09_B10_each_port_is_open_to_those_who_need_it_and_to_nobody_else" {
   }
 }
 
-run "B11_B13_a_function_may_log_join_the_VPC_read_its_own_user_and_nothing_else" {
+run "B01_B02_B03_B04_B24_region_state_bucket_documents_and_modules_are_as_asked" {
+  command = plan
+
+  assert {
+    condition     = output.region == "us-east-1" && output.cluster.region == "us-east-1"
+    error_message = "B01: The region is ${output.region}."
+  }
+
+  assert {
+    condition     = alltrue([for root in ["cluster", "services"] : can(regex("\n  # backend \"s3\" {", file("${path.module}/../${root}/versions.tf"))) && !can(regex("\n *backend ", file("${path.module}/../${root}/versions.tf")))])
+    error_message = "B02: versions.tf of a root has no commented backend, or one that is in use."
+  }
+
+  assert {
+    condition = alltrue([
+      for command in setproduct(["cluster", "services"], ["init", "plan", "apply"]) :
+      strcontains(file("${path.module}/../../docs/deployment.md"), "terraform -chdir=terraform/${command[0]} ${command[1]}")
+    ])
+    error_message = "B04: docs/deployment.md lacks init, plan or apply of a root."
+  }
+
+  assert {
+    condition = alltrue([
+      for use in [["cluster", "network"], ["cluster", "hosts"], ["cluster", "bucket"], ["cluster", "iam"], ["services", "function"]] :
+      anytrue([for file in fileset("${path.module}/../${use[0]}", "*.tf") : strcontains(file("${path.module}/../${use[0]}/${file}"), "\"../modules/${use[1]}\"")])
+    ])
+    error_message = "B24: A root does not use its modules."
+  }
+
+  assert {
+    condition     = can(regex("^kafka-demo-lambda-code-[0-9a-f]{8}$", output.bucket))
+    error_message = "B03: The bucket is called ${output.bucket}."
+  }
+
+  assert {
+    condition     = module.bucket.versioning.versioning_configuration[0].status == "Enabled"
+    error_message = "B03: The bucket has no versions."
+  }
+
+  assert {
+    condition     = one(one(module.bucket.encryption.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+    error_message = "B03: The bucket is not encrypted."
+  }
+
+  assert {
+    condition = alltrue([
+      module.bucket.public_access_block.block_public_acls, module.bucket.public_access_block.block_public_policy,
+      module.bucket.public_access_block.ignore_public_acls, module.bucket.public_access_block.restrict_public_buckets,
+    ])
+    error_message = "B03: The bucket may become public."
+  }
+
+  assert {
+    condition = jsondecode(module.bucket.policy.policy).Statement == [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [module.bucket.bucket.arn, "${module.bucket.bucket.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+    error_message = "B03: The bucket may be reached without TLS."
+  }
+
+  assert {
+    condition     = module.bucket.bucket.force_destroy
+    error_message = "B03: A bucket with versions in it cannot be destroyed."
+  }
+}
+
+run "B11_B12_B13_B23_each_role_trusts_few_and_may_do_what_its_use_needs_and_nothing_else" {
   command = plan
 
   assert {
@@ -243,10 +235,6 @@ run "B11_B13_a_function_may_log_join_the_VPC_read_its_own_user_and_nothing_else"
     condition     = toset(keys(module.iam.function_policies)) == toset([for name, service in local.topology.services : name if service.host == "lambda"])
     error_message = "B13: hello_world needs no rights beside its log; every service needs its own."
   }
-}
-
-run "B12_B23_roles_trust_few_and_may_touch_only_what_is_ours" {
-  command = plan
 
   assert {
     condition     = alltrue([for role in module.iam.function_roles : jsondecode(role.assume_role_policy).Statement == [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } }]])
@@ -303,7 +291,7 @@ run "B12_B23_roles_trust_few_and_may_touch_only_what_is_ours" {
   }
 }
 
-run "B14_B15_B16_B17_six_small_hosts_and_a_console_take_SSH_in_public_subnets" {
+run "B14_B15_B16_B17_B18_B19_B26_six_small_hosts_and_a_console_take_SSH_and_outputs_name_everything" {
   command = plan
 
   assert {
@@ -353,10 +341,6 @@ run "B14_B15_B16_B17_six_small_hosts_and_a_console_take_SSH_in_public_subnets" {
     condition     = strcontains(file("${path.module}/../../docs/deployment.md"), "bastion")
     error_message = "B17: docs/deployment.md does not say that production puts the hosts behind a bastion."
   }
-}
-
-run "B18_B19_B26_outputs_name_everything_and_hosts_keep_private_addresses_and_names" {
-  command = plan
 
   assert {
     condition     = output.instance_ids == { for name, instance in module.hosts.instances : name => instance.id }
@@ -417,7 +401,7 @@ run "B18_B19_B26_outputs_name_everything_and_hosts_keep_private_addresses_and_na
 
 run "B25_applied_again_nothing_is_named_anew" {
   assert {
-    condition     = output.bucket == run.B05_B06_B07_public_subnets_lie_in_three_zones_behind_an_internet_gateway.bucket
+    condition     = output.bucket == run.B05_B06_B07_B08_B09_B10_subnets_lie_in_three_zones_and_each_port_is_open_to_those_who_need_it_and_to_nobody_else.bucket
     error_message = "B25: The bucket's suffix changes with each apply."
   }
 }

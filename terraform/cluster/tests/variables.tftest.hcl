@@ -11,7 +11,7 @@ variables {
   ssh_public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIGVZMkWkBEGDrzN9OEnGYYpGwrSQlBmLOMNLx0QSfQd test"
 }
 
-run "B08_SSH_is_open_to_anywhere_by_default_with_a_warning" {
+run "B08_D16_by_default_SSH_is_open_to_anywhere_with_a_warning_and_the_pages_to_nobody" {
   command = plan
 
   variables {
@@ -24,10 +24,6 @@ run "B08_SSH_is_open_to_anywhere_by_default_with_a_warning" {
     condition     = contains(output.ingress, "ssh:22 from 0.0.0.0/0")
     error_message = "SSH is not open to anywhere."
   }
-}
-
-run "D16_the_console_pages_are_closed_by_default" {
-  command = plan
 
   assert {
     condition     = !anytrue([for key in output.ingress : startswith(key, "console:")])
