@@ -66,7 +66,6 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
   for_each = local.ingress_rules
 
   security_group_id            = aws_security_group.this[each.value.to].id
-  description                  = each.key
   ip_protocol                  = "tcp"
   from_port                    = each.value.port
   to_port                      = each.value.port
@@ -80,7 +79,6 @@ resource "aws_vpc_security_group_egress_rule" "this" {
   for_each = local.egress_rules
 
   security_group_id            = aws_security_group.this[each.value.of].id
-  description                  = each.key
   ip_protocol                  = each.value.port == null ? "-1" : "tcp" # -1: every protocol, and then without ports
   from_port                    = each.value.port
   to_port                      = each.value.port
