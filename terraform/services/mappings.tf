@@ -1,5 +1,11 @@
 # What makes Kafka's records invocations: one mapping for each consumer group.
 
+# Another poller_mode makes the mappings anew: while one of them exists, its function keeps the answers that it understands.
+# The group's offsets are Kafka's, so that nothing is read twice or left out.
+resource "terraform_data" "poller_mode" {
+  input = var.poller_mode
+}
+
 resource "aws_lambda_event_source_mapping" "this" {
   for_each = local.groups
 
@@ -44,4 +50,8 @@ resource "aws_lambda_event_source_mapping" "this" {
   }
 
   tags = { Name = each.key }
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.poller_mode]
+  }
 }
