@@ -257,8 +257,10 @@ run "B11_B12_B13_B23_each_role_trusts_few_and_may_do_what_its_use_needs_and_noth
   }
 
   assert {
-    condition     = !strcontains(module.iam.deployer_policy.policy, "GetSecretValue")
-    error_message = "B12: The deployer may read secrets."
+    condition = [for statement in jsondecode(module.iam.deployer_policy.policy).Statement :
+      statement.Resource if anytrue([for action in flatten([statement.Action]) : startswith(action, "secretsmanager:") && action != "secretsmanager:ListSecrets"])
+    ] == ["arn:aws:secretsmanager:us-east-1:123456789012:secret:orderflow/kafka/*"]
+    error_message = "B12: The deployer may touch secrets of others."
   }
 
   assert {

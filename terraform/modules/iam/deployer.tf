@@ -88,12 +88,12 @@ resource "aws_iam_role_policy" "deployer" {
         Resource = [for name in keys(var.functions) : "arn:aws:logs:${local.in_account}:log-group:/aws/lambda/${name}*"]
       },
       {
-        # Makes, changes and removes the secrets, and cannot read them.
+        # GetSecretValue, because the provider asks by it whether a version is there, also of a secret that it only writes.
         Sid    = "Secrets"
         Effect = "Allow"
         Action = [
           "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
-          "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue",
+          "secretsmanager:GetResourcePolicy", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue",
           "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
           "secretsmanager:UpdateSecretVersionStage",
         ]

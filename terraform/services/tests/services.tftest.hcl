@@ -245,17 +245,32 @@ run "B23_order_generator_runs_every_minute_and_only_it" {
   }
 }
 
-run "B23_the_schedule_can_be_off_and_everything_stops_after_some_hours" {
+run "B23_the_schedule_can_be_off" {
   command = plan
 
   variables {
-    schedule         = "off"
-    stop_after_hours = 4
+    schedule = "off"
   }
 
   assert {
     condition     = length(aws_scheduler_schedule.generator) == 0
     error_message = "The generator is scheduled."
+  }
+}
+
+run "B23_everything_stops_after_some_hours" {
+  variables {
+    stop_after_hours = 4
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.generator["order_generator"].end_date == terraform_data.stop_at[0].input
+    error_message = "The generator goes on."
+  }
+
+  assert {
+    condition     = toset([for schedule in aws_scheduler_schedule.stop_mapping : schedule.schedule_expression]) == toset([formatdate("'at('YYYY-MM-DD'T'hh:mm:ss')'", terraform_data.stop_at[0].input)])
+    error_message = "Mappings stop at another time."
   }
 
   assert {
