@@ -141,7 +141,7 @@ run "B20_B21_B22_functions_come_from_S3_join_the_VPC_and_know_their_own_user" {
   }
 }
 
-run "B09_B22_mappings_poll_over_TLS_as_the_functions_own_user_whose_password_is_kept_nowhere" {
+run "B09_B22_B23_mappings_poll_over_TLS_as_the_functions_own_user_and_order_generator_runs_every_minute" {
   command = plan
 
   assert {
@@ -219,10 +219,6 @@ run "B09_B22_mappings_poll_over_TLS_as_the_functions_own_user_whose_password_is_
     condition     = alltrue([for secret in concat(values(module.secret), [module.ca_secret]) : secret.secret.recovery_window_in_days == 0])
     error_message = "A destroyed secret would keep its name from the next apply."
   }
-}
-
-run "B23_order_generator_runs_every_minute_and_only_it" {
-  command = plan
 
   assert {
     condition     = { for name, schedule in aws_scheduler_schedule.generator : name => schedule.schedule_expression } == { order_generator = "rate(1 minute)" }
