@@ -3,6 +3,9 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
@@ -44,11 +47,41 @@ pub fn pack(program: &[u8], packing: Packing) -> std::io::Result<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
+/// A zip that was unpacked: its folder goes with the last who holds it.
+pub(crate) struct Unpacked {
+    folder: TempDir,
+    /// Of the zip, in base64, as `CodeSha256`.
+    pub(crate) sha256: String,
+    /// Of the zip.
+    pub(crate) bytes: usize,
+}
+
+impl Unpacked {
+    /// # Errors
+    /// Where a custom runtime cannot run it, or the machine has no room for it.
+    pub(crate) fn new(zip: &[u8]) -> Result<Self, AwsError> {
+        check(zip)?;
+        let failed = |error: std::io::Error| AwsError::service(error.to_string());
+        let folder = tempfile::tempdir().map_err(failed)?;
+        unpack(zip, folder.path()).map_err(failed)?;
+        Ok(Self { folder, sha256: sha256(zip), bytes: zip.len() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// As AWS tells it of a zip.
+pub(crate) fn sha256(zip: &[u8]) -> String {
+    STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, zip))
+}
+
 /// Looks whether a zip is one that a custom runtime can run.
 ///
 /// # Errors
 /// Where it is no zip, has no `bootstrap`, or one that is not executable.
-pub(crate) fn check(zip: &[u8]) -> Result<(), AwsError> {
+fn check(zip: &[u8]) -> Result<(), AwsError> {
     let refuse = |what: String| AwsError::invalid_parameter(what);
     let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|error| {
         refuse(format!("Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"))
@@ -74,7 +107,7 @@ pub(crate) fn check(zip: &[u8]) -> Result<(), AwsError> {
 ///
 /// # Errors
 /// What the file system or the zip has against it.
-pub(crate) fn unpack(zip: &[u8], folder: &Path) -> std::io::Result<()> {
+fn unpack(zip: &[u8], folder: &Path) -> std::io::Result<()> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     archive.extract(folder).map_err(std::io::Error::other)
 }

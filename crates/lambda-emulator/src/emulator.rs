@@ -6,22 +6,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use kafka_transport::Pace;
 use messaging::Clock;
 use nursery::Nursery;
 
-use crate::function::{Configuration, Function, not_found};
+use crate::api::Api;
+use crate::functions::{Functions, Name};
 use crate::http::Server;
-use crate::invoke_api::InvokeApi;
-use crate::log::FunctionLog;
-use crate::mapping::{Mapping, MappingStatus};
+use crate::mapping::MappingStatus;
+use crate::mappings::Mappings;
 use crate::schedule::Schedules;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, SecretsManager};
 use crate::tally::FunctionStatus;
 use crate::{
-    AwsError, CreateEventSourceMapping, CreateFunction, CreateSchedule, Faults, Outcome, ScaledClock, archive,
+    AwsError, CreateEventSourceMapping, CreateFunction, CreateSchedule, Endpoints, Faults, Outcome, ScaledClock,
 };
 
 /// How it runs.
@@ -41,6 +39,8 @@ pub struct Options {
     pub region: String,
     /// What stands in for Secrets Manager: JSON by name or ARN. Its values are never told.
     pub secrets: BTreeMap<String, String>,
+    /// Where zips, schedules and, unless some are given here, secrets are.
+    pub endpoints: Endpoints,
     /// What it breaks itself.
     pub faults: Faults,
     /// Functions whose process somebody else starts.
@@ -61,6 +61,7 @@ impl Options {
             pace: Pace::BROKERS,
             region,
             secrets: BTreeMap::new(),
+            endpoints: Endpoints::default(),
             faults: Faults::default(),
             attach: BTreeSet::new(),
             clock: Arc::new(ScaledClock::new(1)),
@@ -74,17 +75,15 @@ pub struct Emulator(Arc<Inner>);
 
 /// What the emulator shares with those who ask it over HTTP; they do not keep it.
 pub(crate) struct Inner {
-    options: Options,
     secrets: Arc<Secrets>,
     /// Secrets Manager for functions, where there are secrets: it is there before the first of them.
-    secrets_server: Option<Server>,
-    /// The Invoke API.
+    _secrets_server: Option<Server>,
+    /// Lambda's API.
     servers: Mutex<Vec<Server>>,
-    nursery: Arc<Nursery>,
     // Schedules and mappings end before the functions that they invoke.
     schedules: Mutex<Option<Schedules>>,
-    mappings: Mutex<BTreeMap<String, Arc<Mapping>>>,
-    functions: Mutex<BTreeMap<String, Arc<Function>>>,
+    pub(crate) mappings: Arc<Mappings>,
+    pub(crate) functions: Arc<Functions>,
 }
 
 /// How a function is invoked.
@@ -109,19 +108,30 @@ impl Emulator {
         let secrets = Arc::new(Secrets::new(&options.region, std::mem::take(&mut options.secrets)));
         let serve = || Server::start(([127, 0, 0, 1], 0).into(), Arc::<Secrets>::clone(&secrets));
         let secrets_server = (!secrets.is_empty()).then(serve).transpose()?;
-        let schedules = Mutex::new(Some(Schedules::new(Arc::clone(&options.clock))));
-        let (mappings, functions) = (Mutex::default(), Mutex::default());
-        let servers = Mutex::default();
-        Ok(Self(Arc::new(Inner { options, secrets, secrets_server, servers, nursery, schedules, mappings, functions })))
+        let Endpoints { secrets_manager, scheduler, .. } = options.endpoints.clone();
+        // Secrets of its own go before those elsewhere.
+        let elsewhere = secrets_manager.filter(|_| secrets.is_empty());
+        let own = secrets_server.as_ref().map(|server| format!("http://{}", server.address()));
+        let for_functions = own.or_else(|| elsewhere.as_ref().map(|endpoint| endpoint.url().to_owned()));
+        let for_mappings = elsewhere.map_or_else(|| SecretsManager::Own(Arc::clone(&secrets)), SecretsManager::At);
+        let (pace, clock, region) = (options.pace, Arc::clone(&options.clock), options.region.clone());
+        let functions = Arc::new(Functions::new(options, nursery, for_functions));
+        let mappings = Arc::new(Mappings::new(Arc::clone(&functions), for_mappings, pace));
+        let schedules = Schedules::new(clock, region, Arc::clone(&functions));
+        if let Some(endpoint) = scheduler {
+            schedules.follow(endpoint)?;
+        }
+        let (schedules, servers) = (Mutex::new(Some(schedules)), Mutex::default());
+        Ok(Self(Arc::new(Inner { secrets, _secrets_server: secrets_server, servers, schedules, mappings, functions })))
     }
 
-    /// Serves the Invoke API, and on loopback Secrets Manager, as long as the emulator is there.
+    /// Serves the Invoke API and on loopback, as long as the emulator is there, the rest of Lambda's API and Secrets Manager.
     ///
     /// # Errors
     /// Where the address cannot be listened on.
     pub fn serve(&self, address: SocketAddr) -> std::io::Result<InvokeServer> {
         let is_local = address.ip().is_loopback();
-        let server = Server::start(address, Arc::new(InvokeApi { emulator: Arc::downgrade(&self.0), is_local }))?;
+        let server = Server::start(address, Arc::new(Api { emulator: Arc::downgrade(&self.0), is_local }))?;
         let address = server.address();
         lock(&self.0.servers).push(server);
         Ok(InvokeServer(address))
@@ -132,24 +142,7 @@ impl Emulator {
     /// # Errors
     /// As AWS refuses it.
     pub fn create_function(&self, body: &CreateFunction) -> Result<(), AwsError> {
-        let secrets = self.0.secrets_server.as_ref().map(|server| format!("http://{}", server.address()));
-        let configuration = Configuration::new(body, &self.0.options, secrets)?;
-        let zip = read_zip(&body.code.zip_file)?;
-        archive::check(&zip)?;
-        let mut functions = lock(&self.0.functions);
-        let name = configuration.name.clone();
-        if functions.contains_key(&name) {
-            return Err(AwsError::conflict(format!("Function already exist: {name}")));
-        }
-        let Options { logs, is_on_terminal, max_environments, faults, .. } = &self.0.options;
-        let failed = |error: std::io::Error| AwsError::service(error.to_string());
-        let log = FunctionLog::open(logs, &name, *is_on_terminal).map_err(failed)?;
-        let nursery = &self.0.nursery;
-        let function = Function::new(configuration, &zip, log, nursery, *max_environments, *faults).map_err(failed)?;
-        let is_attached = self.0.options.attach.contains(&name);
-        let function = if is_attached { function.attach().map_err(failed)? } else { function };
-        functions.insert(name, Arc::new(function));
-        Ok(())
+        self.0.functions.create(body).map(|_| ())
     }
 
     /// `CreateEventSourceMapping`; gives its UUID.
@@ -157,18 +150,7 @@ impl Emulator {
     /// # Errors
     /// As AWS refuses it.
     pub fn create_event_source_mapping(&self, body: CreateEventSourceMapping) -> Result<String, AwsError> {
-        let function = self.0.function(&body.function_name)?;
-        let mut mappings = lock(&self.0.mappings);
-        let groups: BTreeSet<String> = mappings.values().map(|mapping| mapping.group.clone()).collect();
-        body.check(&groups)?;
-        let connection = body.connection(&self.0.secrets)?;
-        let mapping = Arc::new(Mapping::new(body, connection));
-        if mapping.body.enabled {
-            mapping.enable(&function, self.0.options.pace)?;
-        }
-        let uuid = mapping.uuid.clone();
-        mappings.insert(uuid.clone(), mapping);
-        Ok(uuid)
+        self.0.mappings.create(body).map(|mapping| mapping.uuid.clone())
     }
 
     /// `CreateSchedule`; gives its ARN.
@@ -178,7 +160,7 @@ impl Emulator {
     pub fn create_schedule(&self, body: &CreateSchedule) -> Result<String, AwsError> {
         let schedules = lock(&self.0.schedules);
         let Some(schedules) = schedules.as_ref() else { return Err(AwsError::service("the emulator ends")) };
-        schedules.create(body, &self.0.options.region, |arn| self.0.function(arn))
+        schedules.create(body)
     }
 
     /// `UpdateEventSourceMapping`, as far as it enables and disables. Disabling waits for what is under way; others do not wait.
@@ -186,19 +168,12 @@ impl Emulator {
     /// # Errors
     /// Where there is no such mapping.
     pub fn enable_event_source_mapping(&self, uuid: &str, enabled: bool) -> Result<(), AwsError> {
-        let mapping = lock(&self.0.mappings).get(uuid).cloned().ok_or_else(|| no_mapping(uuid))?;
-        if enabled {
-            let function = self.0.function(&mapping.body.function_name)?;
-            mapping.enable(&function, self.0.options.pace)
-        } else {
-            mapping.disable();
-            Ok(())
-        }
+        self.0.mappings.enable(uuid, enabled)
     }
 
     /// The environment of a function in [`Options::attach`], for the process that somebody starts; `None` for others.
     pub fn attached_variables(&self, name: &str) -> Option<Vec<(String, String)>> {
-        lock(&self.0.functions).get(name)?.attached_variables()
+        self.0.functions.attached_variables(name)
     }
 
     /// How a mapping is.
@@ -206,26 +181,17 @@ impl Emulator {
     /// # Errors
     /// Where there is no such mapping.
     pub fn mapping_status(&self, uuid: &str) -> Result<MappingStatus, AwsError> {
-        let mappings = lock(&self.0.mappings);
-        mappings.get(uuid).map(|mapping| mapping.status()).ok_or_else(|| no_mapping(uuid))
+        self.0.mappings.find(uuid).map(|mapping| mapping.status())
     }
 
     /// What each function has done, by name.
     pub fn functions(&self) -> Vec<FunctionStatus> {
-        lock(&self.0.functions).values().map(|function| function.tally.status()).collect()
+        self.0.functions.status()
     }
 
     /// All mappings, by function and topic.
     pub fn mappings(&self) -> Vec<MappingSummary> {
-        let summary = |mapping: &Arc<Mapping>| MappingSummary {
-            function: mapping.body.function_name.clone(),
-            topic: mapping.body.topics[0].clone(),
-            group: mapping.group.clone(),
-            status: mapping.status(),
-        };
-        let mut all: Vec<MappingSummary> = lock(&self.0.mappings).values().map(summary).collect();
-        all.sort_by(|a, b| (&a.function, &a.topic).cmp(&(&b.function, &b.topic)));
-        all
+        self.0.mappings.summaries()
     }
 
     /// Invokes a function and waits for the outcome.
@@ -233,7 +199,9 @@ impl Emulator {
     /// # Errors
     /// Where there is no such function, its event is too large, or all its environments are busy.
     pub fn invoke(&self, name: &str, payload: &[u8]) -> Result<Outcome, AwsError> {
-        self.0.invoke_with_log(name, payload).map(|(outcome, _)| outcome)
+        let function = self.0.functions.find(Name::parse(name))?;
+        // Whoever invokes by hand is told at once that all environments are busy.
+        function.invoke(&uuid::Uuid::new_v4().to_string(), payload, &|| false)
     }
 
     /// Invokes a function and waits for nothing; it is tried three times with the same request id.
@@ -241,7 +209,7 @@ impl Emulator {
     /// # Errors
     /// Where there is no such function, its event is too large, or too many wait already.
     pub fn invoke_event(&self, name: &str, payload: &[u8]) -> Result<(), AwsError> {
-        self.0.function(name)?.invoke_event(payload.to_vec())
+        self.0.functions.find(Name::parse(name))?.invoke_event(payload.to_vec())
     }
 }
 
@@ -252,34 +220,16 @@ impl Drop for Emulator {
 }
 
 impl Inner {
-    pub(crate) fn invoke_with_log(&self, name: &str, payload: &[u8]) -> Result<(Outcome, Vec<u8>), AwsError> {
-        let function = self.function(name)?;
-        // Whoever invokes by hand is told at once that all environments are busy.
-        let outcome = function.invoke(&uuid::Uuid::new_v4().to_string(), payload, &|| false)?;
-        Ok((outcome, function.log.tail()))
-    }
-
     pub(crate) fn secrets(&self) -> &Secrets {
         &self.secrets
-    }
-
-    /// Whether there is such a function.
-    pub(crate) fn function(&self, name: &str) -> Result<Arc<Function>, AwsError> {
-        // An ARN, or a name with a version, ends with what we know it by.
-        let name = name.strip_suffix(":$LATEST").unwrap_or(name);
-        let name = name.rsplit(':').next().unwrap_or(name);
-        let found = lock(&self.functions).get(name).cloned();
-        found.ok_or_else(|| not_found(&self.options.region, name))
     }
 
     /// Ends what it does, and waits for the end.
     fn stop(&self) {
         drop(lock(&self.schedules).take());
-        lock(&self.functions).values().for_each(|function| function.give_up_attached());
-        let mappings = std::mem::take(&mut *lock(&self.mappings));
-        mappings.values().for_each(|mapping| mapping.stop()); // all at once, then each is waited for
-        drop(mappings);
-        lock(&self.functions).values().for_each(|function| function.close());
+        self.functions.give_up_attached();
+        self.mappings.stop();
+        self.functions.stop();
         drop(std::mem::take(&mut *lock(&self.servers)));
     }
 }
@@ -297,7 +247,7 @@ pub struct MappingSummary {
     pub status: MappingStatus,
 }
 
-/// The Invoke API, and on loopback Secrets Manager.
+/// Lambda's API, and on loopback Secrets Manager.
 pub struct InvokeServer(SocketAddr);
 
 impl InvokeServer {
@@ -305,17 +255,6 @@ impl InvokeServer {
     pub const fn address(&self) -> SocketAddr {
         self.0
     }
-}
-
-fn read_zip(text: &str) -> Result<Vec<u8>, AwsError> {
-    match text.strip_prefix("fileb://") {
-        Some(path) => std::fs::read(path).map_err(|error| AwsError::invalid_parameter(format!("{path}: {error}"))),
-        None => STANDARD.decode(text).map_err(|error| AwsError::invalid_parameter(format!("Code.ZipFile: {error}"))),
-    }
-}
-
-fn no_mapping(uuid: &str) -> AwsError {
-    AwsError::not_found(format!("The resource you requested does not exist. (event source mapping {uuid})"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -13,15 +13,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use nursery::Nursery;
-use tempfile::TempDir;
-
-use crate::function::Configuration;
+use crate::function::{Configuration, Revision};
 use crate::http::{Request, Response, Server, Service};
 use crate::log::{FunctionLog, Pipe};
 use crate::runtime_api;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use nursery::Nursery;
 
 /// How often the process' memory is read.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -68,9 +66,8 @@ pub(crate) struct Environment {
     process: Option<Process>,
     shared: Arc<Shared>,
     memory_kib: u64,
-    function: Arc<Configuration>,
+    revision: Arc<Revision>,
     _server: Server,
-    _folder: Arc<TempDir>,
 }
 
 struct Process {
@@ -203,14 +200,9 @@ impl Service for Routes {
 }
 
 impl Environment {
-    /// Starts the `bootstrap` of the code in `folder`.
-    pub(crate) fn start(
-        function: &Arc<Configuration>,
-        log: &Arc<FunctionLog>,
-        folder: &Arc<TempDir>,
-        nursery: &Nursery,
-    ) -> std::io::Result<Self> {
-        let code = folder.path();
+    /// Starts the `bootstrap` of a revision's code.
+    pub(crate) fn start(revision: &Arc<Revision>, log: &Arc<FunctionLog>, nursery: &Nursery) -> std::io::Result<Self> {
+        let (function, code) = (&revision.configuration, revision.code.path());
         let (shared, server) = serve(function, log, false)?;
         let mut command = nursery::command(code.join("bootstrap"))?;
         command.current_dir(code).env_clear().envs(function.variables(&server.address().to_string(), code));
@@ -224,24 +216,23 @@ impl Environment {
         let group = Pid::from_raw(i32::try_from(child.id()).map_err(std::io::Error::other)?);
         let keeper = keep(group)?;
         let process = Some(Process { child, group, keeper, pipes });
-        let (function, folder) = (Arc::clone(function), Arc::clone(folder));
-        Ok(Self { process, shared, memory_kib: 0, function, _server: server, _folder: folder })
+        Ok(Self { process, shared, memory_kib: 0, revision: Arc::clone(revision), _server: server })
     }
 
     /// The Runtime API alone, for a process that somebody starts: also gives where it is, and what closes it.
     pub(crate) fn attached(
-        function: &Arc<Configuration>,
+        revision: &Arc<Revision>,
         log: &Arc<FunctionLog>,
-        folder: &Arc<TempDir>,
     ) -> std::io::Result<(Self, SocketAddr, Arc<Shared>)> {
-        let (shared, server) = serve(function, log, true)?;
+        let (shared, server) = serve(&revision.configuration, log, true)?;
         let (address, closing) = (server.address(), Arc::clone(&shared));
-        let (function, folder) = (Arc::clone(function), Arc::clone(folder));
-        Ok((
-            Self { process: None, shared, memory_kib: 0, function, _server: server, _folder: folder },
-            address,
-            closing,
-        ))
+        let revision = Arc::clone(revision);
+        Ok((Self { process: None, shared, memory_kib: 0, revision, _server: server }, address, closing))
+    }
+
+    /// What it was started with.
+    pub(crate) const fn revision(&self) -> &Arc<Revision> {
+        &self.revision
     }
 
     /// What closes its Runtime API, and so breaks off what is under way.
@@ -318,7 +309,7 @@ impl Environment {
             Seen::Late => {
                 let message = format!(
                     "RequestId: {id} Error: Task timed out after {:.2} seconds",
-                    self.function.timeout.as_secs_f64()
+                    self.revision.configuration.timeout.as_secs_f64()
                 );
                 (Outcome::failed("Sandbox.Timedout", &message), false)
             }
@@ -353,7 +344,7 @@ impl Environment {
     }
 
     fn out_of_memory(&self, kib: u64) -> Outcome {
-        let (used, limit) = (kib / 1024, self.function.memory_mib);
+        let (used, limit) = (kib / 1024, self.revision.configuration.memory_mib);
         let message = format!("Error: Runtime exited with error: signal: killed ({used} MB used, {limit} MB allowed)");
         Outcome::failed("Runtime.OutOfMemory", &message)
     }
@@ -384,7 +375,7 @@ impl Environment {
             }
             let kib = self.resident_kib();
             self.memory_kib = self.memory_kib.max(kib);
-            if kib > self.function.memory_mib * 1024 {
+            if kib > self.revision.configuration.memory_mib * 1024 {
                 return Seen::OverMemory(kib);
             }
         }
@@ -426,7 +417,7 @@ impl Drop for Environment {
         if has_extension && matches!(self.has_ended(), Some(false)) {
             self.signal(Signal::SIGTERM);
             self.signal(Signal::SIGCONT);
-            let deadline = Instant::now() + self.function.shutdown;
+            let deadline = Instant::now() + self.revision.configuration.shutdown;
             while Instant::now() < deadline && matches!(self.has_ended(), Some(false)) {
                 std::thread::sleep(Duration::from_millis(2));
             }

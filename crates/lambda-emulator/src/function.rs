@@ -9,20 +9,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use messaging::Draw;
 use nursery::Nursery;
-use tempfile::TempDir;
 
+use crate::archive::Unpacked;
 use crate::environment::{Environment, Event, Outcome, Shared, Usage};
 use crate::log::FunctionLog;
 use crate::tally::Tally;
-use crate::{AwsError, CreateFunction, Faults, Options, archive};
+use crate::{AwsError, CreateFunction, Faults, Options};
 
 /// How long INIT may take before it is repeated within the first invocation.
 const INIT: Duration = Duration::from_secs(10);
 
-/// The attempts of an asynchronous invocation.
-const EVENT_ATTEMPTS: u32 = 3;
-
-/// How long Lambda waits before the second attempt and the third: a minute and two; here less, nobody is served by it.
+/// How long Lambda waits before the second attempt of an asynchronous invocation and the third: a minute and two; here less,
+/// nobody is served by it.
 const EVENT_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
 /// Asynchronous invocations that a function keeps until it has an environment for them.
@@ -48,9 +46,20 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 /// The variable by which SDKs find another Secrets Manager than that of AWS.
 const SECRETS_ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
 
+/// What every version number but this stands for does not change any more.
+pub(crate) const LATEST: &str = "$LATEST";
+
+/// What environments are started with: a configuration and the code for it.
+pub(crate) struct Revision {
+    pub(crate) configuration: Configuration,
+    pub(crate) code: Arc<Unpacked>,
+}
+
 /// What a function is made of.
 pub(crate) struct Configuration {
     pub(crate) name: String,
+    /// `$LATEST`, or the number that it was published under.
+    pub(crate) version: String,
     pub(crate) memory_mib: u64,
     pub(crate) timeout: Duration,
     /// How long its process may take to end after SIGTERM, where it has an extension.
@@ -62,13 +71,43 @@ pub(crate) struct Configuration {
     environment: Vec<(String, String)>,
 }
 
+/// The value of a variable, from the configuration, the Runtime API's address and the folder of the code.
+type Variable = fn(&Configuration, &str, &str) -> String;
+
+/// The variables that Lambda keeps for itself, each with its value; without one where it is not set for a process.
+pub(crate) const RESERVED: [(&str, Option<Variable>); 17] = [
+    ("_HANDLER", Some(|function, _, _| function.handler.clone())),
+    ("_X_AMZN_TRACE_ID", None), // the runtime sets it for each event
+    ("AWS_REGION", Some(|function, _, _| function.region.clone())),
+    ("AWS_DEFAULT_REGION", Some(|function, _, _| function.region.clone())),
+    ("AWS_EXECUTION_ENV", None), // custom runtimes have none
+    ("AWS_LAMBDA_FUNCTION_NAME", Some(|function, _, _| function.name.clone())),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", Some(|function, _, _| function.memory_mib.to_string())),
+    ("AWS_LAMBDA_FUNCTION_VERSION", Some(|function, _, _| function.version.clone())),
+    ("AWS_LAMBDA_INITIALIZATION_TYPE", Some(|_, _, _| "on-demand".to_owned())),
+    ("AWS_LAMBDA_LOG_GROUP_NAME", Some(|function, _, _| format!("/aws/lambda/{}", function.name))),
+    ("AWS_LAMBDA_LOG_STREAM_NAME", Some(|function, _, _| function.log_stream())),
+    ("AWS_LAMBDA_RUNTIME_API", Some(|_, api, _| api.to_owned())),
+    ("AWS_ACCESS_KEY_ID", Some(|_, _, _| "emulated".to_owned())),
+    ("AWS_SECRET_ACCESS_KEY", Some(|_, _, _| "emulated".to_owned())),
+    ("AWS_SESSION_TOKEN", Some(|_, _, _| "emulated".to_owned())),
+    ("LAMBDA_TASK_ROOT", Some(|_, _, code| code.to_owned())),
+    ("LAMBDA_RUNTIME_DIR", Some(|_, _, code| code.to_owned())),
+];
+
 impl Configuration {
     /// # Errors
     /// Where AWS would refuse the body.
-    pub(crate) fn new(body: &CreateFunction, options: &Options, secrets: Option<String>) -> Result<Self, AwsError> {
+    pub(crate) fn new(
+        body: &CreateFunction,
+        version: &str,
+        options: &Options,
+        secrets: Option<String>,
+    ) -> Result<Self, AwsError> {
         body.check()?;
         Ok(Self {
             name: body.function_name.clone(),
+            version: version.to_owned(),
             memory_mib: body.memory_size,
             timeout: Duration::from_secs(body.timeout),
             shutdown: options.shutdown,
@@ -79,50 +118,76 @@ impl Configuration {
         })
     }
 
+    /// As it is invoked: with its number, if it has one.
     pub(crate) fn arn(&self) -> String {
-        arn(&self.region, &self.name)
+        let arn = arn(&self.region, &self.name);
+        if self.version == LATEST { arn } else { format!("{arn}:{}", self.version) }
+    }
+
+    fn log_stream(&self) -> String {
+        format!("1970/01/01/[{}]{}", self.version, uuid::Uuid::new_v4().simple())
     }
 
     /// What Lambda documents for a custom runtime, and the function's own.
     pub(crate) fn variables(&self, api: &str, code: &Path) -> Vec<(String, String)> {
         let code = code.display().to_string();
-        let stream = format!("1970/01/01/[$LATEST]{}", uuid::Uuid::new_v4().simple());
-        let mut variables: Vec<(String, String)> = [
-            ("_HANDLER", self.handler.clone()),
-            ("AWS_REGION", self.region.clone()),
-            ("AWS_DEFAULT_REGION", self.region.clone()),
-            ("AWS_LAMBDA_FUNCTION_NAME", self.name.clone()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_mib.to_string()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".into()),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name)),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
-            ("AWS_LAMBDA_RUNTIME_API", api.to_owned()),
-            ("AWS_ACCESS_KEY_ID", "emulated".into()),
-            ("AWS_SECRET_ACCESS_KEY", "emulated".into()),
-            ("AWS_SESSION_TOKEN", "emulated".into()),
-            ("LAMBDA_TASK_ROOT", code.clone()),
-            ("LAMBDA_RUNTIME_DIR", code.clone()),
+        let mut variables: Vec<(String, String)> = RESERVED
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?(self, api, &code))))
+            .collect();
+        let more = [
             ("PATH", format!("/usr/local/bin:/usr/bin:/bin:{code}")),
             ("LANG", "en_US.UTF-8".into()),
             ("TZ", ":UTC".into()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
+        ];
+        variables.extend(more.map(|(name, value)| (name.to_owned(), value)));
         variables.extend(self.secrets.iter().map(|endpoint| (SECRETS_ENDPOINT.to_owned(), endpoint.clone())));
         variables.extend(self.environment.iter().cloned());
         variables
     }
 }
 
-/// A function that can be invoked.
-pub(crate) struct Function {
-    pub(crate) configuration: Arc<Configuration>,
+/// How asynchronous invocations are treated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asynchronous {
+    pub(crate) retries: u32,
+    /// An event that is older is given up.
+    pub(crate) max_age: Duration,
+}
+
+impl Default for Asynchronous {
+    /// As Lambda does it unless somebody says otherwise.
+    fn default() -> Self {
+        Self { retries: 2, max_age: Duration::from_secs(6 * 3_600) }
+    }
+}
+
+/// How a function ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// What is under way is broken off.
+    Now,
+    /// What is under way ends first.
+    InPeace,
+}
+
+/// What a function's versions have in common.
+#[derive(Clone)]
+pub(crate) struct Host {
     pub(crate) log: Arc<FunctionLog>,
-    pub(crate) tally: Tally,
-    folder: Arc<TempDir>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) nursery: Arc<Nursery>,
+    pub(crate) faults: Faults,
+}
+
+/// A function, or one version of it, that can be invoked.
+pub(crate) struct Function {
+    name: String,
+    version: String,
+    region: String,
+    pub(crate) log: Arc<FunctionLog>,
+    pub(crate) tally: Arc<Tally>,
     nursery: Arc<Nursery>,
-    max_environments: usize,
     pub(crate) faults: Faults,
     attached: Option<Attached>,
     /// Invocations by hand.
@@ -140,64 +205,133 @@ struct Attached {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Pool {
+    /// What an environment is started with; nothing once the function is closed.
+    revision: Option<Arc<Revision>>,
+    /// Environments at most.
+    limit: usize,
+    asynchronous: Asynchronous,
     idle: Vec<Environment>,
     /// Those of busy environments: what breaks their invocations off.
     busy: Vec<Arc<Shared>>,
     /// Idle or busy.
     count: usize,
-    /// Asynchronous invocations that nobody has begun.
-    events: VecDeque<Vec<u8>>,
+    /// Those that are no longer used and have not ended yet.
+    ending: usize,
+    /// Asynchronous invocations that nobody has begun, and since when they wait.
+    events: VecDeque<(Vec<u8>, Instant)>,
     /// Threads that are at those, as many as environments at most; none where there is none.
     workers: usize,
-    is_closed: bool,
+    /// What was under way when the function was closed does not end by itself.
+    is_broken_off: bool,
+}
+
+/// What an invocation begins with.
+enum Acquired {
+    Idle(Environment),
+    /// The right to start one.
+    Fresh(Arc<Revision>),
 }
 
 impl Function {
-    /// Unpacks the code once, for all its environments.
-    pub(crate) fn new(
-        configuration: Configuration,
-        zip: &[u8],
-        log: FunctionLog,
-        nursery: &Arc<Nursery>,
-        max_environments: usize,
-        faults: Faults,
-    ) -> std::io::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        archive::unpack(zip, folder.path())?;
-        let tally = Tally::of(&configuration.name)?;
-        Ok(Self {
-            configuration: Arc::new(configuration),
+    pub(crate) fn new(revision: Revision, limit: usize, Host { log, tally, nursery, faults }: Host) -> Self {
+        let Configuration { name, version, region, .. } = &revision.configuration;
+        Self {
+            name: name.clone(),
+            version: version.clone(),
+            region: region.clone(),
+            log,
             tally,
-            log: Arc::new(log),
-            folder: Arc::new(folder),
-            nursery: Arc::clone(nursery),
-            max_environments,
+            nursery,
             faults,
             attached: None,
             invocations: AtomicU64::new(0),
             usual_us: AtomicU64::new(FIRST_US),
-            pool: Mutex::default(),
+            pool: Mutex::new(Pool {
+                revision: Some(Arc::new(revision)),
+                limit,
+                asynchronous: Asynchronous::default(),
+                idle: Vec::new(),
+                busy: Vec::new(),
+                count: 0,
+                ending: 0,
+                events: VecDeque::new(),
+                workers: 0,
+                is_broken_off: false,
+            }),
             released: Condvar::new(),
-        })
+        }
     }
 
     /// Starts no process: its one environment is whoever asks for its events.
     pub(crate) fn attach(mut self) -> std::io::Result<Self> {
-        let (environment, api, shared) = Environment::attached(&self.configuration, &self.log, &self.folder)?;
-        self.attached = Some(Attached { api, shared });
-        self.max_environments = 1;
         let pool = self.pool.get_mut().unwrap_or_else(PoisonError::into_inner);
-        (pool.count, pool.idle) = (1, vec![environment]);
+        if let Some(revision) = &pool.revision {
+            let (environment, api, shared) = Environment::attached(revision, &self.log)?;
+            self.attached = Some(Attached { api, shared });
+            (pool.limit, pool.count, pool.idle) = (1, 1, vec![environment]);
+        }
         Ok(self)
     }
 
     /// What somebody exports before he starts the process himself.
     pub(crate) fn attached_variables(&self) -> Option<Vec<(String, String)>> {
         let api = self.attached.as_ref()?.api.to_string();
+        let revision = self.lock().revision.clone()?;
         let ours = |(name, _): &(String, String)| !matches!(name.as_str(), "PATH" | "LANG" | "TZ");
-        Some(self.configuration.variables(&api, self.folder.path()).into_iter().filter(ours).collect())
+        Some(revision.configuration.variables(&api, revision.code.path()).into_iter().filter(ours).collect())
+    }
+
+    /// Environments are started with this from now on; others end once they are idle.
+    ///
+    /// # Errors
+    /// Where its process is somebody else's: it would go on with what it was started with.
+    pub(crate) fn update(self: &Arc<Self>, revision: Revision) -> Result<(), AwsError> {
+        if self.attached.is_some() {
+            let name = &self.name;
+            return Err(AwsError::conflict(format!(
+                "{name} runs in the process that is attached to it, and is not updated"
+            )));
+        }
+        let idle = {
+            let mut pool = self.lock();
+            if pool.revision.is_none() {
+                return Err(self.not_found());
+            }
+            pool.revision = Some(Arc::new(revision));
+            pool.take_idle()
+        };
+        self.end_behind(idle);
+        Ok(())
+    }
+
+    /// No more environments than this from now on; those that are too many end once they are idle.
+    pub(crate) fn set_limit(self: &Arc<Self>, limit: usize) {
+        if self.attached.is_some() {
+            return; // whoever is attached is the one that there is
+        }
+        let idle = {
+            let mut pool = self.lock();
+            pool.limit = limit;
+            if pool.count > limit { pool.take_idle() } else { Vec::new() }
+        };
+        self.end_behind(idle);
+    }
+
+    /// How asynchronous invocations are treated that begin from now on.
+    pub(crate) fn set_asynchronous(&self, asynchronous: Asynchronous) {
+        self.lock().asynchronous = asynchronous;
+    }
+
+    /// Whether nothing of it is left.
+    pub(crate) fn has_ended(&self) -> bool {
+        let pool = self.lock();
+        pool.revision.is_none() && pool.is_empty()
+    }
+
+    /// `$LATEST`, or its number.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {
@@ -215,7 +349,7 @@ impl Function {
         is_patient: &dyn Fn() -> bool,
     ) -> Result<Outcome, AwsError> {
         let count = self.invocations.fetch_add(1, Ordering::Relaxed);
-        self.invoke_and_kill(request_id, payload, is_patient, self.faults.kills(&self.configuration.name, count))
+        self.invoke_and_kill(request_id, payload, is_patient, self.faults.kills(&self.name, count))
     }
 
     /// The same for a mapping, which draws itself whether and where the process is killed.
@@ -230,13 +364,16 @@ impl Function {
         kill: Option<Draw>,
     ) -> Result<Outcome, AwsError> {
         allow(payload, MAX_EVENT_BYTES)?;
-        let idle = self.acquire(is_patient)?;
+        let acquired = self.acquire(is_patient)?;
         let mut lease = Lease { function: self, environment: None };
-        self.log.write_line(&format!("START RequestId: {request_id} Version: $LATEST"));
+        self.log.write_line(&format!("START RequestId: {request_id} Version: {}", self.version));
         let mut init = None;
-        let started = match idle {
-            Some(environment) => Ok((environment, self.timeout())),
-            None => self.start(&mut init),
+        let (memory_mib, started) = match acquired {
+            Acquired::Idle(environment) => {
+                let Configuration { memory_mib, timeout, .. } = environment.revision().configuration;
+                (memory_mib, Ok((environment, self.patience(timeout))))
+            }
+            Acquired::Fresh(revision) => (revision.configuration.memory_mib, self.start(&revision, &mut init)),
         };
         let (outcome, usage) = match started {
             Ok((mut environment, timeout)) => {
@@ -265,35 +402,36 @@ impl Function {
         };
         drop(lease);
         self.tally.invoked(&outcome, usage);
-        self.report(request_id, &outcome, usage, init);
+        self.report(request_id, &outcome, usage, init, memory_mib);
         Ok(outcome)
     }
 
     /// How long one invocation may take.
-    fn timeout(&self) -> Duration {
-        if self.attached.is_some() { ATTACHED } else { self.configuration.timeout }
+    fn patience(&self, timeout: Duration) -> Duration {
+        if self.attached.is_some() { ATTACHED } else { timeout }
     }
 
-    /// Invokes it and waits for nothing; it is tried three times with the same request id.
+    /// Invokes it and waits for nothing; unless its configuration says otherwise, it is tried three times with the same request id.
     ///
     /// # Errors
     /// Where the event is too large, as many as may wait already, or the machine has no thread for it.
     pub(crate) fn invoke_event(self: &Arc<Self>, payload: Vec<u8>) -> Result<(), AwsError> {
         allow(&payload, MAX_ASYNCHRONOUS_BYTES)?;
         let mut pool = self.lock();
-        if pool.is_closed {
+        if pool.revision.is_none() {
             return Err(self.not_found());
         }
         if pool.events.len() == MAX_EVENTS {
             return Err(AwsError::throttled("Rate Exceeded."));
         }
-        if pool.workers < self.max_environments {
+        // Where nothing may be invoked, one of them waits until it may.
+        if pool.workers < pool.limit.max(1) {
             let function = Arc::clone(self);
             let spawned = std::thread::Builder::new().name("event".into()).spawn(move || function.work_off());
             spawned.map_err(|error| AwsError::service(error.to_string()))?;
             pool.workers += 1;
         }
-        pool.events.push_back(payload);
+        pool.events.push_back((payload, Instant::now()));
         Ok(())
     }
 
@@ -301,53 +439,56 @@ impl Function {
     fn work_off(&self) {
         loop {
             let mut pool = self.lock();
-            let Some(payload) = pool.events.pop_front() else {
+            let Some((payload, since)) = pool.events.pop_front() else {
                 pool.workers -= 1;
                 drop(pool);
                 self.released.notify_all();
                 return;
             };
+            let asynchronous = pool.asynchronous;
             drop(pool);
-            self.try_event(&payload);
+            self.try_event(&payload, since, asynchronous);
         }
     }
 
-    fn try_event(&self, payload: &[u8]) {
+    fn try_event(&self, payload: &[u8], since: Instant, Asynchronous { retries, max_age }: Asynchronous) {
         let id = uuid::Uuid::new_v4().to_string();
-        for attempt in 0..EVENT_ATTEMPTS {
-            if attempt > 0 {
+        let is_young = || since.elapsed() < max_age;
+        let mut attempts = 0;
+        while attempts <= retries && is_young() {
+            if attempts > 0 {
                 self.tally.retried();
             }
-            // Nobody else waits for it: it has the time until the function is closed.
-            if let Ok(Outcome::Answered(_)) = self.invoke(&id, payload, &|| true) {
+            // Nobody else waits for it: it has the time until it is too old or the function is closed.
+            if let Ok(Outcome::Answered(_)) = self.invoke(&id, payload, &is_young) {
                 return;
             }
-            if let Some(wait) = EVENT_WAITS.get(attempt as usize) {
-                let waited = self.released.wait_timeout_while(self.lock(), *wait, |pool| !pool.is_closed);
+            if let Some(wait) = EVENT_WAITS.get(attempts as usize).filter(|_| attempts < retries) {
+                let waited = self.released.wait_timeout_while(self.lock(), *wait, |pool| pool.revision.is_some());
                 drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
+            attempts += 1;
         }
-        self.log.write_line(&format!("RequestId: {id} the event is given up after {EVENT_ATTEMPTS} attempts"));
+        self.log.write_line(&format!("RequestId: {id} the event is given up after {attempts} attempts"));
     }
 
     fn not_found(&self) -> AwsError {
-        not_found(&self.configuration.region, &self.configuration.name)
+        not_found(&self.region, &self.name)
     }
 
     /// An idle environment, or the right to start one.
-    fn acquire(&self, is_patient: &dyn Fn() -> bool) -> Result<Option<Environment>, AwsError> {
+    fn acquire(&self, is_patient: &dyn Fn() -> bool) -> Result<Acquired, AwsError> {
         let mut pool = self.lock();
         loop {
-            if pool.is_closed {
-                return Err(self.not_found());
-            }
             if let Some(environment) = pool.idle.pop() {
                 pool.busy.push(environment.shared());
-                return Ok(Some(environment));
+                return Ok(Acquired::Idle(environment));
             }
-            if pool.count < self.max_environments {
+            let Some(revision) = &pool.revision else { return Err(self.not_found()) };
+            if pool.count < pool.limit {
+                let revision = Arc::clone(revision);
                 pool.count += 1;
-                return Ok(None);
+                return Ok(Acquired::Fresh(revision));
             }
             if !is_patient() {
                 return Err(AwsError::throttled("Rate Exceeded."));
@@ -358,11 +499,12 @@ impl Function {
 
     /// Starts an environment. INIT that fails is repeated once, within the time of the invocation: what is left of that stands
     /// beside the environment.
-    fn start(&self, init: &mut Option<Duration>) -> Result<(Environment, Duration), Outcome> {
+    fn start(&self, revision: &Arc<Revision>, init: &mut Option<Duration>) -> Result<(Environment, Duration), Outcome> {
         let mut result = Err(Outcome::failed("Runtime.ExitError", "INIT was not tried"));
-        for (patience, is_repeated) in [(INIT, false), (self.timeout(), true)] {
+        let timeout = self.patience(revision.configuration.timeout);
+        for (patience, is_repeated) in [(INIT, false), (timeout, true)] {
             let begun = Instant::now();
-            let started = Environment::start(&self.configuration, &self.log, &self.folder, &self.nursery);
+            let started = Environment::start(revision, &self.log, &self.nursery);
             let mut environment = match started {
                 Ok(environment) => environment,
                 Err(error) => return Err(Outcome::failed("Runtime.InvalidEntrypoint", &format!("bootstrap: {error}"))),
@@ -373,7 +515,7 @@ impl Function {
             match done {
                 Ok(()) => {
                     *init = Some(taken);
-                    let left = if is_repeated { patience.saturating_sub(taken) } else { self.timeout() };
+                    let left = if is_repeated { patience.saturating_sub(taken) } else { timeout };
                     return Ok((environment, left));
                 }
                 Err(outcome) => {
@@ -388,12 +530,12 @@ impl Function {
     }
 
     /// What Lambda writes behind an invocation.
-    fn report(&self, request_id: &str, outcome: &Outcome, usage: Usage, init: Option<Duration>) {
+    fn report(&self, request_id: &str, outcome: &Outcome, usage: Usage, init: Option<Duration>, memory_mib: u64) {
         let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
         let duration = ms(usage.duration);
         let billed = (duration + init.map_or(0.0, ms)).ceil();
         let init = init.map_or_else(String::new, |init| format!("\tInit Duration: {:.2} ms", ms(init)));
-        let (memory, used) = (self.configuration.memory_mib, usage.memory_kib.div_ceil(1024));
+        let used = usage.memory_kib.div_ceil(1024);
         if let Outcome::Failed { payload, kind } = outcome {
             let text = String::from_utf8_lossy(payload);
             self.log.write_line(&format!("{kind}: {text}"));
@@ -401,14 +543,14 @@ impl Function {
         self.log.write_line(&format!("END RequestId: {request_id}"));
         self.log.write_line(&format!(
             "REPORT RequestId: {request_id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: \
-             {memory} MB\tMax Memory Used: {used} MB{init}"
+             {memory_mib} MB\tMax Memory Used: {used} MB{init}"
         ));
     }
 
     /// What breaks its invocation off; at once where the function is closed.
     fn is_busy(&self, environment: &Environment) {
         let mut pool = self.lock();
-        if pool.is_closed {
+        if pool.is_broken_off {
             environment.shared().close();
         }
         pool.busy.push(environment.shared());
@@ -418,26 +560,45 @@ impl Function {
         self.lock().busy.retain(|busy| !Arc::ptr_eq(busy, &environment.shared()));
     }
 
-    /// Ends its environments, also those that are busy, and waits for their end; nobody gets another. Its code goes with them.
-    pub(crate) fn close(&self) {
-        let idle = {
-            let mut pool = self.lock();
-            pool.is_closed = true;
-            pool.events.clear();
+    /// Nobody gets an environment any more; what waits for one is forgotten. Those that are idle are to be ended.
+    fn shut(&self, ending: Ending) -> Vec<Environment> {
+        let mut pool = self.lock();
+        pool.revision = None;
+        pool.events.clear();
+        if ending == Ending::Now {
+            pool.is_broken_off = true;
             pool.busy.iter().for_each(|busy| busy.close());
-            pool.count -= pool.idle.len();
-            std::mem::take(&mut pool.idle)
-        };
-        self.released.notify_all();
-        // Each may take its time for an end in peace.
+        }
+        pool.take_idle()
+    }
+
+    /// Ends its environments and waits for their end; nobody gets another. Its code goes with the last of them.
+    pub(crate) fn close(&self, ending: Ending) {
+        let idle = self.shut(ending);
+        self.end(idle);
+        let has_ended = self.released.wait_while(self.lock(), |pool| !pool.is_empty());
+        drop(has_ended.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Ends environments that nobody uses any more while whoever asks goes on.
+    fn end_behind(self: &Arc<Self>, idle: Vec<Environment>) {
+        let (count, function) = (idle.len(), Arc::clone(self));
+        let ending = std::thread::Builder::new().name("function's end".into());
+        if ending.spawn(move || function.end(idle)).is_err() {
+            self.lock().ending -= count; // they have ended with the thread that was not started
+        }
+    }
+
+    /// Ends environments that nobody uses any more. Each may take its time for an end in peace.
+    fn end(&self, idle: Vec<Environment>) {
+        let count = idle.len();
         std::thread::scope(|scope| {
             for environment in idle {
                 scope.spawn(move || drop(environment));
             }
         });
-        let has_ended = self.released.wait_while(self.lock(), |pool| pool.count + pool.workers > 0);
-        drop(has_ended.unwrap_or_else(PoisonError::into_inner));
-        let _ = std::fs::remove_dir_all(self.folder.path()); // whoever still holds it needs it no more
+        self.lock().ending -= count;
+        self.released.notify_all();
     }
 
     /// Nobody waits for a process any more that somebody else would have to start.
@@ -445,6 +606,19 @@ impl Function {
         if let Some(attached) = &self.attached {
             attached.shared.close();
         }
+    }
+}
+
+impl Pool {
+    /// Those that are free, to be ended. They make room for others at once.
+    fn take_idle(&mut self) -> Vec<Environment> {
+        self.count -= self.idle.len();
+        self.ending += self.idle.len();
+        std::mem::take(&mut self.idle)
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.count + self.ending + self.workers == 0
     }
 }
 
@@ -459,7 +633,9 @@ impl Drop for Lease<'_> {
         if let Some(environment) = self.environment.take() {
             self.function.is_busy_no_more(&environment);
             let mut pool = self.function.lock();
-            if !pool.is_closed {
+            // Not where there is another revision by now, or none, or fewer may be there.
+            let is_current = pool.revision.as_ref().is_some_and(|current| Arc::ptr_eq(current, environment.revision()));
+            if is_current && pool.count <= pool.limit {
                 pool.idle.push(environment);
                 drop(pool);
                 self.function.released.notify_all();
@@ -487,7 +663,7 @@ pub(crate) fn not_found(region: &str, name: &str) -> AwsError {
     AwsError::not_found(format!("Function not found: {}", arn(region, name)))
 }
 
-fn arn(region: &str, name: &str) -> String {
+pub(crate) fn arn(region: &str, name: &str) -> String {
     format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}")
 }
 

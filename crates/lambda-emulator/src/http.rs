@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// What a request may hold: Lambda's largest payload, and what surrounds it.
-pub(crate) const MAX_BODY_BYTES: usize = 7 * 1024 * 1024;
+/// What a request may hold unless its service says otherwise: Lambda's largest payload, and what surrounds it.
+const MAX_BODY_BYTES: usize = 7 * 1024 * 1024;
 const MAX_HEAD_BYTES: u64 = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// Connections at once; whoever comes then is turned away.
@@ -20,10 +20,12 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// Without the query.
     pub(crate) path: String,
+    /// What stands behind the question mark; empty where there is none.
+    pub(crate) query: String,
     /// Those before the body and, where it came in chunks, those behind it.
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// The body was larger than [`MAX_BODY_BYTES`], and is not there.
+    /// The body was larger than it may be, and is not there.
     pub(crate) is_too_large: bool,
     connection: Option<Arc<TcpStream>>,
 }
@@ -56,11 +58,20 @@ impl Response {
     pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: vec![("Content-Type", "application/json".into())], body: body.into() }
     }
+
+    pub(crate) const fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
 }
 
 /// Answers requests; `None` ends the connection without an answer.
 pub(crate) trait Service: Send + Sync + 'static {
     fn answer(&self, request: Request) -> Option<Response>;
+
+    /// How large the body of such a request may be.
+    fn max_body_bytes(&self, _method: &str, _path: &str) -> usize {
+        MAX_BODY_BYTES
+    }
 }
 
 /// Serves until it is dropped; then nothing of it runs any more.
@@ -155,7 +166,7 @@ fn serve(stream: TcpStream, service: &dyn Service) -> io::Result<()> {
     let mut writer = stream.try_clone()?;
     let connection = Arc::new(stream.try_clone()?);
     let mut reader = BufReader::new(stream);
-    while let Some((mut request, is_last)) = read_request(&mut reader, &mut writer)? {
+    while let Some((mut request, is_last)) = read_request(&mut reader, &mut writer, service)? {
         request.connection = Some(Arc::clone(&connection));
         let Some(response) = service.answer(request) else { break };
         write_response(&mut writer, &response, is_last)?;
@@ -180,7 +191,11 @@ fn write_response(writer: &mut impl Write, response: &Response, is_last: bool) -
 }
 
 /// The next request of a connection, and whether it is the last. `None` at the end.
-fn read_request(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Result<Option<(Request, bool)>> {
+fn read_request(
+    reader: &mut impl BufRead,
+    writer: &mut impl Write,
+    service: &dyn Service,
+) -> io::Result<Option<(Request, bool)>> {
     let head = read_head(reader)?;
     if head.is_empty() {
         return Ok(None);
@@ -189,22 +204,25 @@ fn read_request(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Resul
     let mut parsed = httparse::Request::new(&mut headers);
     parsed.parse(&head).map_err(|error| invalid(&error.to_string()))?;
     let target = parsed.path.unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
-        path: target.split('?').next().unwrap_or_default().to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
         headers: parsed.headers.iter().map(owned).collect(),
         ..Request::default()
     };
     if request.header("Expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue")) {
         writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
+    let most = service.max_body_bytes(&request.method, &request.path);
     let is_chunked = request.header("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
     let body = if is_chunked {
-        read_chunks(reader, &mut request.headers)?
+        read_chunks(reader, &mut request.headers, most)?
     } else {
         let length = request.header("Content-Length").map_or(Ok(0), str::parse);
         let length: u64 = length.map_err(|_| invalid("Content-Length"))?;
-        read_bytes(reader, length, 0)?
+        read_bytes(reader, length, most)?
     };
     let is_last = request.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
     request.is_too_large = body.is_none();
@@ -226,10 +244,9 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Bytes of a body, which has `before` already; `None` where it becomes too large. They are read in any case, so that the
-/// sender hears the answer.
-fn read_bytes(reader: &mut impl BufRead, length: u64, before: usize) -> io::Result<Option<Vec<u8>>> {
-    if length > (MAX_BODY_BYTES - before) as u64 {
+/// Bytes of a body; `None` where they are too many. They are read in any case, so that the sender hears the answer.
+fn read_bytes(reader: &mut impl BufRead, length: u64, most: usize) -> io::Result<Option<Vec<u8>>> {
+    if length > most as u64 {
         io::copy(&mut reader.take(length), &mut io::sink())?;
         return Ok(None);
     }
@@ -239,7 +256,11 @@ fn read_bytes(reader: &mut impl BufRead, length: u64, before: usize) -> io::Resu
 }
 
 /// A body in chunks. What stands behind it goes to the headers: a streamed response that fails halfway says so there.
-fn read_chunks(reader: &mut impl BufRead, headers: &mut Vec<(String, String)>) -> io::Result<Option<Vec<u8>>> {
+fn read_chunks(
+    reader: &mut impl BufRead,
+    headers: &mut Vec<(String, String)>,
+    most: usize,
+) -> io::Result<Option<Vec<u8>>> {
     let mut body = Some(Vec::new());
     loop {
         let mut line = String::new();
@@ -257,7 +278,7 @@ fn read_chunks(reader: &mut impl BufRead, headers: &mut Vec<(String, String)>) -
             return Ok(body);
         }
         let before = body.as_ref().map_or(0, Vec::len);
-        let chunk = read_bytes(reader, size, before)?;
+        let chunk = read_bytes(reader, size, most - before)?;
         body = body.zip(chunk).map(|(mut body, chunk)| {
             body.extend(chunk);
             body
@@ -284,9 +305,10 @@ mod tests {
 
     impl Service for Echo {
         fn answer(&self, request: Request) -> Option<Response> {
-            let Request { method, path, body, is_too_large, .. } = &request;
+            let Request { method, path, query, body, is_too_large, .. } = &request;
             let trailer = request.header("T").unwrap_or_default();
-            let text = format!("{method} {path} {} {is_too_large}{trailer}", String::from_utf8_lossy(body));
+            let body = String::from_utf8_lossy(body);
+            let text = format!("{method} {path} {body} {is_too_large}{query}{trailer}");
             (path != "/silent").then(|| Response::json(200, text))
         }
     }
@@ -309,7 +331,7 @@ mod tests {
     fn requests_of_one_connection_are_answered_one_after_the_other() {
         let requests =
             b"GET /a?b=c HTTP/1.1\r\n\r\nPOST /d HTTP/1.1\r\ncontent-length: 3\r\nConnection: close\r\n\r\nxyz";
-        assert_eq!(bodies(requests), ["GET /a  false", "POST /d xyz false"]);
+        assert_eq!(bodies(requests), ["GET /a  falseb=c", "POST /d xyz false"]);
     }
 
     #[test]

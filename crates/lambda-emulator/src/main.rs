@@ -1,4 +1,4 @@
-//! `lambda-emulator --config FILE`: functions and mappings of a file, until it is told to stop.
+//! `lambda-emulator`: functions and mappings of a file and of whoever calls its API, until it is told to stop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use lambda_emulator::{
-    CreateEventSourceMapping, CreateFunction, CreateSchedule, Emulator, FaultArgs, Options, ScaledClock,
+    CreateEventSourceMapping, CreateFunction, CreateSchedule, Emulator, Endpoints, FaultArgs, Options, ScaledClock,
 };
 use serde::Deserialize;
 
@@ -26,8 +26,8 @@ struct Cli {
     /// JSON with the bodies of AWS's API: {"Functions": [CreateFunction...], "EventSourceMappings":
     /// [CreateEventSourceMapping...], "Schedules": [CreateSchedule...], "Secrets": {ID: {"username": .., "password": ..}}}. A zip is named as `"Code": {"ZipFile": "fileb://PATH"}`.
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// Where the Invoke API is served.
+    config: Option<PathBuf>,
+    /// Where Lambda's API is served: Invoke, and on loopback also what creates, changes and deletes functions and mappings.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9001")]
     listen: SocketAddr,
     /// Where each function's log goes, as NAME.log.
@@ -48,7 +48,7 @@ struct Cli {
     time_scale: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Config {
     #[serde(default)]
@@ -79,11 +79,16 @@ enum Failure {
 }
 
 fn execute(cli: &Cli) -> Result<(), Failure> {
-    let path = cli.config.display();
+    let path = cli.config.as_ref().map_or_else(|| "--config".to_owned(), |path| path.display().to_string());
     let configuration = |error: &dyn std::fmt::Display| Failure::Configuration(format!("{path}: {error}"));
     let broken = |error: std::io::Error| Failure::Broken(error.to_string());
-    let text = std::fs::read_to_string(&cli.config).map_err(|error| configuration(&error))?;
-    let config: Config = serde_json::from_str(&text).map_err(|error| configuration(&error))?;
+    let config: Config = match &cli.config {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| configuration(&error))?;
+            serde_json::from_str(&text).map_err(|error| configuration(&error))?
+        }
+        None => Config::default(),
+    };
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // A second signal ends the process at once, and the system those of the functions.
@@ -102,14 +107,20 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     }
     let attach: BTreeSet<String> = cli.attach.iter().cloned().collect();
     let clock = Arc::new(ScaledClock::new(cli.time_scale));
+    let defaults = Options::new(&cli.logs);
+    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| std::env::var(name).ok());
+    let region = region.filter(|region| !region.is_empty()).unwrap_or_else(|| defaults.region.clone());
+    let endpoints = Endpoints::from_environment(&region).map_err(Failure::Configuration)?;
     let options = Options {
         secrets,
+        endpoints,
+        region,
         faults,
         clock,
         attach,
         is_on_terminal: true,
         max_environments: cli.concurrency.into(),
-        ..Options::new(&cli.logs)
+        ..defaults
     };
     let emulator = Emulator::start(options).map_err(broken)?;
     for function in &config.functions {
@@ -134,7 +145,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         created.map_err(|error| configuration(&format!("{name}: {error}")))?;
     }
     let server = emulator.serve(cli.listen).map_err(broken)?;
-    let _ = writeln!(std::io::stderr().lock(), "serving the Invoke API at http://{}", server.address());
+    let _ = writeln!(std::io::stderr().lock(), "serving Lambda's API at http://{}", server.address());
     while !stop.load(Ordering::Acquire) {
         std::thread::sleep(Duration::from_millis(50));
     }

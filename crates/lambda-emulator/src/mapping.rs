@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use events::Topic;
 use kafka_transport::{Connection, Error, Pace, Poller, StartAt};
 
-use crate::function::Function;
+use crate::function::{Function, now_ms};
 use crate::{AwsError, CreateEventSourceMapping, Outcome};
 use lane::{Lane, Limits, Verdict};
 
@@ -37,7 +37,7 @@ const INVOCATIONS_A_POLLER: u64 = 5;
 /// How a mapping is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MappingStatus {
-    /// `Creating`, `Enabled`, `Disabling`, `Disabled`, `Enabling`.
+    /// `Creating`, `Enabled`, `Disabling`, `Disabled`, `Enabling`, `Updating`, `Deleting`.
     pub state: &'static str,
     /// Why it does not do what it should; empty if it does.
     pub reason: String,
@@ -61,19 +61,55 @@ pub struct MappingStatus {
 pub(crate) struct Mapping {
     pub(crate) uuid: String,
     pub(crate) group: String,
-    pub(crate) body: CreateEventSourceMapping,
-    connection: Connection,
+    settings: Mutex<Settings>,
+    /// What is done to it: its state until that is done.
+    change: Mutex<Option<&'static str>>,
+    is_closed: AtomicBool,
     status: Arc<Mutex<MappingStatus>>,
     batches: Batches,
     stop: Arc<AtomicBool>,
     work: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What an update changes.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) body: CreateEventSourceMapping,
+    pub(crate) connection: Connection,
+    /// In milliseconds since 1970.
+    pub(crate) modified_ms: u64,
+}
+
+impl Settings {
+    pub(crate) fn new(body: CreateEventSourceMapping, connection: Connection) -> Self {
+        Self { body, connection, modified_ms: u64::try_from(now_ms()).unwrap_or_default() }
+    }
+
+    fn start_at(&self) -> StartAt {
+        match (self.body.starting_position.as_str(), self.body.starting_position_timestamp) {
+            ("LATEST", _) => StartAt::Latest,
+            ("AT_TIMESTAMP", Some(seconds)) => StartAt::Time((seconds * 1_000.0).round() as i64),
+            _ => StartAt::Earliest,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let window = self.body.maximum_batching_window_in_seconds;
+        Limits {
+            records: self.body.batch_size as usize,
+            bytes: MAX_BATCH_BYTES,
+            window_ms: window.map_or(DEFAULT_WINDOW_MS, |seconds| seconds * 1_000),
+            retries: u32::try_from(self.body.maximum_retry_attempts).ok(),
+        }
+    }
+}
+
 /// How many batches each partition has handed out, those that came again included.
 type Batches = Arc<Mutex<BTreeMap<i32, u64>>>;
 
 impl Mapping {
-    pub(crate) fn new(body: CreateEventSourceMapping, connection: Connection) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let body = &settings.body;
         let uuid = uuid::Uuid::new_v4().to_string();
         let group =
             body.self_managed_kafka_event_source_config.consumer_group_id.clone().unwrap_or_else(|| uuid.clone());
@@ -82,8 +118,9 @@ impl Mapping {
         Self {
             uuid,
             group,
-            body,
-            connection,
+            settings: Mutex::new(settings),
+            change: Mutex::default(),
+            is_closed: AtomicBool::new(false),
             status: Arc::new(Mutex::new(status)),
             batches: Arc::default(),
             stop: Arc::default(),
@@ -92,7 +129,45 @@ impl Mapping {
     }
 
     pub(crate) fn status(&self) -> MappingStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(change) = *self.change.lock().unwrap_or_else(PoisonError::into_inner) {
+            status.state = change;
+        }
+        status
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// Begins a change, whose state it tells from now on; false where there is one already.
+    pub(crate) fn begin(&self, change: &'static str) -> bool {
+        let mut current = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = current.is_none();
+        if is_free {
+            *current = Some(change);
+        }
+        is_free
+    }
+
+    /// Its change is done.
+    pub(crate) fn unchanged(&self) {
+        *self.change.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Why it does not poll although it should.
+    pub(crate) fn blame(&self, reason: String) {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).reason = reason;
+    }
+
+    /// Polls no more, whoever wants it to; [`Mapping::disable`] waits for that.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.stop();
     }
 
     /// Polls from now on, if it does not yet.
@@ -101,15 +176,19 @@ impl Mapping {
         if running.take_if(|work| work.is_finished()).is_none() && running.is_some() {
             return Ok(());
         }
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(AwsError::service("the emulator ends"));
+        }
+        let settings = self.settings();
         let work = Work {
-            connection: self.connection.clone(),
+            connection: settings.connection.clone(),
             group: self.group.clone(),
-            topic: Topic::named(&self.body.topics[0]),
-            start: self.start_at(),
+            topic: Topic::named(&settings.body.topics[0]),
+            start: settings.start_at(),
             pace,
-            limits: self.limits(),
-            pollers: self.body.pollers(),
-            reports_failures: self.body.reports_failures(),
+            limits: settings.limits(),
+            pollers: settings.body.pollers(),
+            reports_failures: settings.body.reports_failures(),
             function: Arc::clone(function),
             status: Arc::clone(&self.status),
             stop: Arc::clone(&self.stop),
@@ -138,31 +217,11 @@ impl Mapping {
     }
 
     /// Begins to end.
-    pub(crate) fn stop(&self) {
+    fn stop(&self) {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         self.stop.store(true, Ordering::Release);
         if status.state != "Disabled" {
             status.state = "Disabling";
-        }
-    }
-
-    fn start_at(&self) -> StartAt {
-        match (self.body.starting_position.as_str(), self.body.starting_position_timestamp) {
-            ("LATEST", _) => StartAt::Latest,
-            ("AT_TIMESTAMP", Some(seconds)) => StartAt::Time((seconds * 1_000.0).round() as i64),
-            _ => StartAt::Earliest,
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            records: self.body.batch_size as usize,
-            bytes: MAX_BATCH_BYTES,
-            window_ms: self
-                .body
-                .maximum_batching_window_in_seconds
-                .map_or(DEFAULT_WINDOW_MS, |seconds| seconds * 1_000),
-            retries: u32::try_from(self.body.maximum_retry_attempts).ok(),
         }
     }
 }

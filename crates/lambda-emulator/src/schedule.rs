@@ -10,10 +10,18 @@ use messaging::Clock;
 use serde::Deserialize;
 
 use crate::AwsError;
-use crate::function::{ACCOUNT, Function};
+use crate::endpoint::Endpoint;
+use crate::function::ACCOUNT;
+use crate::functions::{Functions, Name};
+use followed::Followed;
+
+mod followed; // those of another Scheduler
 
 /// How often the clock is looked at, on the machine's.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How often schedules elsewhere are read.
+const FOLLOW_EVERY: Duration = Duration::from_secs(3);
 
 /// How many events of one schedule begin at a look at most: a clock that leaps is caught up with in steps.
 const AT_ONCE: usize = 20;
@@ -170,7 +178,8 @@ struct Schedule {
     input: String,
     is_enabled: bool,
     timetable: Timetable,
-    function: Arc<Function>,
+    /// The function's ARN: there may be another of that name by the time of an event.
+    function: String,
 }
 
 impl Schedule {
@@ -188,13 +197,14 @@ impl Schedule {
 
 /// All schedules, and the thread that looks at the clock for them; it ends when they are dropped.
 pub(crate) struct Schedules {
-    clock: Arc<dyn Clock>,
+    region: String,
     shared: Arc<Shared>,
-    work: Mutex<Option<JoinHandle<()>>>,
+    work: Mutex<Vec<JoinHandle<()>>>,
 }
 
-#[derive(Default)]
 struct Shared {
+    clock: Arc<dyn Clock>,
+    functions: Arc<Functions>,
     all: Mutex<Vec<Schedule>>,
     is_stopping: AtomicBool,
 }
@@ -205,29 +215,13 @@ impl Shared {
     }
 }
 
-impl Schedules {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, shared: Arc::default(), work: Mutex::default() }
-    }
-
-    /// Fires from now on: the first event is due at once. Gives the schedule's ARN.
-    ///
-    /// # Errors
-    /// Where AWS would refuse it, or this emulator does not support it.
-    pub(crate) fn create(
-        &self,
-        body: &CreateSchedule,
-        region: &str,
-        function: impl FnOnce(&str) -> Result<Arc<Function>, AwsError>,
-    ) -> Result<String, AwsError> {
+impl Shared {
+    /// Fires from now on: the first event is due at once. What the schedule was before it is no more.
+    fn set(&self, body: &CreateSchedule, arn: &str) -> Result<(), AwsError> {
         let every_ms = body.check()?;
-        // AWS would take it, and its events would go nowhere.
-        let function = function(&body.target.arn)
-            .map_err(|error| AwsError::validation(format!("Target.Arn: {}", error.message)))?;
-        let arn = format!("arn:aws:scheduler:{region}:{ACCOUNT}:schedule/default/{}", body.name);
         let max_age_s = body.target.retry_policy.maximum_event_age_in_seconds.unwrap_or(MAX_AGE_S);
         let schedule = Schedule {
-            arn: arn.clone(),
+            arn: arn.to_owned(),
             input: body.target.input.clone(),
             is_enabled: body.state == "ENABLED",
             // A schedule's times are told to the second.
@@ -236,52 +230,106 @@ impl Schedules {
                 max_age_ms: max_age_s * 1_000,
                 next_ms: self.clock.now_ms() / 1_000 * 1_000,
             },
-            function,
+            function: body.target.arn.clone(),
         };
-        {
-            let mut all = self.shared.lock();
-            if all.iter().any(|other| other.arn == arn) {
-                return Err(AwsError::schedule_conflict(format!("Schedule {} already exists.", body.name)));
+        let mut all = self.lock();
+        all.retain(|other| other.arn != arn);
+        all.push(schedule);
+        Ok(())
+    }
+
+    fn remove(&self, arn: &str) {
+        self.lock().retain(|schedule| schedule.arn != arn);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    fn fire(&self) {
+        let now_ms = self.clock.now_ms();
+        for schedule in self.lock().iter_mut().filter(|schedule| schedule.is_enabled) {
+            for scheduled_ms in schedule.timetable.due(now_ms) {
+                let function = self.functions.find(Name::parse(&schedule.function));
+                let event = schedule.event(scheduled_ms).into_bytes();
+                if let Err(error) = function.and_then(|function| function.invoke_event(event)) {
+                    let (arn, error) = (schedule.arn.as_str(), error.to_string());
+                    tracing::warn!(arn, scheduled_ms, error, "the event of a schedule is lost");
+                }
             }
-            all.push(schedule);
         }
+    }
+}
+
+impl Schedules {
+    pub(crate) fn new(clock: Arc<dyn Clock>, region: String, functions: Arc<Functions>) -> Self {
+        let shared = Shared { clock, functions, all: Mutex::default(), is_stopping: AtomicBool::new(false) };
+        Self { region, shared: Arc::new(shared), work: Mutex::default() }
+    }
+
+    /// Fires from now on: the first event is due at once. Gives the schedule's ARN.
+    ///
+    /// # Errors
+    /// Where AWS would refuse it, or this emulator does not support it.
+    pub(crate) fn create(&self, body: &CreateSchedule) -> Result<String, AwsError> {
+        body.check()?;
+        // AWS would take it, and its events would go nowhere.
+        let function = self.shared.functions.find(Name::parse(&body.target.arn));
+        function.map_err(|error| AwsError::validation(format!("Target.Arn: {}", error.message)))?;
+        let arn = format!("arn:aws:scheduler:{}:{ACCOUNT}:schedule/default/{}", self.region, body.name);
+        if self.shared.lock().iter().any(|other| other.arn == arn) {
+            return Err(AwsError::schedule_conflict(format!("Schedule {} already exists.", body.name)));
+        }
+        self.shared.set(body, &arn)?;
         self.start().map_err(|error| AwsError::service(error.to_string()))?;
         Ok(arn)
     }
 
+    /// Does from now on what the schedules at an endpoint say, as far as they invoke functions.
+    pub(crate) fn follow(&self, endpoint: Endpoint) -> std::io::Result<()> {
+        self.start()?;
+        let shared = Arc::clone(&self.shared);
+        let run = move || {
+            let mut followed = Followed::new(endpoint);
+            while !shared.is_stopping() {
+                followed.look(&shared);
+                std::thread::park_timeout(FOLLOW_EVERY);
+            }
+        };
+        self.spawn("schedules elsewhere", run)
+    }
+
     fn start(&self) -> std::io::Result<()> {
-        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        if work.is_some() {
+        if !self.work().is_empty() {
             return Ok(());
         }
-        let (clock, shared) = (Arc::clone(&self.clock), Arc::clone(&self.shared));
+        let shared = Arc::clone(&self.shared);
         let run = move || {
-            while !shared.is_stopping.load(Ordering::Acquire) {
-                fire(&mut shared.lock(), clock.now_ms());
+            while !shared.is_stopping() {
+                shared.fire();
                 std::thread::park_timeout(LOOK_EVERY);
             }
         };
-        *work = Some(std::thread::Builder::new().name("schedules".into()).spawn(run)?);
+        self.spawn("schedules", run)
+    }
+
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        self.work().push(thread);
         Ok(())
     }
-}
 
-fn fire(all: &mut [Schedule], now_ms: u64) {
-    for schedule in all.iter_mut().filter(|schedule| schedule.is_enabled) {
-        for scheduled_ms in schedule.timetable.due(now_ms) {
-            if let Err(error) = schedule.function.invoke_event(schedule.event(scheduled_ms).into_bytes()) {
-                let arn = &schedule.arn;
-                schedule.function.log.write_line(&format!("{arn}: the event of {scheduled_ms} is lost: {error}"));
-            }
-        }
+    fn work(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Schedules {
     fn drop(&mut self) {
         self.shared.is_stopping.store(true, Ordering::Release);
-        if let Some(work) = self.work.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            work.thread().unpark();
+        let all = std::mem::take(&mut *self.work());
+        all.iter().for_each(|work| work.thread().unpark());
+        for work in all {
             let _ = work.join();
         }
     }

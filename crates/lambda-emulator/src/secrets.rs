@@ -1,11 +1,13 @@
 //! What stands in for Secrets Manager: mappings read their credentials there, and functions ask it by `GetSecretValue`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::AwsError;
+use crate::endpoint::Endpoint;
 use crate::function::{ACCOUNT, now_ms};
 use crate::http::{Request, Response, Service};
 
@@ -15,6 +17,30 @@ const VERSION_STAGE: &str = "AWSCURRENT";
 
 /// What AWS adds to a name in its ARN: a dash and six letters.
 const SUFFIX: &str = "-emulat";
+
+/// Where mappings find their secrets.
+pub(crate) enum SecretsManager {
+    /// With the emulator.
+    Own(Arc<Secrets>),
+    /// Where the environment says.
+    At(Endpoint),
+}
+
+impl SecretsManager {
+    /// The text of a secret.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub(crate) fn text(&self, id: &str) -> Result<String, AwsError> {
+        match self {
+            Self::Own(secrets) => match secrets.text(id) {
+                Some(text) => Ok(text.to_owned()),
+                None => Err(AwsError::invalid_parameter(format!("there is no secret {id}"))),
+            },
+            Self::At(endpoint) => endpoint.secret(id),
+        }
+    }
+}
 
 /// Secrets by id, each the text that Secrets Manager would hold. It has no `Debug`: they are never told.
 pub(crate) struct Secrets {

@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, zip_of};
+use crate::mappings::Kafka;
 
 const SCRIPT: &str = include_str!("clients.py");
 
@@ -77,6 +78,18 @@ fn the_aws_command_invokes_functions() {
     assert!(refused.contains(expected), "{refused}");
 }
 
+/// What boto3 makes of each of these calls.
+fn boto3(fixture: &Fixture, calls: &Value) -> Vec<Value> {
+    let mut command = client(&clients(), "python", fixture);
+    command.args(["-B", "-c", SCRIPT, &format!("http://{}", fixture.server.address())]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(calls.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let answers = String::from_utf8(output.stdout).unwrap();
+    answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// Lambda API, Invoke, as boto3 calls it.
 #[test]
 fn boto3_invokes_functions() {
@@ -91,14 +104,7 @@ fn boto3_invokes_functions() {
         {"FunctionName": "f", "Payload": "{"},
         {"FunctionName": "nobody"}
     ]);
-    let mut command = client(&clients(), "python", &fixture);
-    command.args(["-B", "-c", SCRIPT, &format!("http://{}", fixture.server.address())]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(calls.to_string().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let answers = String::from_utf8(output.stdout).unwrap();
-    let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers = boto3(&fixture, &calls);
     let pid = answers[0]["Payload"].clone();
     assert!(pid.as_str().unwrap().parse::<u32>().is_ok(), "{pid}");
     let error = r#"{"errorType": "ValueError", "errorMessage": "pool empty", "stackTrace": []}"#;
@@ -112,4 +118,77 @@ fn boto3_invokes_functions() {
         json!({"error": "ResourceNotFoundException", "status": 404}),
     ];
     assert_eq!(answers, expected);
+}
+
+/// Lambda API, functions, as the `aws` command calls it: created from a file, told, changed, published and deleted.
+#[test]
+fn the_aws_command_creates_changes_and_deletes_functions() {
+    crate::needs_python!();
+    let fixture = Fixture::without_function();
+    let programs = clients();
+    std::fs::write(fixture.path("f.zip"), STANDARD.decode(zip_of("bootstrap", 0o755)).unwrap()).unwrap();
+    let lambda = |arguments: &[&str]| -> Result<Value, String> {
+        let mut command = client(&programs, "aws", &fixture);
+        command.args(["lambda", "--endpoint-url", &format!("http://{}", fixture.server.address())]);
+        let output = command.args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        if !output.status.success() {
+            return Err(text);
+        }
+        Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
+    };
+    let name = ["--function-name", "f"];
+    let create = ["--runtime", "provided.al2023", "--handler", "h", "--role", "arn:aws:iam::000000000000:role/r"];
+    let create =
+        [&["create-function"], &name[..], &create, &["--zip-file", "fileb://f.zip", "--timeout", "5"]].concat();
+    assert_eq!(lambda(&create).unwrap()["FunctionName"], "f");
+    assert!(lambda(&create).unwrap_err().contains("(ResourceConflictException)"));
+    lambda(&["wait", "function-active-v2", "--function-name", "f"]).unwrap();
+    let variables =
+        [&["update-function-configuration"], &name[..], &["--environment", "Variables={MODE=new}"]].concat();
+    assert_eq!(lambda(&variables).unwrap()["Environment"]["Variables"]["MODE"], "new");
+    assert_eq!(fixture.answer(&json!({"do": "environment"}))["MODE"], "new");
+    let code = [&["update-function-code"], &name[..], &["--zip-file", "fileb://f.zip", "--publish"]].concat();
+    assert_eq!(lambda(&code).unwrap()["Version"], "1");
+    let told = lambda(&[&["get-function"], &name[..]].concat()).unwrap();
+    assert_eq!(told["Configuration"]["Timeout"], 5);
+    assert_eq!(lambda(&["list-functions"]).unwrap()["Functions"][0]["FunctionName"], "f");
+    lambda(&[&["delete-function"], &name[..]].concat()).unwrap();
+    let gone = lambda(&[&["get-function"], &name[..]].concat()).unwrap_err();
+    assert!(gone.contains("(ResourceNotFoundException)"), "{gone}");
+}
+
+/// Lambda API, functions and mappings, as boto3 calls it.
+#[test]
+fn boto3_creates_a_function_and_a_mapping_that_runs() {
+    crate::needs_python!();
+    let kafka = Kafka::start(1, &json!({"FunctionName": "other"}));
+    let mut mapping = kafka.mapping(&json!({"BatchSize": 7}));
+    mapping["operation"] = json!("create_event_source_mapping");
+    let folder = kafka.fixture.folder.path();
+    let answers = boto3(
+        &kafka.fixture,
+        &json!([
+            {"operation": "create_function", "FunctionName": "f", "Runtime": "provided.al2023", "Handler": "h",
+                "Role": "arn:aws:iam::000000000000:role/r", "Code": {"ZipFile": zip_of("bootstrap", 0o755)},
+                "Environment": {"Variables": {"FOLDER": folder}}, "Timeout": 5},
+            mapping,
+            {"operation": "list_event_source_mappings", "FunctionName": "f"},
+            {"operation": "put_function_concurrency", "FunctionName": "f", "ReservedConcurrentExecutions": 2},
+            {"operation": "get_function", "FunctionName": "f"},
+            {"operation": "list_tags", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f"},
+            {"operation": "get_account_settings"},
+            {"operation": "get_policy", "FunctionName": "f"},
+        ]),
+    );
+    assert_eq!(answers[0]["State"], "Active", "{}", answers[0]);
+    assert_eq!(answers[1]["BatchSize"], 7, "{}", answers[1]);
+    assert_eq!(answers[2]["EventSourceMappings"][0]["UUID"], answers[1]["UUID"]);
+    assert_eq!(answers[4]["Concurrency"], json!({"ReservedConcurrentExecutions": 2}));
+    assert_eq!(answers[5]["Tags"], json!({}));
+    assert_eq!(answers[6]["AccountUsage"]["FunctionCount"], 2);
+    assert_eq!(answers[7]["error"], "ResourceNotFoundException");
+    kafka.write(0..5);
+    kafka.until_committed(5);
+    assert_eq!(kafka.offsets()[0].0, [0, 1, 2, 3, 4]);
 }

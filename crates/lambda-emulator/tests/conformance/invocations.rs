@@ -263,7 +263,7 @@ fn the_invoke_api_answers_as_awss_clients_expect() {
         ("/2015-03-31/functions/g/invocations", "", "{}", 404, "ResourceNotFoundException"),
         (invoke, "", "{", 400, "InvalidRequestContentException"),
         (invoke, "X-Amz-Invocation-Type: Some\r\n", "{}", 400, "InvalidParameterValueException"),
-        ("/2015-03-31/functions", "", "{}", 404, "UnknownOperationException"),
+        ("/2018-10-31/layers", "", "{}", 404, "UnknownOperationException"),
     ] {
         let (head, _) = post(path, headers, body);
         assert!(

@@ -31,7 +31,7 @@ pub(crate) struct Noted {
 }
 
 impl Kafka {
-    fn start(partitions: i32, more: &Value) -> Self {
+    pub(crate) fn start(partitions: i32, more: &Value) -> Self {
         Self::start_with(partitions, more, |_| ())
     }
 
@@ -72,12 +72,17 @@ impl Kafka {
         writer.confirm(0, Instant::now() + Duration::from_secs(5)).unwrap();
     }
 
-    pub(crate) fn map(&self, more: &Value) -> Result<String, AwsError> {
+    /// The body of `CreateEventSourceMapping`, with fields changed or added.
+    pub(crate) fn mapping(&self, more: &Value) -> Value {
         let mut body = json!({"FunctionName": "f", "Topics": [TOPIC.as_str()], "StartingPosition": "TRIM_HORIZON",
             "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [self.cluster.brokers()]}},
             "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": GROUP}, "MaximumBatchingWindowInSeconds": 0});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let body: CreateEventSourceMapping = serde_json::from_value(body).unwrap();
+        body
+    }
+
+    pub(crate) fn map(&self, more: &Value) -> Result<String, AwsError> {
+        let body: CreateEventSourceMapping = serde_json::from_value(self.mapping(more)).unwrap();
         self.fixture.emulator.create_event_source_mapping(body)
     }
 

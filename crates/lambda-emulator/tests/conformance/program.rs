@@ -30,7 +30,7 @@ impl Program {
     fn serving(&mut self) -> (String, SocketAddr) {
         let (mut said, mut line) = (String::new(), String::new());
         while self.stderr.read_line(&mut line).unwrap() > 0 {
-            if let Some((_, address)) = line.trim_end().split_once("serving the Invoke API at http://") {
+            if let Some((_, address)) = line.trim_end().split_once("serving Lambda's API at http://") {
                 return (said, address.parse().unwrap());
             }
             said += &std::mem::take(&mut line);
