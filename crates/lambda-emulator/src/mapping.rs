@@ -11,6 +11,7 @@ use events::Topic;
 use kafka_transport::{Connection, Error, Pace, Poller, StartAt};
 
 use crate::function::{Function, now_ms};
+use crate::functions::{Functions, Name};
 use crate::{AwsError, CreateEventSourceMapping, Outcome};
 use lane::{Lane, Limits, Verdict};
 
@@ -33,6 +34,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// How many invocations one provisioned poller carries at once.
 const INVOCATIONS_A_POLLER: u64 = 5;
+
+/// What stands before a reason for which AWS has no code.
+pub(crate) const PROBLEM: &str = "PROBLEM";
 
 /// How a mapping is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,7 +175,7 @@ impl Mapping {
     }
 
     /// Polls from now on, if it does not yet.
-    pub(crate) fn enable(&self, function: &Arc<Function>, pace: Pace) -> Result<(), AwsError> {
+    pub(crate) fn enable(&self, functions: &Arc<Functions>, pace: Pace) -> Result<(), AwsError> {
         let mut running = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         if running.take_if(|work| work.is_finished()).is_none() && running.is_some() {
             return Ok(());
@@ -189,7 +193,8 @@ impl Mapping {
             limits: settings.limits(),
             pollers: settings.body.pollers(),
             reports_failures: settings.body.reports_failures(),
-            function: Arc::clone(function),
+            functions: Arc::clone(functions),
+            function: settings.body.function_name,
             status: Arc::clone(&self.status),
             stop: Arc::clone(&self.stop),
             batches: Arc::clone(&self.batches),
@@ -214,6 +219,8 @@ impl Mapping {
         if let Some(work) = running.take() {
             let _ = work.join();
         }
+        // It does what it should.
+        self.blame(String::new());
     }
 
     /// Begins to end.
@@ -243,7 +250,9 @@ struct Work {
     /// How many there may be; `None` in on-demand mode.
     pollers: Option<u64>,
     reports_failures: bool,
-    function: Arc<Function>,
+    functions: Arc<Functions>,
+    /// Whom it invokes: whoever has that name when a batch goes.
+    function: String,
     status: Arc<Mutex<MappingStatus>>,
     stop: Arc<AtomicBool>,
     batches: Batches,
@@ -383,20 +392,23 @@ impl Session<'_> {
             }
             let Some(lane) = self.lanes.get_mut(&partition) else { continue };
             let Some(batch) = lane.take(now_ms) else { continue };
-            if lane.is_again() {
-                self.work.function.tally.retried();
+            let function = self.work.functions.find(Name::parse(&self.work.function));
+            if let (true, Ok(function)) = (lane.is_again(), &function) {
+                function.tally.retried();
             }
             under_way += 1;
             // Nobody moves back in the row while others have not had their turn.
             self.first = (partition + 1) % partitions;
-            let (function, sender) = (Arc::clone(&self.work.function), self.sender.clone());
-            let stop = Arc::clone(&self.work.stop);
+            let (sender, stop) = (self.sender.clone(), Arc::clone(&self.work.stop));
             let name = format!("{}-{partition}", self.work.topic);
             let (reports_failures, brokers) = (self.work.reports_failures, self.work.connection.brokers().to_owned());
             let (whose, count) = (format!("{}/{partition}", self.work.group), self.work.count(partition));
             let invoke = move || {
                 let event = event::event(&brokers, &name, &batch);
-                let (outcome, is_injected) = invoke(&function, &event, &whose, count, &stop);
+                let (outcome, is_injected) = match function {
+                    Ok(function) => invoke(&function, &event, &whose, count, &stop),
+                    Err(error) => (Err(error), false),
+                };
                 let verdict = match outcome {
                     Ok(outcome) => event::verdict(&outcome, reports_failures, &name, &batch),
                     Err(error) => Verdict::NotInvoked { reason: error.to_string() },
@@ -464,12 +476,12 @@ fn explain(error: &Error) -> (&'static str, String) {
         Error::UnknownTopic { address, topic } => ("ESM_CONFIG_NOT_VALID", format!("{address}: no topic {topic}")),
         Error::Dropped { .. } => ("ESM_CONFIG_NOT_VALID", error.to_string()),
         Error::Unreachable { address, deadline_s, reason } => (
-            "PROBLEM",
+            PROBLEM,
             format!(
                 "{address}: no answer within {deadline_s} s ({reason}): check KAFKA_BOOTSTRAP_SERVERS, and whether it asks for TLS and a user"
             ),
         ),
-        error => ("PROBLEM", error.to_string()),
+        error => (PROBLEM, error.to_string()),
     }
 }
 

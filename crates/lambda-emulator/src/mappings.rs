@@ -7,7 +7,7 @@ use kafka_transport::Pace;
 use serde_json::{Map, Value, json};
 
 use crate::functions::{Functions, Name};
-use crate::mapping::{Mapping, Settings};
+use crate::mapping::{Mapping, PROBLEM, Settings};
 use crate::model::check_tags;
 use crate::secrets::SecretsManager;
 use crate::{AwsError, CreateEventSourceMapping, MappingSummary};
@@ -40,14 +40,14 @@ impl Mappings {
 
     /// `CreateEventSourceMapping`.
     pub(crate) fn create(&self, body: CreateEventSourceMapping) -> Result<Arc<Mapping>, AwsError> {
-        let function = self.functions.find(Name::parse(&body.function_name))?;
+        self.functions.find(Name::parse(&body.function_name))?;
         body.check(&self.groups())?;
         let connection = body.connection(&self.secrets)?;
         let mut all = self.lock();
         body.check(&groups(&all))?; // somebody may have taken the group while the secrets were fetched
         let mapping = Arc::new(Mapping::new(Settings::new(body, connection)));
         if mapping.settings().body.enabled {
-            mapping.enable(&function, self.pace)?;
+            mapping.enable(&self.functions, self.pace)?;
         }
         all.insert(mapping.uuid.clone(), Arc::clone(&mapping));
         Ok(mapping)
@@ -62,8 +62,8 @@ impl Mappings {
         let mapping = self.find(uuid)?;
         let mut settings = mapping.settings();
         if enabled {
-            let function = self.functions.find(Name::parse(&settings.body.function_name))?;
-            mapping.enable(&function, self.pace)?;
+            self.functions.find(Name::parse(&settings.body.function_name))?;
+            mapping.enable(&self.functions, self.pace)?;
         } else {
             mapping.disable();
         }
@@ -78,7 +78,7 @@ impl Mappings {
         let before = mapping.settings().body;
         let body = before.updated(changes)?;
         body.check(&BTreeSet::new())?; // its group does not change
-        let function = self.functions.find(Name::parse(&body.function_name))?;
+        self.functions.find(Name::parse(&body.function_name))?;
         let change = match (before.enabled, body.enabled) {
             (true, false) => "Disabling",
             (false, true) => "Enabling",
@@ -86,13 +86,13 @@ impl Mappings {
         };
         begin(&mapping, change)?;
         let connection = body.connection(&self.secrets).inspect_err(|_| mapping.unchanged())?;
-        let (changed, pace) = (Arc::clone(&mapping), self.pace);
+        let (changed, functions, pace) = (Arc::clone(&mapping), Arc::clone(&self.functions), self.pace);
         let is_enabled = body.enabled;
         let work = move || {
             changed.disable();
             let tags = changed.settings().body.tags; // they may have changed meanwhile
             changed.set(Settings::new(CreateEventSourceMapping { tags, ..body }, connection));
-            if is_enabled && let Err(error) = changed.enable(&function, pace) {
+            if is_enabled && let Err(error) = changed.enable(&functions, pace) {
                 changed.blame(error.to_string());
             }
             changed.unchanged();
@@ -132,10 +132,10 @@ impl Mappings {
         // A mapping that cannot reach its brokers is enabled all the same, as on AWS: nobody waits for it.
         let (state, result) = match (status.state, status.reason.as_str()) {
             (state, "") => (state, status.last_result.clone()),
-            ("Creating" | "Enabling", reason) => ("Enabled", format!("PROBLEM: {reason}")),
-            (state, reason) => (state, format!("PROBLEM: {reason}")),
+            ("Creating" | "Enabling", reason) => ("Enabled", problem(reason)),
+            (state, reason) => (state, problem(reason)),
         };
-        let code = status.reason.split(':').next().filter(|code| !code.is_empty());
+        let code = status.reason.split(':').next().filter(|code| !matches!(*code, "" | PROBLEM));
         all["State"] = json!(state);
         all["StateTransitionReason"] = json!(code.unwrap_or(USER_INITIATED));
         all["LastProcessingResult"] = json!(result);
@@ -188,6 +188,11 @@ impl Mappings {
         all.values().for_each(|mapping| mapping.close()); // all at once, then each is waited for
         all.values().for_each(|mapping| mapping.disable());
     }
+}
+
+/// Why it cannot go on, as `LastProcessingResult` words it.
+fn problem(reason: &str) -> String {
+    if reason.starts_with(PROBLEM) { reason.to_owned() } else { format!("{PROBLEM}: {reason}") }
 }
 
 fn groups(all: &BTreeMap<String, Arc<Mapping>>) -> BTreeSet<String> {

@@ -244,7 +244,14 @@ impl CreateEventSourceMapping {
             "SelfManagedKafkaEventSourceConfig",
             "Tags",
         ];
-        updated(self, changes, &fixed)
+        let pollers = changes.get("ProvisionedPollerConfig").and_then(Value::as_object);
+        let ends_provisioned_mode = pollers.is_some_and(Map::is_empty);
+        let mut body = updated(self, changes, &fixed)?;
+        // When a mapping is created, an empty one asks for all the defaults.
+        if ends_provisioned_mode {
+            body.provisioned_poller_config = None;
+        }
+        Ok(body)
     }
 
     /// What it tells of itself, as `EventSourceMappingConfiguration` has it, but for what changes while it works.

@@ -351,6 +351,10 @@ fn a_mapping_is_created_changed_and_deleted_while_it_polls() {
     assert_eq!(told[PROVISIONED], json!({"MinimumPollers": 1, "MaximumPollers": 2}));
     kafka.until_committed(10);
     assert_eq!(kafka.offsets().last().unwrap().0, (4..10).collect::<Vec<i64>>());
+    // As Terraform's provider ends provisioned mode.
+    done(address, "PUT", &path, &json!({"MaximumRetryAttempts": -1, PROVISIONED: {}}), 202);
+    let told = settled(&kafka, address, &path);
+    assert_eq!((&told["BatchSize"], told.get(PROVISIONED)), (&json!(6), None));
 
     let listed = |query: &str| {
         let told = done(address, "GET", &format!("{MAPPINGS}?{query}"), &nothing(), 200);
@@ -372,6 +376,21 @@ fn a_mapping_is_created_changed_and_deleted_while_it_polls() {
     done(address, "POST", MAPPINGS, &kafka.mapping(&json!({})), 202);
 }
 
+/// Nothing of AWS's reference: there a mapping is enabled, too, and says why nothing comes; Terraform waits for that state.
+#[test]
+fn a_mapping_whose_brokers_cannot_be_reached_is_enabled_and_says_so() {
+    let (fixture, address) = created(&json!({}));
+    let nobody = json!({"FunctionName": "f", "Topics": ["t"], "StartingPosition": "LATEST",
+        "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["127.0.0.1:1"]}}});
+    let created = done(address, "POST", MAPPINGS, &nobody, 202);
+    assert_eq!((&created["State"], &created["StateTransitionReason"]), (&json!("Creating"), &json!("USER_INITIATED")));
+    let path = format!("{MAPPINGS}/{}", created["UUID"].as_str().unwrap());
+    let told = || done(address, "GET", &path, &nothing(), 200);
+    fixture.until("its state", || told()["State"] == "Enabled");
+    let result = told()["LastProcessingResult"].as_str().unwrap().to_owned();
+    assert!(result.starts_with("PROBLEM: 127.0.0.1:1: no answer within "), "{result}");
+}
+
 /// Lambda API, DeleteEventSourceMapping: "the mapping's State is Deleting"; a batch that is with the function is done and committed.
 #[test]
 fn a_deleted_mapping_finishes_and_commits_what_is_under_way_and_cannot_be_changed_meanwhile() {
@@ -391,7 +410,7 @@ fn a_deleted_mapping_finishes_and_commits_what_is_under_way_and_cannot_be_change
     assert_eq!(kafka.committed(), [3]);
 }
 
-/// A mapping invokes $LATEST, which is what was deployed last: also batches of a mapping that polled before.
+/// A mapping invokes the function of a name, which is what was deployed last: also one that was created anew.
 #[test]
 fn a_mapping_invokes_what_was_deployed_last() {
     crate::needs_python!();
@@ -404,4 +423,13 @@ fn a_mapping_invokes_what_was_deployed_last() {
     kafka.write(1..2);
     kafka.until_committed(2);
     assert_eq!(kafka.noted().len(), 1, "only the code before notes its batches");
+
+    done(address, "DELETE", &format!("{FUNCTIONS}/f"), &nothing(), 204);
+    kafka.write(2..3);
+    let told = || done(address, "GET", MAPPINGS, &nothing(), 200)["EventSourceMappings"][0].clone();
+    let result = "PROBLEM: Function was not called: ResourceNotFoundException: Function not found: ";
+    kafka.fixture.until("its complaint", || told()["LastProcessingResult"].as_str().unwrap().starts_with(result));
+    assert_eq!(told()["State"], "Enabled");
+    done(address, "POST", FUNCTIONS, &body(&json!({"Code": {"ZipFile": answering("anew")}})), 201);
+    kafka.until_committed(3);
 }
