@@ -671,3 +671,49 @@ pub(crate) fn arn(region: &str, name: &str) -> String {
 pub(crate) fn now_ms() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{Packing, pack};
+
+    /// With a process that ends at once.
+    fn function(folder: &Path, limit: usize) -> Arc<Function> {
+        let body = serde_json::json!({"FunctionName": "f", "Runtime": "provided.al2023", "Code": {}});
+        let body: CreateFunction = serde_json::from_value(body).unwrap();
+        let configuration = Configuration::new(&body, LATEST, &Options::new(folder), None).unwrap();
+        let code = Arc::new(Unpacked::new(&pack(b"#!/bin/sh\n", Packing::Quick).unwrap()).unwrap());
+        let host = Host {
+            log: Arc::new(FunctionLog::open(folder, "f", false).unwrap()),
+            tally: Arc::new(Tally::of("f").unwrap()),
+            nursery: Arc::new(Nursery::start().unwrap()),
+            faults: Faults::default(),
+        };
+        Arc::new(Function::new(Revision { configuration, code }, limit, host))
+    }
+
+    #[test]
+    fn an_event_that_finds_no_environment_is_given_up_once_it_is_too_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let function = function(folder.path(), 0);
+        function.set_asynchronous(Asynchronous { retries: 0, max_age: Duration::from_millis(1) });
+        function.invoke_event(b"{}".to_vec()).unwrap();
+        let ended = function.released.wait_while(function.lock(), |pool| pool.workers > 0);
+        drop(ended.unwrap());
+        let log = String::from_utf8(function.log.tail()).unwrap();
+        assert!(log.contains("the event is given up") && !log.contains("START "), "{log}");
+    }
+
+    #[test]
+    fn what_was_closed_gives_its_code_back_and_is_invoked_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let function = function(folder.path(), 1);
+        let code = function.lock().revision.as_ref().unwrap().code.path().to_owned();
+        assert!(matches!(function.invoke("1", b"{}", &|| false), Ok(Outcome::Failed { .. })));
+        assert!(code.join("bootstrap").exists() && !function.has_ended());
+        function.close(Ending::InPeace);
+        assert!(!code.exists() && function.has_ended());
+        assert_eq!(function.invoke("2", b"{}", &|| false).unwrap_err().kind, "ResourceNotFoundException");
+        assert_eq!(function.invoke_event(b"{}".to_vec()).unwrap_err().kind, "ResourceNotFoundException");
+    }
+}

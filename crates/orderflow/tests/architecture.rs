@@ -46,11 +46,12 @@ const ROLES: [(&str, Role); 15] = [
 const PURE_DEPENDENCIES: [&str; 6] = ["serde", "serde_json", "thiserror", "time", "uuid", "xxhash-rust"];
 
 /// Clients of the outside, each with the crates that may name it.
-const CLIENTS: [(&str, &[&str]); 10] = [
+const CLIENTS: [(&str, &[&str]); 11] = [
     ("rdkafka", &["kafka-transport"]),
     ("rdkafka-sys", &["kafka-transport"]),
     ("lambda_runtime", &["lambda-host", "shop-functions"]),
     ("aws-sdk-secretsmanager", &["shop-functions"]),
+    ("ureq", &["lambda-emulator"]),
     ("postgres", &["postgres-store"]),
     ("tokio-postgres", &["postgres-store"]),
     ("deadpool-postgres", &["postgres-store"]),

@@ -7,7 +7,8 @@ use crate::fixture::{Fixture, ask, post, state_of, zip_of, zip_with};
 use crate::mappings::{Kafka, PROVISIONED};
 
 /// What AWS's clients sign with; nobody checks the signature.
-const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=a/19700101/us-east-1/lambda/aws4_request\r\n";
+pub(crate) const SIGNED: &str =
+    "Authorization: AWS4-HMAC-SHA256 Credential=a/19700101/us-east-1/lambda/aws4_request\r\n";
 const FUNCTIONS: &str = "/2015-03-31/functions";
 const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";

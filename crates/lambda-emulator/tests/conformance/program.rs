@@ -1,9 +1,10 @@
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use serde_json::json;
 
+use crate::control_plane::SIGNED;
 use crate::fixture::{Fixture, post, state_of, zip_of};
 
 /// The program with one function, `f`; ended with the test, if it still runs.
@@ -20,7 +21,20 @@ impl Program {
         std::fs::write(&config, json!({"Functions": [function]}).to_string()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_lambda-emulator"));
         command.arg("--config").arg(config).arg("--logs").arg(fixture.folder.path());
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null()).stderr(Stdio::piped());
+        Self::run(command.args(arguments))
+    }
+
+    /// With nothing of this machine's settings for AWS.
+    fn run(command: &mut Command) -> Self {
+        for name in ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"] {
+            if command.get_envs().all(|(known, _)| known != name) {
+                command.env_remove(name);
+            }
+        }
+        for service in ["S3", "SECRETS_MANAGER", "SCHEDULER"] {
+            command.env_remove(format!("AWS_ENDPOINT_URL_{service}"));
+        }
+        command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Self { child, stderr }
@@ -74,4 +88,29 @@ fn the_program_prints_the_seed_of_its_faults_and_what_to_export_for_an_attached_
     let (said, _) = Program::start(&fixture, &["--kill", "1%"]).serving();
     let seed = said.trim_end().strip_prefix("faults: --fail 0% --kill 1% --seed ").unwrap();
     assert!(seed.parse::<u32>().is_ok(), "{said}");
+}
+
+/// README: without a file it begins with nothing, in the region that the environment names; `https` is refused.
+#[test]
+fn the_program_needs_no_file_and_refuses_an_endpoint_that_it_cannot_ask() {
+    let fixture = Fixture::without_function();
+    let command = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lambda-emulator"));
+        command.arg("--logs").arg(fixture.folder.path());
+        command
+    };
+    let mut program = Program::run(command().env("AWS_REGION", "eu-central-1"));
+    let (_, address) = program.serving();
+    let function =
+        json!({"FunctionName": "f", "Runtime": "provided.al2023", "Code": {"ZipFile": zip_of("bootstrap", 0o755)}});
+    let (head, told) = post(address, "/2015-03-31/functions", SIGNED, &function.to_string());
+    assert!(head.starts_with("HTTP/1.1 201 "), "{head}");
+    assert!(told.contains("arn:aws:lambda:eu-central-1:000000000000:function:f"), "{told}");
+
+    let mut refused = Program::run(command().env("AWS_ENDPOINT_URL", "https://127.0.0.1:5000"));
+    assert_eq!(refused.child.wait().unwrap().code(), Some(2));
+    let mut said = String::new();
+    refused.stderr.read_to_string(&mut said).unwrap();
+    let reason = "AWS_ENDPOINT_URL: found https://127.0.0.1:5000, this emulator asks over plain HTTP only";
+    assert!(said.starts_with(&format!("error: {reason}")), "{said}");
 }

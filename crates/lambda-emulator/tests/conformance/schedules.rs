@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::fixture::{Fixture, function};
 
 /// A clock that a test sets.
-struct HandClock(AtomicU64);
+pub(crate) struct HandClock(pub(crate) AtomicU64);
 
 impl Clock for HandClock {
     fn now_ms(&self) -> u64 {
@@ -18,7 +18,7 @@ impl Clock for HandClock {
 }
 
 /// 2022-03-22T18:59:43.250Z
-const BEGIN_MS: u64 = 1_647_975_583_250;
+pub(crate) const BEGIN_MS: u64 = 1_647_975_583_250;
 
 fn with_clock(clock: Arc<dyn Clock>) -> Fixture {
     let fixture = Fixture::with_options(|options| options.clock = clock);
