@@ -1,5 +1,7 @@
 use std::net::SocketAddr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lambda_emulator::Outcome;
 use serde_json::{Value, json};
 
@@ -114,7 +116,9 @@ fn a_function_is_told_as_it_was_created_and_with_awss_defaults() {
 /// Lambda API, common errors: the type stands in `x-amzn-ErrorType`; clients find a 404 by it.
 #[test]
 fn what_is_not_there_and_what_is_not_supported_is_refused_with_awss_error_type() {
-    let (_fixture, address) = created(&json!({}));
+    let (fixture, address) = created(&json!({}));
+    let zip = fixture.path("f.zip");
+    std::fs::write(&zip, STANDARD.decode(zip_of("bootstrap", 0o755)).unwrap()).unwrap();
     let invalid = (400, "InvalidParameterValueException".to_owned());
     let missing = (404, "ResourceNotFoundException".to_owned());
     for (method, path, given, expected) in [
@@ -130,7 +134,7 @@ fn what_is_not_there_and_what_is_not_supported_is_refused_with_awss_error_type()
         ("PUT", "/f/configuration", json!({"Nonsense": 1}), &invalid),
         ("PUT", "/f/code", json!({"ImageUri": "i"}), &invalid),
         ("PUT", "/f/code", json!({"S3Bucket": "b", "S3Key": "k"}), &invalid), // nobody said where S3 is
-        ("PUT", "/f/code", json!({"ZipFile": "fileb:///etc/hostname"}), &invalid),
+        ("PUT", "/f/code", json!({"ZipFile": format!("fileb://{}", zip.display())}), &invalid), // no caller reads our files
         ("POST", "", body(&json!({"FunctionName": "g", "PackageType": "Image"})), &invalid),
         ("POST", "", body(&json!({})), &(409, "ResourceConflictException".to_owned())),
         ("PUT", "/f/configuration", json!({"RevisionId": "old"}), &(412, "PreconditionFailedException".to_owned())),
@@ -240,6 +244,21 @@ fn a_deleted_function_is_gone_at_once_and_what_is_under_way_ends() {
     fixture.until("its process' end", || state_of(pid).is_none());
     done(address, "POST", FUNCTIONS, &body(&json!({"Code": {"ZipFile": answering("anew")}})), 201);
     assert_eq!(invoke(address, "f").1, "\"anew\"");
+}
+
+/// README: at the end nothing of it is left, also of what is being deleted.
+#[test]
+fn an_emulator_that_ends_breaks_off_what_a_deleted_function_still_does() {
+    crate::needs_python!();
+    let (fixture, address) = created(&json!({"Timeout": 60}));
+    let pid = fixture.answer(&json!({"do": "pid"})).as_i64().unwrap();
+    let event = json!({"do": "sleep", "seconds": 50}).to_string();
+    fixture.emulator.invoke_event("f", event.as_bytes()).unwrap();
+    fixture.until("its begin", || fixture.log().matches("START ").count() == 2);
+    done(address, "DELETE", &format!("{FUNCTIONS}/f"), &nothing(), 204);
+    assert!(state_of(pid).is_some(), "it is under way");
+    drop(fixture);
+    assert_eq!(state_of(pid), None);
 }
 
 /// Lambda API, PutFunctionConcurrency: no more at once; with 0 nothing is invoked.
