@@ -254,7 +254,11 @@ impl Environment {
                 self.stop();
                 Ok(())
             }
-            Seen::It(Err(outcome)) => Err(outcome),
+            Seen::It(Err(outcome)) => {
+                // Who has reported that exits by itself, and may say more before.
+                self.wait_for_exit();
+                Err(outcome)
+            }
             Seen::Late => Err(Outcome::failed(
                 "Sandbox.Timedout",
                 &format!("Error: INIT did not ask for its first event within {} s", patience.as_secs_f64()),
@@ -417,10 +421,7 @@ impl Drop for Environment {
         if has_extension && matches!(self.has_ended(), Some(false)) {
             self.signal(Signal::SIGTERM);
             self.signal(Signal::SIGCONT);
-            let deadline = Instant::now() + self.revision.configuration.shutdown;
-            while Instant::now() < deadline && matches!(self.has_ended(), Some(false)) {
-                std::thread::sleep(Duration::from_millis(2));
-            }
+            self.wait_for_exit();
         }
         self.signal(Signal::SIGKILL);
         self.shared.close();
@@ -438,6 +439,14 @@ impl Drop for Environment {
 }
 
 impl Environment {
+    /// As long as the end of a process may take.
+    fn wait_for_exit(&mut self) {
+        let deadline = Instant::now() + self.revision.configuration.shutdown;
+        while Instant::now() < deadline && matches!(self.has_ended(), Some(false)) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     fn has_ended(&mut self) -> Option<bool> {
         self.process.as_mut().map(|process| !matches!(process.child.try_wait(), Ok(None)))
     }

@@ -71,6 +71,8 @@ def init(mode):
     if mode == "error":
         body = json.dumps({"errorType": "Init.Broken", "errorMessage": "no configuration"})
         call("POST", "init/error", body, {"Lambda-Runtime-Function-Error-Type": "Init.Broken"})
+        time.sleep(0.05)
+        print("the last words", flush=True)
         sys.exit(1)
     if mode == "exit":
         sys.exit(7)

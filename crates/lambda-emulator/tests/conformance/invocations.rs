@@ -111,6 +111,8 @@ fn an_error_of_init_is_tried_once_more_and_is_the_outcome_then() {
         let fixture = Fixture::with(&json!({"Environment": {"Variables": {"INIT": mode}}}));
         assert_eq!(fixture.failure(&json!({})), (kind.into(), text.into()));
         assert_eq!(fixture.log().matches("INIT_REPORT").count(), 2);
+        // Who has reported an error ends by himself, and says so before.
+        assert_eq!(fixture.log().matches("the last words").count(), if mode == "error" { 2 } else { 0 });
 
         let once = fixture.path("once").display().to_string();
         let fixture = Fixture::with(&json!({"Environment": {"Variables": {"INIT": format!("{mode},{once}")}}}));
