@@ -12,6 +12,8 @@ const MAX_HEAD_BYTES: u64 = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// Connections at once; whoever comes then is turned away.
 const MAX_CONNECTIONS: usize = 256;
+/// How long the last answer of a connection may take to be taken.
+const LAST_WRITE: Duration = Duration::from_secs(1);
 /// How long it waits where the system gives it no connection: no descriptor is free.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
@@ -114,7 +116,9 @@ impl Drop for Server {
             std::mem::take(&mut open.streams)
         };
         for (_, stream) in streams {
-            let _ = stream.shutdown(Shutdown::Both);
+            // What is being answered is still told, to whoever takes it at once.
+            let _ = stream.set_write_timeout(Some(LAST_WRITE));
+            let _ = stream.shutdown(Shutdown::Read);
         }
         let _ = TcpStream::connect(self.address); // wakes who accepts
         if let Some(accepting) = self.accepting.take() {
