@@ -1,0 +1,163 @@
+//! What Terraform declares: applied to the emulated AWS (`ci/aws`), run there, destroyed without a trace.
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kafka_cluster::{ADMIN, Cluster, Distribution, Options};
+use serde_json::{Value, json};
+use topology::{Host, Topology};
+
+use account::{Account, program, succeeded};
+use terraform::Root;
+
+mod account; // the emulated AWS
+mod terraform; // its roots, in a copy of their own
+
+/// Schedules run so much faster: an order a second.
+const TIME_SCALE: u32 = 60;
+
+/// Orders of the schedule that are waited for.
+const ORDERS: usize = 20;
+
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a second plan finds although nothing has changed: attributes that moto does not keep.
+const GAPS: [&str; 0] = [];
+
+#[test]
+fn what_terraform_declares_runs_with_the_digest_of_an_embedded_run_and_is_destroyed_without_a_trace() {
+    if let Some(reason) = missing_terraform() {
+        eprintln!("not applicable: {reason}");
+        return;
+    }
+    // Given an empty account, the secured cluster with its topics, and the zips.
+    let topology = Topology::built_in().unwrap();
+    let cluster = Options::secured(&topology).start(&Distribution::find().unwrap()).unwrap();
+    orderflow_as_admin(&cluster, &["topics", "create"]);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let zips = folder.join("zips");
+    let package = Command::new(program("orderflow")).args(["package", "--out"]).arg(&zips).output().unwrap();
+    succeeded(package);
+    terraform::copy_to(folder);
+    let account = Account::open(TIME_SCALE);
+    let empty = account.inventory();
+
+    // When both roots are applied,
+    let hosts =
+        Root::init(&account, folder, "cluster", &json!({"ssh_public_key": PUBLIC_KEY, "ssh_cidrs": ["127.0.0.1/32"]}));
+    let apply_hosts = hosts.apply(&[]);
+    let services = Root::init(&account, folder, "services", &services_variables(&cluster, &topology, folder, &hosts));
+    let apply_services = services.apply(&[]);
+    let there = account.inventory();
+    println!("applied in {apply_hosts:.0?} and {apply_services:.0?}: {} things of AWS", there.len() - empty.len());
+
+    // then another apply would change nothing but what the emulator does not keep,
+    let gaps: BTreeSet<String> = hosts.changes(&[]).into_iter().chain(services.changes(&[])).collect();
+    assert_eq!(gaps, GAPS.map(str::to_owned).into());
+
+    // a change of one variable changes that alone,
+    let with = |name: &str, value: &str| services.changes(&["-var", &format!("{name}={value}")]);
+    assert_eq!(
+        with("log_retention_days", "3"),
+        BTreeSet::from(["update aws_cloudwatch_log_group.retention_in_days".into()])
+    );
+
+    // the schedule places orders, and the functions bring each to its end as an embedded run does,
+    until("orders of the schedule", || runs(&cluster, &[]).len() >= ORDERS);
+    assert_eq!(with("schedule", "off"), BTreeSet::from(["delete aws_scheduler_schedule".into()]));
+    services.apply(&["-var", "schedule=off"]);
+    let orders = folder.join("orders.jsonl");
+    let mut last = 0;
+    until("the schedule is off", || {
+        let now = runs(&cluster, &[]).len();
+        std::mem::replace(&mut last, now) == now
+    });
+    let audited = runs(&cluster, &["--orders", orders.to_str().unwrap()]);
+    assert!(audited.iter().all(|run| run["audit"]["passed"] == true), "{audited:#?}");
+    let digest = audited.iter().fold(0u128, |sum, run| sum.wrapping_add(digest(run)));
+    let embedded =
+        Command::new(program("orderflow")).args(["run", "--format", "json", "--input"]).arg(&orders).output();
+    let embedded: Value = serde_json::from_str(&succeeded(embedded.unwrap())).unwrap();
+    assert_eq!(digest, self::digest(&embedded), "of {} orders", audited.len());
+
+    // no secret stands where it does not belong,
+    let (written, logs, arguments) = (services.written() + &hosts.written(), account.logs(), all_arguments());
+    for user in topology.services().filter(|service| service.host == Host::Lambda) {
+        let password = cluster.password(&user.name).unwrap();
+        for (place, text) in [("Terraform's files", &written), ("logs", &logs), ("arguments", &arguments)] {
+            assert!(!text.contains(password), "the password of {} stands in {place}", user.name);
+        }
+    }
+
+    // and after both are destroyed nothing is left.
+    let (destroy_services, destroy_hosts) = (services.destroy(), hosts.destroy());
+    println!("destroyed in {destroy_services:.0?} and {destroy_hosts:.0?}");
+    assert_eq!(account.inventory(), empty);
+}
+
+/// Of nobody.
+const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOrderflowOrderflowOrderflowOrderflowOrderfl test";
+
+/// Under CI Terraform has to be there.
+fn missing_terraform() -> Option<&'static str> {
+    let is_there =
+        Command::new("terraform").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    assert!(is_there || std::env::var("CI").as_deref() != Ok("true"), "no program terraform");
+    (!is_there).then_some("no program terraform: install 1.11 or later")
+}
+
+/// What `terraform/services` is told: the loopback cluster in place of the hosts, its users' passwords, its CA, the zips.
+fn services_variables(cluster: &Cluster, topology: &Topology, folder: &Path, hosts: &Root<'_>) -> Value {
+    let mut object = hosts.output("cluster");
+    object["bootstrap_servers"] = cluster.brokers().split(',').collect();
+    let users = topology.services().filter(|service| service.host == Host::Lambda);
+    let passwords: serde_json::Map<String, Value> =
+        users.map(|user| (user.name.clone(), json!(cluster.password(&user.name).unwrap()))).collect();
+    let credentials = folder.join("credentials.json");
+    fs::write(&credentials, json!({"kafka_passwords_version": 1, "kafka_passwords": passwords}).to_string()).unwrap();
+    json!({"cluster": object, "credentials_file": credentials, "ca_file": cluster.ca_file().unwrap(), "zips": folder.join("zips")})
+}
+
+fn orderflow_as_admin(cluster: &Cluster, arguments: &[&str]) -> String {
+    let mut command = Command::new(program("orderflow"));
+    command.args(arguments).envs(cluster.connection_as(ADMIN).unwrap().variables());
+    succeeded(command.output().unwrap())
+}
+
+/// What the audit says of each run in the topics; every event of the schedule is one.
+fn runs(cluster: &Cluster, more: &[&str]) -> Vec<Value> {
+    let mut command = Command::new(program("orderflow"));
+    command.args(["audit", "--since", "1h", "--format", "json"]).args(more);
+    let output = command.envs(cluster.connection_as(ADMIN).unwrap().variables()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    serde_json::Deserializer::from_str(&text).into_iter().map(Result::unwrap).collect()
+}
+
+fn digest(document: &Value) -> u128 {
+    u128::from_str_radix(document["digest"].as_str().unwrap(), 16).unwrap()
+}
+
+/// What every process of this machine was called with.
+fn all_arguments() -> String {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    processes
+        .filter_map(|process| fs::read(process.path().join("cmdline")).ok())
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .collect()
+}
+
+/// Waits until it is so.
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+        thread::sleep(Duration::from_millis(500));
+    }
+}

@@ -1,0 +1,88 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::account::{Account, REPOSITORY, succeeded};
+
+/// A root in a copy of the Terraform files, with state of its own.
+pub(crate) struct Root<'a> {
+    account: &'a Account,
+    folder: PathBuf,
+}
+
+/// A copy of the files, as somebody who deploys has them.
+pub(crate) fn copy_to(folder: &Path) {
+    let copy = r#"git ls-files -z terraform topology.json | xargs -0 cp --parents --target-directory "$1""#;
+    let status =
+        Command::new("bash").args(["-euc", copy, "copy"]).arg(folder).current_dir(REPOSITORY).status().unwrap();
+    assert!(status.success());
+}
+
+impl<'a> Root<'a> {
+    /// `name` of the copy in `copy`, initialized, with these variables.
+    pub(crate) fn init(account: &'a Account, copy: &Path, name: &str, variables: &Value) -> Self {
+        let root = Self { account, folder: copy.join("terraform").join(name) };
+        fs::write(root.folder.join("test.auto.tfvars.json"), variables.to_string()).unwrap();
+        succeeded(root.call(&["init", "-input=false"]));
+        root
+    }
+
+    /// `terraform ARGUMENTS` there, with the providers that the checks use.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Output {
+        let mut command = self.account.command("ci/terraform");
+        let folder = format!("-chdir={}", self.folder.display());
+        command.current_dir(REPOSITORY).env("TF_IN_AUTOMATION", "1").args(["exec", &folder]);
+        command.arg(arguments[0]).arg("-no-color").args(&arguments[1..]).output().unwrap()
+    }
+
+    /// Applies it; says how long that took.
+    pub(crate) fn apply(&self, more: &[&str]) -> Duration {
+        let begun = Instant::now();
+        succeeded(self.call(&[&["apply", "-auto-approve", "-input=false"], more].concat()));
+        begun.elapsed()
+    }
+
+    pub(crate) fn destroy(&self) -> Duration {
+        let begun = Instant::now();
+        succeeded(self.call(&["destroy", "-auto-approve", "-input=false"]));
+        begun.elapsed()
+    }
+
+    /// One of its outputs.
+    pub(crate) fn output(&self, name: &str) -> Value {
+        serde_json::from_str(&succeeded(self.call(&["output", "-json", name]))).unwrap()
+    }
+
+    /// What another apply would do, as `ACTION TYPE`, and for an update as `update TYPE.ATTRIBUTE`.
+    pub(crate) fn changes(&self, more: &[&str]) -> BTreeSet<String> {
+        succeeded(self.call(&[&["plan", "-input=false", "-out=plan"], more].concat()));
+        let plan: Value = serde_json::from_str(&succeeded(self.call(&["show", "-json", "plan"]))).unwrap();
+        let mut changes = BTreeSet::new();
+        for change in plan["resource_changes"].as_array().into_iter().flatten() {
+            let (kind, actions) = (change["type"].as_str().unwrap(), &change["change"]["actions"]);
+            let (before, after) = (&change["change"]["before"], &change["change"]["after"]);
+            match actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect::<Vec<_>>()[..] {
+                ["no-op" | "read"] => {}
+                ["update"] => {
+                    let names = after.as_object().unwrap().keys().filter(|name| before[*name] != after[*name]);
+                    changes.extend(names.map(|name| format!("update {kind}.{name}")));
+                }
+                ref other => {
+                    changes.insert(format!("{} {kind}", other.join(" and ")));
+                }
+            }
+        }
+        changes
+    }
+
+    /// State, plan and everything else that Terraform has written here, as one text.
+    pub(crate) fn written(&self) -> String {
+        let files =
+            fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        files.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()).collect::<Vec<_>>().join("\n")
+    }
+}
