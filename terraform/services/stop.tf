@@ -1,5 +1,5 @@
 # After stop_after_hours the generator's schedule ends, the mappings are disabled, and five minutes later, when what they
-# had begun is done, the instances stop. Disks, addresses and endpoints cost on: only destroy ends that.
+# had begun is done, the instances stop. Disks and endpoints cost on: only destroy ends that.
 
 # The time is taken once, and again when stop_after_hours changes.
 resource "terraform_data" "stop_at" {

@@ -123,7 +123,11 @@ impl Poller {
         poller.commit(&begins)?;
         // Before they are assigned: no record takes the way that all would share.
         let queue = |partition| poller.consumer.split_partition_queue(name, partition);
-        poller.queues = (0..poller.partitions).map_while(queue).collect();
+        let queues: Option<Vec<_>> = (0..poller.partitions).map(queue).collect();
+        poller.queues = queues.ok_or_else(|| Error::Kafka {
+            doing: format!("{group}: read {topic} by partition"),
+            source: KafkaError::Subscription(name.to_owned()),
+        })?;
         let assigned = poller.list(&begins).and_then(|list| poller.consumer.assign(&list));
         assigned.map_err(Error::kafka(format!("{group}: assign partitions")))?;
         Ok(poller)
@@ -246,12 +250,14 @@ impl Poller {
         Ok(())
     }
 
-    /// Records that are not committed yet, of those that stood in the topic when it was last fetched, a second ago at most.
-    pub fn lag(&self) -> u64 {
+    /// Records that are not committed yet, of those that stood in the topic when it was last fetched, a second ago at most; `None`
+    /// before every partition was fetched.
+    pub fn lag(&self) -> Option<u64> {
         let ends = self.consumer.context().ends.lock().unwrap_or_else(PoisonError::into_inner);
         let committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
         let of_partition = |(partition, &end): (&i32, &i64)| Some((end - committed.get(partition)?).max(0));
-        ends.iter().filter_map(of_partition).sum::<i64>().cast_unsigned()
+        let is_known = ends.len() == usize::try_from(self.partitions).unwrap_or_default();
+        is_known.then(|| ends.iter().filter_map(of_partition).sum::<i64>().cast_unsigned())
     }
 
     fn list(&self, offsets: &BTreeMap<i32, i64>) -> KafkaResult<TopicPartitionList> {

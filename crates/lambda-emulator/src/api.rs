@@ -22,6 +22,10 @@ pub(crate) struct Api {
 impl Service for Api {
     fn answer(&self, request: Request) -> Option<Response> {
         let emulator = self.emulator.upgrade()?;
+        if self.is_local && !request.names_this_machine() {
+            let message = "Host: found another name than localhost or a loopback address".to_owned();
+            return Some(refusal(&AwsError { kind: "AccessDeniedException", status: 403, message }));
+        }
         // Lambda's own calls have their action in the path.
         if self.is_local && request.header("X-Amz-Target").is_some() {
             return emulator.secrets().answer(request);
@@ -31,7 +35,7 @@ impl Service for Api {
     }
 
     fn max_body_bytes(&self, _: &str, path: &str) -> usize {
-        if path.ends_with("/invocations") { MAX_EVENT_BYTES + SURROUNDINGS } else { MAX_CODE_BYTES }
+        if path.ends_with("/invocations") || !self.is_local { MAX_EVENT_BYTES + SURROUNDINGS } else { MAX_CODE_BYTES }
     }
 }
 
@@ -51,7 +55,7 @@ impl Api {
             return Err(AwsError { kind: "MissingAuthenticationTokenException", status: 403, message });
         }
         if !self.is_local {
-            let message = "this emulator changes functions and mappings for callers on its own machine only".to_owned();
+            let message = "this emulator changes functions and mappings only where it listens on loopback".to_owned();
             return Err(AwsError { kind: "AccessDeniedException", status: 403, message });
         }
         control_plane::answer(emulator, target, request)

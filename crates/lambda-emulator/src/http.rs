@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 server: a thread a connection, an answer in one write. An answer may take its time.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -37,6 +37,15 @@ impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it was sent to this machine by its own name or address. A page in a browser whose name was made to lead here has
+    /// another.
+    pub(crate) fn names_this_machine(&self) -> bool {
+        let Some(host) = self.header("Host") else { return true };
+        let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+        let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+        name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     }
 
     /// Whether whoever asks still waits for the answer. It takes a millisecond where he does.
@@ -329,6 +338,21 @@ mod tests {
     fn bodies(bytes: &[u8]) -> Vec<String> {
         let answer = ask(bytes);
         answer.split("HTTP/1.1 ").skip(1).map(|one| one.split_once("\r\n\r\n").unwrap().1.to_owned()).collect()
+    }
+
+    #[test]
+    fn this_machine_goes_by_localhost_and_its_loopback_addresses() {
+        let names = |host: &str| {
+            let headers = vec![("host".to_owned(), host.to_owned())];
+            Request { headers, ..Request::default() }.names_this_machine()
+        };
+        for host in ["localhost", "LOCALHOST:9001", "127.0.0.1:9001", "127.3.2.1", "[::1]:9001", "[::1]"] {
+            assert!(names(host), "{host}");
+        }
+        for host in ["", "evil.example:9001", "localhost.evil.example", "10.0.0.1:9001", "127.0.0.1.evil.example"] {
+            assert!(!names(host), "{host}");
+        }
+        assert!(Request::default().names_this_machine(), "browsers always send one");
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub struct MappingStatus {
     pub records: u64,
     /// Of them those that were given up after the last retry.
     pub given_up: u64,
-    /// Records that are not committed yet, as of about a second ago; `None` before it polls.
+    /// Records that are not committed yet, as of about a second ago; `None` before that is known.
     pub lag: Option<u64>,
 }
 
@@ -427,9 +427,11 @@ impl Session<'_> {
         let (problem, is_invoked) = match &verdict {
             Verdict::Done => (None, true),
             Verdict::From { reason, .. } | Verdict::Failed { reason } => {
-                (Some(format!("PROBLEM: Function call failed: {reason}")), true)
+                (Some(format!("PROBLEM: Function call failed: {}", brief(reason))), true)
             }
-            Verdict::NotInvoked { reason } => (Some(format!("PROBLEM: Function was not called: {reason}")), false),
+            Verdict::NotInvoked { reason } => {
+                (Some(format!("PROBLEM: Function was not called: {}", brief(reason))), false)
+            }
         };
         let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(()) };
         let settled = lane.settle(verdict, now_ms);
@@ -445,15 +447,28 @@ impl Session<'_> {
         });
         if let Some((records, reason)) = settled.given_up {
             let (group, topic) = (self.work.group.as_str(), self.work.topic.as_str());
-            tracing::error!(group, topic, partition, records, reason, "records given up after the last retry");
+            tracing::error!(
+                group,
+                topic,
+                partition,
+                records,
+                reason = brief(&reason),
+                "records given up after the last retry"
+            );
         }
         settled.commit.map_or(Ok(()), |offset| self.poller.commit(&BTreeMap::from([(partition, offset)])))
     }
 
     fn state_lag(&self) {
         let lag = self.poller.lag();
-        self.work.tell(|status| status.lag = Some(lag));
+        self.work.tell(|status| status.lag = lag);
     }
+}
+
+/// The beginning of what a function says, for a line on somebody's terminal: it may say megabytes of anything.
+fn brief(reason: &str) -> String {
+    const LETTERS: usize = 1_000;
+    reason.chars().take(LETTERS).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// AWS's code for why a mapping cannot go on, and the reason, with what to check of the mapping.

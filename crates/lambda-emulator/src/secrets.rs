@@ -111,6 +111,9 @@ impl Secrets {
 impl Service for Secrets {
     /// AWS JSON 1.1: one path, the action in a header, errors with status 400 and their type in the body.
     fn answer(&self, request: Request) -> Option<Response> {
+        if !request.names_this_machine() {
+            return None; // a page in a browser; SDKs ask by the address that they were given
+        }
         let result = match request.header("X-Amz-Target") {
             Some("secretsmanager.GetSecretValue") if request.method == "POST" && request.path == "/" => {
                 self.get_value(&request.body)

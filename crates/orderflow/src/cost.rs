@@ -210,6 +210,29 @@ mod tests {
         assert!(is_near(item.costs.0, expected.0) && is_near(item.costs.1, expected.1), "{item:?}");
     }
 
+    /// The default of a variable of `terraform/cluster`.
+    fn default_of(variable: &str) -> String {
+        let text = include_str!("../../../terraform/cluster/variables.tf");
+        let (_, rest) = text.split_once(&format!("variable \"{variable}\"")).unwrap();
+        let line = rest.lines().find_map(|line| line.trim().strip_prefix("default")).unwrap();
+        line.trim_matches([' ', '=', '"']).to_owned()
+    }
+
+    #[test]
+    fn hosts_are_those_that_terraform_makes_by_default() {
+        let [zookeeper, broker, console] = HOSTS;
+        for (host, size, gib) in [
+            (zookeeper, "instance_type", "volume_gib"),
+            (broker, "instance_type", "volume_gib"),
+            (console, "console_instance_type", "console_volume_gib"),
+        ] {
+            let (_, _, found_size, found_gib) = host;
+            assert_eq!((found_size.to_owned(), found_gib.to_string()), (default_of(size), default_of(gib)));
+        }
+        let prices: Prices = serde_json::from_str(PRICES).unwrap();
+        assert_eq!(prices.region, default_of("region"));
+    }
+
     #[test]
     fn four_hours_cost_what_their_hours_cost() {
         let items = bill_of(4.0);

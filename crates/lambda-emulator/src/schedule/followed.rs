@@ -48,7 +48,7 @@ impl Followed {
             if let Err(reason) = set
                 && self.named.insert(arn.clone())
             {
-                tracing::info!(arn, reason, "a schedule is not run by this emulator");
+                tracing::warn!(arn, reason, "a schedule is not run by this emulator");
             }
             self.known.insert(arn, told);
         }
