@@ -419,10 +419,8 @@ impl Drop for Environment {
         };
         self.shared.changed.notify_all();
         if has_extension && matches!(self.has_ended(), Some(false)) {
-            // In this order: a stopped process takes SIGTERM with any of its threads, one that runs with its main thread, which
-            // alone handles it in Python, for example.
-            self.signal(Signal::SIGCONT);
             self.signal(Signal::SIGTERM);
+            self.signal(Signal::SIGCONT);
             self.wait_for_exit();
         }
         self.signal(Signal::SIGKILL);

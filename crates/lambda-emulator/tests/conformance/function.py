@@ -32,7 +32,13 @@ def extension(notes):
         return answer.headers.get("Lambda-Extension-Identifier")
 
     identifier = ask("POST", "register", '{"events": ["SHUTDOWN"]}', {"Lambda-Extension-Name": "in-process"})
-    listening = threading.Thread(target=ask, args=("GET", "event/next", None, {"Lambda-Extension-Identifier": identifier}))
+
+    def listen():
+        # Python handles a signal in its main thread alone: which has to be the one that it wakes.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        ask("GET", "event/next", None, {"Lambda-Extension-Identifier": identifier})
+
+    listening = threading.Thread(target=listen)
     listening.daemon = True  # nobody waits for it if the runtime ends first
     listening.start()
 
