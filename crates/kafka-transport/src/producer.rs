@@ -110,7 +110,7 @@ impl Producer {
                     })
                 })
                 .collect();
-            asked.into_iter().try_for_each(|one| one.join().unwrap_or(Ok(())))
+            asked.into_iter().try_for_each(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 

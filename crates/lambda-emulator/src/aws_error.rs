@@ -48,6 +48,12 @@ impl AwsError {
         Self { kind: "TooManyRequestsException", status: 429, message: message.into() }
     }
 
+    /// A body that is no JSON.
+    pub(crate) fn no_json(error: &serde_json::Error) -> Self {
+        let message = format!("Could not parse request body into json: {error}");
+        Self { kind: "InvalidRequestContentException", status: 400, message }
+    }
+
     /// The machine has failed, not the caller.
     pub fn service(message: impl Into<String>) -> Self {
         Self { kind: "ServiceException", status: 500, message: message.into() }

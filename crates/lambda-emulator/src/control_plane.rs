@@ -225,11 +225,7 @@ impl Call<'_> {
     }
 
     fn body(&self) -> Result<Value, AwsError> {
-        let body = if self.request.body.is_empty() { b"{}" } else { &self.request.body[..] };
-        let mut body = serde_json::from_slice(body).map_err(|error| {
-            let message = format!("Could not parse request body into json: {error}");
-            AwsError { kind: "InvalidRequestContentException", status: 400, message }
-        })?;
+        let mut body = serde_json::from_slice(self.request.json()).map_err(|error| AwsError::no_json(&error))?;
         drop_nulls(&mut body);
         Ok(body)
     }

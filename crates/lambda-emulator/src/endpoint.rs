@@ -95,9 +95,9 @@ impl Endpoint {
     /// # Errors
     /// As Lambda words it where there is none, or nobody answers.
     pub(crate) fn object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Vec<u8>, AwsError> {
-        let version = version.map(|version| format!("?versionId={}", escape(version, PLAIN))).unwrap_or_default();
-        let key = escape(key, b"-_.~/");
-        let (status, body) = self.get(&format!("/{}/{key}{version}", escape(bucket, PLAIN)), PATIENCE)?;
+        let version = version.map(|version| format!("?versionId={}", escape(version))).unwrap_or_default();
+        let key = key.split('/').map(escape).collect::<Vec<_>>().join("/");
+        let (status, body) = self.get(&format!("/{}/{key}{version}", escape(bucket)), PATIENCE)?;
         if status == 200 {
             return Ok(body);
         }
@@ -157,9 +157,9 @@ impl Endpoint {
 }
 
 /// A text as it stands in a URL.
-pub(crate) fn escape(text: &str, plain: &[u8]) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let escaped = text.bytes().map(|byte| match byte {
-        byte if byte.is_ascii_alphanumeric() || plain.contains(&byte) => char::from(byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
     });
     escaped.collect()
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_key_is_escaped_but_for_its_slashes() {
-        assert_eq!(escape("a/b c+\u{fc}.zip", b"-_.~/"), "a/b%20c%2B%C3%BC.zip");
+        assert_eq!(escape("a/b c+\u{fc}.zip"), "a%2Fb%20c%2B%C3%BC.zip");
         assert_eq!(tagged("<Error><Code>NoSuchKey</Code></Error>", "Code"), Some("NoSuchKey"));
     }
 }

@@ -13,13 +13,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use nursery::Nursery;
+
 use crate::function::{Configuration, Revision};
 use crate::http::{Request, Response, Server, Service};
 use crate::log::{FunctionLog, Pipe};
 use crate::runtime_api;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use nursery::Nursery;
 
 /// How often the process' memory is read.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -30,7 +31,7 @@ pub(crate) struct Event {
     pub(crate) request_id: String,
     pub(crate) payload: Arc<[u8]>,
     /// In milliseconds since 1970.
-    pub(crate) deadline_ms: u128,
+    pub(crate) deadline_ms: u64,
 }
 
 /// How an invocation ended.

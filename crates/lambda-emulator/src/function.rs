@@ -377,7 +377,8 @@ impl Function {
         };
         let (outcome, usage) = match started {
             Ok((mut environment, timeout)) => {
-                let deadline_ms = now_ms() + timeout.as_millis();
+                let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+                let deadline_ms = now_ms().saturating_add(timeout_ms);
                 let event = Event { request_id: request_id.to_owned(), payload: payload.into(), deadline_ms };
                 // Half of the moments come before the usual end; where the answer is faster, it is lost with the process.
                 let usual_us = self.usual_us.load(Ordering::Relaxed);
@@ -668,8 +669,9 @@ pub(crate) fn arn(region: &str, name: &str) -> String {
 }
 
 /// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::archive::Unpacked;
 use crate::function::{Configuration, Ending, Function, Host, LATEST, Revision, arn, not_found, now_ms};
 use crate::log::FunctionLog;
-use crate::model::{AddPermission, EventInvokeConfig, check_tags};
+use crate::model::{AddPermission, EventInvokeConfig, change_tags};
 use crate::tally::Tally;
 use crate::{AwsError, Code, CreateFunction, FunctionStatus, Options};
 
@@ -84,7 +84,7 @@ struct Version {
 
 impl Version {
     fn new(body: CreateFunction, code: Arc<Unpacked>, function: Arc<Function>) -> Self {
-        Self { body, code, modified_ms: now(), revision_id: revision_id(), invoke_config: None, function }
+        Self { body, code, modified_ms: now_ms(), revision_id: revision_id(), invoke_config: None, function }
     }
 
     /// What it tells of itself; `arn` is the function's without a version.
@@ -116,7 +116,7 @@ impl Version {
     }
 
     fn changed(&mut self) {
-        (self.modified_ms, self.revision_id) = (now(), revision_id());
+        (self.modified_ms, self.revision_id) = (now_ms(), revision_id());
     }
 }
 
@@ -447,7 +447,7 @@ impl Functions {
             let config = change(before)?;
             config.as_ref().map_or(Ok(()), EventInvokeConfig::check)?;
             version.function.set_asynchronous(config.clone().unwrap_or_default().asynchronous());
-            version.invoke_config = config.map(|config| (config, now()));
+            version.invoke_config = config.map(|config| (config, now_ms()));
             Ok(())
         })
     }
@@ -522,13 +522,7 @@ impl Functions {
         name: Name<'_>,
         change: impl FnOnce(&mut BTreeMap<String, String>),
     ) -> Result<(), AwsError> {
-        self.change(name, |deployed| {
-            let mut tags = deployed.tags.clone();
-            change(&mut tags);
-            check_tags(&tags)?;
-            deployed.tags = tags;
-            Ok(())
-        })
+        self.change(name, |deployed| change_tags(&mut deployed.tags, change))
     }
 
     /// The environment of a function whose process somebody else starts.
@@ -586,10 +580,6 @@ fn latest_of(name: Name<'_>) -> Result<Name<'_>, AwsError> {
 
 fn revision_id() -> String {
     uuid::Uuid::new_v4().to_string()
-}
-
-fn now() -> u64 {
-    u64::try_from(now_ms()).unwrap_or_default()
 }
 
 /// As Lambda writes a time: `2026-11-21T09:30:00.120+0000`.

@@ -39,6 +39,11 @@ impl Request {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// The body, for JSON: an empty one is an object without fields.
+    pub(crate) fn json(&self) -> &[u8] {
+        if self.body.is_empty() { b"{}" } else { &self.body }
+    }
+
     /// Whether it was sent to this machine by its own name or address. A page in a browser whose name was made to lead here has
     /// another.
     pub(crate) fn names_this_machine(&self) -> bool {

@@ -20,11 +20,8 @@ pub(crate) fn invoke(functions: &Functions, name: Name<'_>, request: &Request) -
         Some("DryRun") => InvocationType::DryRun,
         Some(other) => return Err(AwsError::invalid_parameter(format!("InvocationType: found {other:?}"))),
     };
-    let payload = if request.body.is_empty() { b"{}" } else { &request.body[..] };
-    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(payload) {
-        let message = format!("Could not parse request body into json: {error}");
-        return Err(AwsError { kind: "InvalidRequestContentException", status: 400, message });
-    }
+    let payload = request.json();
+    serde_json::from_slice::<serde::de::IgnoredAny>(payload).map_err(|error| AwsError::no_json(&error))?;
     let function = functions.find(name)?;
     match kind {
         InvocationType::DryRun => Ok(Response::empty(204)),

@@ -86,7 +86,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(body: CreateEventSourceMapping, connection: Connection) -> Self {
-        Self { body, connection, modified_ms: u64::try_from(now_ms()).unwrap_or_default() }
+        Self { body, connection, modified_ms: now_ms() }
     }
 
     fn start_at(&self) -> StartAt {
@@ -144,8 +144,9 @@ impl Mapping {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set(&self, settings: Settings) {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+    /// Changes them while nobody else does: what stands beside the change is not lost.
+    pub(crate) fn change_settings<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
+        change(&mut self.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Begins a change, whose state it tells from now on; false where there is one already.

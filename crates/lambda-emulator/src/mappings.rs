@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::functions::{Functions, Name};
 use crate::mapping::{Mapping, PROBLEM, Settings};
-use crate::model::check_tags;
+use crate::model::change_tags;
 use crate::secrets::SecretsManager;
 use crate::{AwsError, CreateEventSourceMapping, MappingSummary};
 
@@ -60,15 +60,13 @@ impl Mappings {
     /// Begins or ends to poll; waits for what is under way where it ends.
     pub(crate) fn enable(&self, uuid: &str, enabled: bool) -> Result<(), AwsError> {
         let mapping = self.find(uuid)?;
-        let mut settings = mapping.settings();
         if enabled {
-            self.functions.find(Name::parse(&settings.body.function_name))?;
+            self.functions.find(Name::parse(&mapping.settings().body.function_name))?;
             mapping.enable(&self.functions, self.pace)?;
         } else {
             mapping.disable();
         }
-        settings.body.enabled = enabled;
-        mapping.set(settings);
+        mapping.change_settings(|settings| settings.body.enabled = enabled);
         Ok(())
     }
 
@@ -90,8 +88,10 @@ impl Mappings {
         let is_enabled = body.enabled;
         let work = move || {
             changed.disable();
-            let tags = changed.settings().body.tags; // they may have changed meanwhile
-            changed.set(Settings::new(CreateEventSourceMapping { tags, ..body }, connection));
+            changed.change_settings(|settings| {
+                let tags = std::mem::take(&mut settings.body.tags); // they change apart
+                *settings = Settings::new(CreateEventSourceMapping { tags, ..body }, connection);
+            });
             if is_enabled && let Err(error) = changed.enable(&functions, pace) {
                 changed.blame(error.to_string());
             }
@@ -158,12 +158,7 @@ impl Mappings {
         uuid: &str,
         change: impl FnOnce(&mut BTreeMap<String, String>),
     ) -> Result<(), AwsError> {
-        let mapping = self.find(uuid)?;
-        let mut settings = mapping.settings();
-        change(&mut settings.body.tags);
-        check_tags(&settings.body.tags)?;
-        mapping.set(settings);
-        Ok(())
+        self.find(uuid)?.change_settings(|settings| change_tags(&mut settings.body.tags, change))
     }
 
     /// All of them, by function and topic.

@@ -11,7 +11,7 @@ mod invoke_config; // `PutFunctionEventInvokeConfig`
 mod mapping; // `CreateEventSourceMapping`
 mod permission; // `AddPermission`
 
-pub(crate) use function::check_tags;
+pub(crate) use function::change_tags;
 pub use function::{
     Code, CreateFunction, DeadLetterConfig, Environment, EphemeralStorage, LoggingConfig, SnapStart, TracingConfig,
     VpcConfig,

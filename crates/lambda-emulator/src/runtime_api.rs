@@ -116,7 +116,8 @@ fn answer_extension(shared: &Shared, request: &Request, path: &str) -> Option<Re
                 return Some(refusal(403, "Extension.UnknownExtensionIdentifier", &message));
             }
             let deadline_ms = crate::function::now_ms() + 500;
-            let body = serde_json::json!({"eventType": "SHUTDOWN", "shutdownReason": "spindown", "deadlineMs": deadline_ms as u64});
+            let body =
+                serde_json::json!({"eventType": "SHUTDOWN", "shutdownReason": "spindown", "deadlineMs": deadline_ms});
             Some(Response::json(200, body.to_string()))
         }
         ("POST", "init/error" | "exit/error") => {

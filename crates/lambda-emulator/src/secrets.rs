@@ -51,7 +51,7 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     pub(crate) fn new(region: &str, by_id: BTreeMap<String, String>) -> Self {
-        Self { region: region.to_owned(), by_id, created_s: u64::try_from(now_ms() / 1_000).unwrap_or_default() }
+        Self { region: region.to_owned(), by_id, created_s: now_ms() / 1_000 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -11,15 +11,10 @@ use serde::Deserialize;
 use super::lane::{Batch, Pending, Verdict};
 use crate::Outcome;
 
-/// A record as it stands in the event: bytes in base64, those of headers as numbers with a sign.
+/// A record as it stands in the event: bytes in base64, those of headers as numbers with a sign. Each byte of a backlog passes
+/// here: it goes into the text as it is made, and a String takes all.
 pub(crate) fn pending(record: &Record<'_>, written_at: WrittenAt) -> Pending {
     let mut json = String::with_capacity(1_024);
-    write_record(&mut json, record, written_at);
-    Pending { offset: record.offset, json }
-}
-
-/// Each byte of a backlog passes here: it goes into `json` as it is made, and a String takes all.
-fn write_record(json: &mut String, record: &Record<'_>, written_at: WrittenAt) {
     let (kind, time_ms) = match written_at {
         WrittenAt::Create(ms) => ("CREATE_TIME", ms),
         WrittenAt::LogAppend(ms) => ("LOG_APPEND_TIME", ms),
@@ -32,7 +27,7 @@ fn write_record(json: &mut String, record: &Record<'_>, written_at: WrittenAt) {
     for (name, bytes) in [("key", record.key), ("value", record.value)] {
         if let Some(bytes) = bytes {
             let _ = write!(json, r#","{name}":""#);
-            STANDARD.encode_string(bytes, json);
+            STANDARD.encode_string(bytes, &mut json);
             json.push('"');
         }
     }
@@ -55,6 +50,7 @@ fn write_record(json: &mut String, record: &Record<'_>, written_at: WrittenAt) {
         json.push('}');
     });
     json.push_str("]}");
+    Pending { offset: record.offset, json }
 }
 
 /// The event of one partition's batch.

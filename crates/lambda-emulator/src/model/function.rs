@@ -319,6 +319,18 @@ impl LoggingConfig {
     }
 }
 
+/// Changes tags, if they may be what they become.
+pub(crate) fn change_tags(
+    tags: &mut BTreeMap<String, String>,
+    change: impl FnOnce(&mut BTreeMap<String, String>),
+) -> Result<(), AwsError> {
+    let mut changed = tags.clone();
+    change(&mut changed);
+    check_tags(&changed)?;
+    *tags = changed;
+    Ok(())
+}
+
 /// Looks whether a resource may have these tags.
 pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), AwsError> {
     let is_too_long =

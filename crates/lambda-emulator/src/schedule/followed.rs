@@ -63,15 +63,15 @@ impl Followed {
             for summary in page["Schedules"].as_array().into_iter().flatten() {
                 let text = |field: &str| summary[field].as_str().unwrap_or_default();
                 let told = if is_of_lambda(summary) {
-                    let group = escape(text("GroupName"), b"-_.");
-                    self.endpoint.json(&format!("/schedules/{}?groupName={group}", escape(text("Name"), b"-_.")))?
+                    let group = escape(text("GroupName"));
+                    self.endpoint.json(&format!("/schedules/{}?groupName={group}", escape(text("Name"))))?
                 } else {
                     summary.clone()
                 };
                 found.insert(text("Arn").to_owned(), told);
             }
             let Some(token) = page["NextToken"].as_str() else { return Ok(found) };
-            next = format!("&NextToken={}", escape(token, b"-_."));
+            next = format!("&NextToken={}", escape(token));
         }
     }
 }

@@ -12,10 +12,16 @@ use kafka_cluster::{ADMIN, Cluster, Distribution, Options};
 use serde_json::{Value, json};
 use topology::{Host, Topology};
 
-use account::{Account, program, succeeded};
+use account::Account;
+use call::{Call, Ended, orderflow};
 use terraform::Root;
 
 mod account; // the emulated AWS
+#[path = "../cli/call.rs"]
+#[allow(dead_code, reason = "shared with the tests beside these, which use the rest of it")]
+mod call; // one call of the command, in a folder of its own
+#[path = "../kafka/on.rs"]
+mod on; // a call as one of a cluster's users
 mod terraform; // its roots, in a copy of their own
 
 /// Schedules run so much faster: an order a second.
@@ -38,12 +44,11 @@ fn what_terraform_declares_runs_with_the_digest_of_an_embedded_run_and_is_destro
     // Given an empty account, the secured cluster with its topics, and the zips.
     let topology = Topology::built_in().unwrap();
     let cluster = Options::secured(&topology).start(&Distribution::find().unwrap()).unwrap();
-    orderflow_as_admin(&cluster, &["topics", "create"]);
+    as_admin(&cluster, orderflow("topics create")).with_status(0);
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let zips = folder.join("zips");
-    let package = Command::new(program("orderflow")).args(["package", "--out"]).arg(&zips).output().unwrap();
-    succeeded(package);
+    orderflow(&format!("package --out {}", zips.display())).end().with_status(0);
     terraform::copy_to(folder);
     let account = Account::open(TIME_SCALE);
     let empty = account.inventory();
@@ -68,25 +73,23 @@ fn what_terraform_declares_runs_with_the_digest_of_an_embedded_run_and_is_destro
     );
 
     // the schedule places orders, and the functions bring each to its end as an embedded run does,
-    until("orders of the schedule", || runs(&cluster, &[]).len() >= ORDERS);
+    until("orders of the schedule", || runs(&cluster, "").len() >= ORDERS);
     assert_eq!(with("schedule", "off"), BTreeSet::from(["delete aws_scheduler_schedule".into()]));
     services.apply(&["-var", "schedule=off"]);
     let orders = folder.join("orders.jsonl");
     let (mut last, mut since) = (0, Instant::now());
     until("the schedule is off", || {
-        let now = runs(&cluster, &[]).len();
+        let now = runs(&cluster, "").len();
         if std::mem::replace(&mut last, now) != now {
             since = Instant::now();
         }
         since.elapsed() >= SILENCE
     });
-    let audited = runs(&cluster, &["--orders", orders.to_str().unwrap()]);
+    let audited = runs(&cluster, &format!("--orders {}", orders.display()));
     assert!(audited.iter().all(|run| run["audit"]["passed"] == true), "{audited:#?}");
     let digest = audited.iter().fold(0u128, |sum, run| sum.wrapping_add(digest(run)));
-    let embedded =
-        Command::new(program("orderflow")).args(["run", "--format", "json", "--input"]).arg(&orders).output();
-    let embedded: Value = serde_json::from_str(&succeeded(embedded.unwrap())).unwrap();
-    assert_eq!(digest, self::digest(&embedded), "of {} orders", audited.len());
+    let embedded = orderflow(&format!("run --format json --input {}", orders.display())).end().with_status(0);
+    assert_eq!(digest, self::digest(&embedded.document()), "of {} orders", audited.len());
 
     // no secret stands where it does not belong,
     let (written, logs, arguments) = (services.written() + &hosts.written(), account.logs(), all_arguments());
@@ -126,19 +129,14 @@ fn services_variables(cluster: &Cluster, topology: &Topology, folder: &Path, hos
     json!({"cluster": object, "credentials_file": credentials, "ca_file": cluster.ca_file().unwrap(), "zips": folder.join("zips")})
 }
 
-fn orderflow_as_admin(cluster: &Cluster, arguments: &[&str]) -> String {
-    let mut command = Command::new(program("orderflow"));
-    command.args(arguments).envs(cluster.connection_as(ADMIN).unwrap().variables());
-    succeeded(command.output().unwrap())
+fn as_admin(cluster: &Cluster, call: Call) -> Ended {
+    call.on(&cluster.connection_as(ADMIN).unwrap()).end()
 }
 
 /// What the audit says of each run in the topics; every event of the schedule is one.
-fn runs(cluster: &Cluster, more: &[&str]) -> Vec<Value> {
-    let mut command = Command::new(program("orderflow"));
-    command.args(["audit", "--since", "1h", "--format", "json"]).args(more);
-    let output = command.envs(cluster.connection_as(ADMIN).unwrap().variables()).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    serde_json::Deserializer::from_str(&text).into_iter().map(Result::unwrap).collect()
+fn runs(cluster: &Cluster, more: &str) -> Vec<Value> {
+    let audit = as_admin(cluster, orderflow(&format!("audit --since 1h --format json {more}")));
+    serde_json::Deserializer::from_str(&audit.stdout).into_iter().map(Result::unwrap).collect()
 }
 
 fn digest(document: &Value) -> u128 {

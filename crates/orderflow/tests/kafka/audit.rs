@@ -63,11 +63,7 @@ fn what_workers_did_is_found_in_the_topics_with_the_digest_of_the_embedded_run()
 fn a_user_without_rights_is_told_which_and_the_administrator_may_audit() {
     let topology = Topology::built_in().unwrap();
     let cluster = start(&Options::secured(&topology));
-    let call = |user: &str, arguments: &str| {
-        let call = orderflow(arguments);
-        let variables = cluster.connection_as(user).unwrap().variables();
-        variables.into_iter().fold(call, |call, (name, value)| call.env(name, &value)).end()
-    };
+    let call = |user: &str, arguments: &str| orderflow(arguments).on(&cluster.connection_as(user).unwrap()).end();
     call(ADMIN, "topics create").with_status(0);
     call(ADMIN, "work order_generator --orders 20 --seed 7").with_status(0);
     let early = call(ADMIN, "audit --wait 0s --format json").with_status(1).document();

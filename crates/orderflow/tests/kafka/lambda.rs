@@ -2,22 +2,16 @@ use std::fs;
 use std::net::TcpListener;
 
 use events::Timestamp;
-use kafka_cluster::{ADMIN, Cluster, Options};
+use kafka_cluster::{ADMIN, Options};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use topology::Topology;
 
-use crate::call::{Call, orderflow};
+use crate::call::orderflow;
 use crate::worker::Worker;
 use crate::{start, until};
 
 const ORDERS: u64 = 2_000;
-
-/// A call as this user of the cluster.
-fn call_as(cluster: &Cluster, user: &str, call: Call) -> Call {
-    let variables = cluster.connection_as(user).unwrap().variables();
-    variables.into_iter().fold(call, |call, (name, value)| call.env(name, &value))
-}
 
 /// An address that nobody listens at.
 fn free_address() -> String {
@@ -40,7 +34,8 @@ fn functions_with_the_secrets_of_their_users_pass_the_audit_with_the_digest_of_t
     // Given a secured cluster with the shop's topics, its users' credentials as files, and what an embedded run gives.
     let topology = Topology::built_in().unwrap();
     let cluster = start(&Options::secured(&topology));
-    let as_admin = |arguments: &str| call_as(&cluster, ADMIN, orderflow(arguments)).end();
+    let admin = cluster.connection_as(ADMIN).unwrap();
+    let as_admin = |arguments: &str| orderflow(arguments).on(&admin).end();
     as_admin("topics create").with_status(0);
     let credentials = tempfile::tempdir().unwrap();
     for service in topology.services() {

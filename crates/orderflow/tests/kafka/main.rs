@@ -13,6 +13,7 @@ mod audit; // what the topics tell of a run
 #[allow(dead_code, reason = "shared with the tests beside these, which use the rest of it")]
 mod call; // one call of the command, in a folder of its own
 mod lambda; // functions behind mappings, each as its own user
+mod on; // a call as one of a cluster's users
 mod reset; // topics emptied, groups at their beginning
 mod topics; // created, compared, mended
 mod work; // services as long-running workers: health, metrics, stopping, systemd
