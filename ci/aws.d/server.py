@@ -1,11 +1,13 @@
-"""moto_server, which here does as AWS does in three places that Terraform runs into."""
+"""moto_server, which here does as AWS does in the places that Terraform runs into."""
 
 import sys
+from threading import Lock
 from typing import Any
 
 from moto.ec2.models.instances import Instance
 from moto.iam import access_control
 from moto.iam.access_control import PermissionResult
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.route53.responses import Route53
 from moto.server import main
 
@@ -13,6 +15,8 @@ Statement = next(one for one in vars(access_control).values() if isinstance(one,
 is_action_permitted = Statement.is_action_permitted
 get_bool_param = Route53._get_bool_param
 init_instance = Instance.__init__
+dispatch = DomainDispatcherApplication.__call__
+one_at_a_time = Lock()
 
 
 def is_action_permitted_behind_tls(self: Any, *arguments: Any, **options: Any) -> PermissionResult:
@@ -38,9 +42,17 @@ def init_instance_with_interface(self: Any, *arguments: Any, **options: Any) -> 
         interface.delete_on_termination = True
 
 
+def dispatch_alone(self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+    """What moto keeps bears no two requests at once, and Terraform makes ten: one that fails halfway is repeated by its client, and
+    finds what it has made itself."""
+    with one_at_a_time:
+        return dispatch(self, environ, start_response)
+
+
 Statement.is_action_permitted = is_action_permitted_behind_tls
 Route53._get_bool_param = get_bool_param_of_zone
 Instance.__init__ = init_instance_with_interface
+DomainDispatcherApplication.__call__ = dispatch_alone
 
 if __name__ == "__main__":
     sys.exit(main())
