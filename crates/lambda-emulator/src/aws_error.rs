@@ -54,6 +54,11 @@ impl AwsError {
         Self { kind: "InvalidRequestContentException", status: 400, message }
     }
 
+    /// Too late for anything new.
+    pub(crate) fn ends() -> Self {
+        Self::service("the emulator ends")
+    }
+
     /// The machine has failed, not the caller.
     pub fn service(message: impl Into<String>) -> Self {
         Self { kind: "ServiceException", status: 500, message: message.into() }

@@ -159,7 +159,7 @@ impl Emulator {
     /// As AWS refuses it; with its error for wrong values also where this emulator does not support it, or has no such function.
     pub fn create_schedule(&self, body: &CreateSchedule) -> Result<String, AwsError> {
         let schedules = lock(&self.0.schedules);
-        let Some(schedules) = schedules.as_ref() else { return Err(AwsError::service("the emulator ends")) };
+        let Some(schedules) = schedules.as_ref() else { return Err(AwsError::ends()) };
         schedules.create(body)
     }
 

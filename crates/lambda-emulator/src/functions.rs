@@ -53,9 +53,23 @@ pub(crate) struct Functions {
     nursery: Arc<Nursery>,
     /// Where functions find Secrets Manager, if there is one.
     secrets: Option<String>,
-    by_name: Mutex<BTreeMap<String, Deployed>>,
+    all: Mutex<All>,
+}
+
+#[derive(Default)]
+struct All {
+    by_name: BTreeMap<String, Deployed>,
     /// Deleted ones that have something under way.
-    leaving: Mutex<Vec<Arc<Function>>>,
+    leaving: Vec<Arc<Function>>,
+    /// The emulator ends: nothing is added.
+    is_closed: bool,
+}
+
+impl All {
+    fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
+        let deployed = self.by_name.values().flat_map(Deployed::versions).map(|version| &version.function);
+        deployed.chain(&self.leaving)
+    }
 }
 
 /// One of them.
@@ -69,7 +83,6 @@ struct Deployed {
     reserved: Option<usize>,
     /// `RevisionId` of $LATEST when it was published last.
     published_of: Option<String>,
-    statements: BTreeMap<String, Value>,
 }
 
 /// What can be invoked under one qualifier.
@@ -79,12 +92,15 @@ struct Version {
     modified_ms: u64,
     revision_id: String,
     invoke_config: Option<(EventInvokeConfig, u64)>,
+    /// Of its policy, by their id.
+    statements: BTreeMap<String, Value>,
     function: Arc<Function>,
 }
 
 impl Version {
     fn new(body: CreateFunction, code: Arc<Unpacked>, function: Arc<Function>) -> Self {
-        Self { body, code, modified_ms: now_ms(), revision_id: revision_id(), invoke_config: None, function }
+        let (modified_ms, revision_id, statements) = (now_ms(), revision_id(), BTreeMap::new());
+        Self { body, code, modified_ms, revision_id, invoke_config: None, statements, function }
     }
 
     /// What it tells of itself; `arn` is the function's without a version.
@@ -142,11 +158,11 @@ impl Deployed {
 
 impl Functions {
     pub(crate) fn new(options: Options, nursery: Arc<Nursery>, secrets: Option<String>) -> Self {
-        Self { options, nursery, secrets, by_name: Mutex::default(), leaving: Mutex::default() }
+        Self { options, nursery, secrets, all: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Deployed>> {
-        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn arn(&self, name: &str) -> String {
@@ -168,7 +184,8 @@ impl Functions {
 
     fn with<T>(&self, name: Name<'_>, look: impl FnOnce(&Deployed, &Version) -> T) -> Result<T, AwsError> {
         let all = self.lock();
-        let found = all.get(name.function).and_then(|deployed| Some((deployed, deployed.version(name.qualifier)?)));
+        let found =
+            all.by_name.get(name.function).and_then(|deployed| Some((deployed, deployed.version(name.qualifier)?)));
         found.map(|(deployed, version)| look(deployed, version)).ok_or_else(|| self.not_found(name))
     }
 
@@ -178,8 +195,22 @@ impl Functions {
         change: impl FnOnce(&mut Deployed) -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
         let mut all = self.lock();
-        let deployed = all.get_mut(name.function).filter(|deployed| deployed.version(name.qualifier).is_some());
+        if all.is_closed {
+            return Err(AwsError::ends());
+        }
+        let deployed = all.by_name.get_mut(name.function).filter(|deployed| deployed.version(name.qualifier).is_some());
         deployed.ok_or_else(|| self.not_found(name)).and_then(change)
+    }
+
+    fn change_version<T>(
+        &self,
+        name: Name<'_>,
+        change: impl FnOnce(&mut Version) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
+        self.change(name, |deployed| {
+            let version = deployed.version_mut(name.qualifier);
+            version.ok_or_else(|| self.not_found(name)).and_then(change)
+        })
     }
 
     /// `CreateFunction`.
@@ -187,13 +218,16 @@ impl Functions {
         let configuration = self.configure(body, LATEST)?;
         let name = &body.function_name;
         let taken = || AwsError::conflict(format!("Function already exist: {name}"));
-        if self.lock().contains_key(name) {
+        if self.lock().by_name.contains_key(name) {
             return Err(taken());
         }
         let code = Arc::new(self.fetch(&body.code)?);
         let mut all = self.lock();
-        if all.contains_key(name) {
+        if all.by_name.contains_key(name) {
             return Err(taken());
+        }
+        if all.is_closed {
+            return Err(AwsError::ends());
         }
         let Options { logs, is_on_terminal, faults, .. } = &self.options;
         let failed = |error: std::io::Error| AwsError::service(error.to_string());
@@ -211,13 +245,12 @@ impl Functions {
         let body = CreateFunction { code: Code::default(), publish: false, ..body.clone() };
         let tags = body.tags.clone();
         let latest = Version::new(body, code, function);
-        let (published, statements) = (BTreeMap::new(), BTreeMap::new());
-        let mut deployed =
-            Deployed { host, latest, published, numbers: 0, tags, reserved: None, published_of: None, statements };
+        let published = BTreeMap::new();
+        let mut deployed = Deployed { host, latest, published, numbers: 0, tags, reserved: None, published_of: None };
         let arn = self.arn(name);
         let told =
             if publishes { self.publish_one(&mut deployed, None)? } else { deployed.latest.configuration(&arn, false) };
-        all.insert(name.clone(), deployed);
+        all.by_name.insert(name.clone(), deployed);
         Ok(told)
     }
 
@@ -278,7 +311,7 @@ impl Functions {
     /// `ListFunctions`; with all versions of each where somebody asks for them.
     pub(crate) fn list(&self, has_versions: bool) -> Vec<Value> {
         let all = self.lock();
-        let told = all.iter().flat_map(|(name, deployed)| {
+        let told = all.by_name.iter().flat_map(|(name, deployed)| {
             let count = if has_versions { usize::MAX } else { 1 };
             let arn = self.arn(name);
             deployed.versions().take(count).map(move |version| version.configuration(&arn, has_versions))
@@ -386,7 +419,7 @@ impl Functions {
     pub(crate) fn delete(self: &Arc<Self>, name: Name<'_>) -> Result<(), AwsError> {
         let gone: Vec<Version> = match name.qualifier {
             None => {
-                let found = self.lock().remove(name.function);
+                let found = self.lock().by_name.remove(name.function);
                 let Deployed { latest, published, .. } = found.ok_or_else(|| self.not_found(name))?;
                 std::iter::once(latest).chain(published.into_values()).collect()
             }
@@ -403,10 +436,10 @@ impl Functions {
                 found.into_iter().collect()
             }
         };
-        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        leaving.retain(|function| !function.has_ended());
+        let mut all = self.lock();
+        all.leaving.retain(|function| !function.has_ended());
         for Version { function, .. } in gone {
-            leaving.push(Arc::clone(&function));
+            all.leaving.push(Arc::clone(&function));
             // Whoever deletes it does not wait, as on AWS.
             let end = move || function.close(Ending::InPeace);
             let spawned = std::thread::Builder::new().name("function's end".into()).spawn(end);
@@ -441,8 +474,7 @@ impl Functions {
         name: Name<'_>,
         change: impl FnOnce(Option<EventInvokeConfig>) -> Result<Option<EventInvokeConfig>, AwsError>,
     ) -> Result<(), AwsError> {
-        self.change(name, |deployed| {
-            let Some(version) = deployed.version_mut(name.qualifier) else { return Ok(()) };
+        self.change_version(name, |version| {
             let before = version.invoke_config.as_ref().map(|(config, _)| config.clone());
             let config = change(before)?;
             config.as_ref().map_or(Ok(()), EventInvokeConfig::check)?;
@@ -476,37 +508,36 @@ impl Functions {
         Ok(qualifiers.iter().filter_map(of).collect())
     }
 
-    /// `AddPermission`; gives the statement.
+    /// `AddPermission`; gives the statement. Each qualifier has a policy of its own.
     pub(crate) fn add_permission(&self, name: Name<'_>, body: &AddPermission) -> Result<Value, AwsError> {
         body.check()?;
         let id = &body.statement_id;
-        self.change(name, |deployed| {
-            let of = name.qualifier.map_or_else(|| name.function.to_owned(), |version| format!("{}:{version}", name.function));
-            let statement = body.statement(&self.arn(&of));
-            if deployed.statements.contains_key(id) {
+        let of =
+            name.qualifier.map_or_else(|| name.function.to_owned(), |version| format!("{}:{version}", name.function));
+        let statement = body.statement(&self.arn(&of));
+        self.change_version(name, |version| {
+            if version.statements.contains_key(id) {
                 return Err(AwsError::conflict(format!(
                     "The statement id ({id}) provided already exists. Please provide a new statement id, or remove the existing statement."
                 )));
             }
-            deployed.statements.insert(id.clone(), statement.clone());
+            version.statements.insert(id.clone(), statement.clone());
             Ok(statement)
         })
     }
 
     /// `RemovePermission`.
     pub(crate) fn remove_permission(&self, name: Name<'_>, id: &str) -> Result<(), AwsError> {
-        let removed = self.change(name, |deployed| Ok(deployed.statements.remove(id)))?;
-        removed
-            .map(|_| ())
-            .ok_or_else(|| AwsError::not_found(format!("Statement {id} is not found in resource policy.")))
+        let missing = || AwsError::not_found(format!("Statement {id} is not found in resource policy."));
+        self.change_version(name, |version| version.statements.remove(id).map(drop).ok_or_else(missing))
     }
 
     /// `GetPolicy`: its text and its revision.
     pub(crate) fn policy(&self, name: Name<'_>) -> Result<(String, String), AwsError> {
-        let found = self.with(name, |deployed, version| {
-            let statements: Vec<&Value> = deployed.statements.values().collect();
-            let policy = json!({"Version": "2012-10-17", "Id": "default", "Statement": statements});
-            (!statements.is_empty()).then(|| (policy.to_string(), version.revision_id.clone()))
+        let found = self.with(name, |_, Version { statements, revision_id, .. }| {
+            let all: Vec<&Value> = statements.values().collect();
+            let policy = json!({"Version": "2012-10-17", "Id": "default", "Statement": all});
+            (!all.is_empty()).then(|| (policy.to_string(), revision_id.clone()))
         })?;
         found.ok_or_else(|| AwsError::not_found("The resource you requested does not exist."))
     }
@@ -532,31 +563,29 @@ impl Functions {
 
     /// What each has done.
     pub(crate) fn status(&self) -> Vec<FunctionStatus> {
-        self.lock().values().map(|deployed| deployed.host.tally.status()).collect()
+        self.lock().by_name.values().map(|deployed| deployed.host.tally.status()).collect()
     }
 
     /// How many there are, and how many bytes their zips have.
     pub(crate) fn usage(&self) -> (usize, usize) {
         let all = self.lock();
-        (all.len(), all.values().flat_map(Deployed::versions).map(|version| version.code.bytes).sum())
-    }
-
-    fn all(&self) -> Vec<Arc<Function>> {
-        let all = self.lock();
-        all.values().flat_map(Deployed::versions).map(|version| Arc::clone(&version.function)).collect()
+        (all.by_name.len(), all.by_name.values().flat_map(Deployed::versions).map(|version| version.code.bytes).sum())
     }
 
     /// Nobody waits for a process any more that somebody else would have to start.
     pub(crate) fn give_up_attached(&self) {
-        self.all().iter().for_each(|function| function.give_up_attached());
+        self.lock().functions().for_each(|function| function.give_up_attached());
     }
 
-    /// Ends them all, and waits for the end.
+    /// Ends them all, and waits for the end. None is added from now on.
     pub(crate) fn stop(&self) {
-        self.all().iter().for_each(|function| function.close(Ending::Now));
-        let leaving = std::mem::take(&mut *self.leaving.lock().unwrap_or_else(PoisonError::into_inner));
-        leaving.iter().for_each(|function| function.close(Ending::Now));
-        self.lock().clear(); // their code goes with them
+        let functions: Vec<Arc<Function>> = {
+            let mut all = self.lock();
+            all.is_closed = true;
+            all.functions().cloned().collect()
+        };
+        functions.iter().for_each(|function| function.close(Ending::Now));
+        *self.lock() = All { is_closed: true, ..All::default() }; // their code goes with them
     }
 }
 

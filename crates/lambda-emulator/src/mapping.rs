@@ -159,6 +159,11 @@ impl Mapping {
         is_free
     }
 
+    /// What the change that has begun is, more exactly.
+    pub(crate) fn tell_change(&self, change: &'static str) {
+        *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Some(change);
+    }
+
     /// Its change is done.
     pub(crate) fn unchanged(&self) {
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -182,7 +187,7 @@ impl Mapping {
             return Ok(());
         }
         if self.is_closed.load(Ordering::Acquire) {
-            return Err(AwsError::service("the emulator ends"));
+            return Err(AwsError::ends());
         }
         let settings = self.settings();
         let work = Work {

@@ -20,46 +20,67 @@ pub(crate) struct Mappings {
     functions: Arc<Functions>,
     secrets: SecretsManager,
     pace: Pace,
-    by_uuid: Mutex<BTreeMap<String, Arc<Mapping>>>,
+    all: Mutex<All>,
+}
+
+#[derive(Default)]
+struct All {
+    by_uuid: BTreeMap<String, Arc<Mapping>>,
+    /// The emulator ends: none is added.
+    is_closed: bool,
+}
+
+impl All {
+    fn groups(&self) -> BTreeSet<String> {
+        self.by_uuid.values().map(|mapping| mapping.group.clone()).collect()
+    }
 }
 
 impl Mappings {
     pub(crate) fn new(functions: Arc<Functions>, secrets: SecretsManager, pace: Pace) -> Self {
-        Self { functions, secrets, pace, by_uuid: Mutex::default() }
+        Self { functions, secrets, pace, all: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Mapping>>> {
-        self.by_uuid.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn find(&self, uuid: &str) -> Result<Arc<Mapping>, AwsError> {
         let missing =
             || AwsError::not_found(format!("The resource you requested does not exist. (event source mapping {uuid})"));
-        self.lock().get(uuid).cloned().ok_or_else(missing)
+        self.lock().by_uuid.get(uuid).cloned().ok_or_else(missing)
+    }
+
+    /// # Errors
+    /// Where there is none, or it is being changed already.
+    fn change(&self, uuid: &str, state: &'static str) -> Result<Change, AwsError> {
+        let change = Change::begin(self.find(uuid)?, state)?;
+        self.find(uuid)?; // its deletion may have ended in between
+        Ok(change)
     }
 
     /// `CreateEventSourceMapping`.
     pub(crate) fn create(&self, body: CreateEventSourceMapping) -> Result<Arc<Mapping>, AwsError> {
         self.functions.find(Name::parse(&body.function_name))?;
-        body.check(&self.groups())?;
+        body.check(&self.lock().groups())?;
         let connection = body.connection(&self.secrets)?;
         let mut all = self.lock();
-        body.check(&groups(&all))?; // somebody may have taken the group while the secrets were fetched
+        body.check(&all.groups())?; // somebody may have taken the group while the secrets were fetched
+        if all.is_closed {
+            return Err(AwsError::ends());
+        }
         let mapping = Arc::new(Mapping::new(Settings::new(body, connection)));
         if mapping.settings().body.enabled {
             mapping.enable(&self.functions, self.pace)?;
         }
-        all.insert(mapping.uuid.clone(), Arc::clone(&mapping));
+        all.by_uuid.insert(mapping.uuid.clone(), Arc::clone(&mapping));
         Ok(mapping)
-    }
-
-    fn groups(&self) -> BTreeSet<String> {
-        groups(&self.lock())
     }
 
     /// Begins or ends to poll; waits for what is under way where it ends.
     pub(crate) fn enable(&self, uuid: &str, enabled: bool) -> Result<(), AwsError> {
-        let mapping = self.find(uuid)?;
+        let change = self.change(uuid, if enabled { "Enabling" } else { "Disabling" })?;
+        let mapping = &change.0;
         if enabled {
             self.functions.find(Name::parse(&mapping.settings().body.function_name))?;
             mapping.enable(&self.functions, self.pace)?;
@@ -71,46 +92,42 @@ impl Mappings {
     }
 
     /// `UpdateEventSourceMapping`: what is under way ends first, behind the answer.
-    pub(crate) fn update(self: &Arc<Self>, uuid: &str, changes: Map<String, Value>) -> Result<Value, AwsError> {
-        let mapping = self.find(uuid)?;
-        let before = mapping.settings().body;
+    pub(crate) fn update(&self, uuid: &str, changes: Map<String, Value>) -> Result<Value, AwsError> {
+        let change = self.change(uuid, "Updating")?;
+        let before = change.0.settings().body;
         let body = before.updated(changes)?;
         body.check(&BTreeSet::new())?; // its group does not change
         self.functions.find(Name::parse(&body.function_name))?;
-        let change = match (before.enabled, body.enabled) {
-            (true, false) => "Disabling",
-            (false, true) => "Enabling",
-            _ => "Updating",
-        };
-        begin(&mapping, change)?;
-        let connection = body.connection(&self.secrets).inspect_err(|_| mapping.unchanged())?;
-        let (changed, functions, pace) = (Arc::clone(&mapping), Arc::clone(&self.functions), self.pace);
-        let is_enabled = body.enabled;
-        let work = move || {
-            changed.disable();
-            changed.change_settings(|settings| {
+        match (before.enabled, body.enabled) {
+            (true, false) => change.0.tell_change("Disabling"),
+            (false, true) => change.0.tell_change("Enabling"),
+            _ => {}
+        }
+        let connection = body.connection(&self.secrets)?;
+        let told = self.configuration(&change.0);
+        let (functions, pace) = (Arc::clone(&self.functions), self.pace);
+        change.behind(move |mapping| {
+            mapping.disable();
+            let is_enabled = body.enabled;
+            mapping.change_settings(|settings| {
                 let tags = std::mem::take(&mut settings.body.tags); // they change apart
                 *settings = Settings::new(CreateEventSourceMapping { tags, ..body }, connection);
             });
-            if is_enabled && let Err(error) = changed.enable(&functions, pace) {
-                changed.blame(error.to_string());
+            if is_enabled && let Err(error) = mapping.enable(&functions, pace) {
+                mapping.blame(error.to_string());
             }
-            changed.unchanged();
-        };
-        let told = self.configuration(&mapping);
-        behind(&mapping, work)?;
+        })?;
         Ok(told)
     }
 
     /// `DeleteEventSourceMapping`: it is gone once what is under way has ended.
     pub(crate) fn delete(self: &Arc<Self>, uuid: &str) -> Result<Value, AwsError> {
-        let mapping = self.find(uuid)?;
-        begin(&mapping, "Deleting")?;
-        let told = self.configuration(&mapping);
-        let (mappings, deleted) = (Arc::clone(self), Arc::clone(&mapping));
-        behind(&mapping, move || {
-            deleted.disable();
-            mappings.lock().remove(&deleted.uuid);
+        let change = self.change(uuid, "Deleting")?;
+        let told = self.configuration(&change.0);
+        let mappings = Arc::clone(self);
+        change.behind(move |mapping| {
+            mapping.disable();
+            mappings.lock().by_uuid.remove(&mapping.uuid);
         })?;
         Ok(told)
     }
@@ -144,7 +161,7 @@ impl Mappings {
 
     /// `ListEventSourceMappings`, of one function where somebody names it.
     pub(crate) fn list(&self, function: Option<&str>) -> Vec<Value> {
-        let all: Vec<Arc<Mapping>> = self.lock().values().cloned().collect();
+        let all: Vec<Arc<Mapping>> = self.lock().by_uuid.values().cloned().collect();
         let is_of = |mapping: &&Arc<Mapping>| {
             let whose = mapping.settings().body.function_name;
             function.is_none_or(|name| Name::parse(name) == Name::parse(&whose))
@@ -172,14 +189,14 @@ impl Mappings {
                 status: mapping.status(),
             }
         };
-        let mut all: Vec<MappingSummary> = self.lock().values().map(summary).collect();
+        let mut all: Vec<MappingSummary> = self.lock().by_uuid.values().map(summary).collect();
         all.sort_by(|a, b| (&a.function, &a.topic).cmp(&(&b.function, &b.topic)));
         all
     }
 
-    /// Ends them all, and waits for what is under way.
+    /// Ends them all, and waits for what is under way. None is added from now on.
     pub(crate) fn stop(&self) {
-        let all = std::mem::take(&mut *self.lock());
+        let all = std::mem::replace(&mut *self.lock(), All { is_closed: true, ..All::default() }).by_uuid;
         all.values().for_each(|mapping| mapping.close()); // all at once, then each is waited for
         all.values().for_each(|mapping| mapping.disable());
     }
@@ -190,27 +207,31 @@ fn problem(reason: &str) -> String {
     if reason.starts_with(PROBLEM) { reason.to_owned() } else { format!("{PROBLEM}: {reason}") }
 }
 
-fn groups(all: &BTreeMap<String, Arc<Mapping>>) -> BTreeSet<String> {
-    all.values().map(|mapping| mapping.group.clone()).collect()
-}
+/// A change of a mapping: until this is dropped nobody else changes it.
+struct Change(Arc<Mapping>);
 
-/// # Errors
-/// Where it is being changed already.
-fn begin(mapping: &Mapping, change: &'static str) -> Result<(), AwsError> {
-    if mapping.begin(change) {
-        return Ok(());
+impl Change {
+    /// # Errors
+    /// Where it is being changed already.
+    fn begin(mapping: Arc<Mapping>, state: &'static str) -> Result<Self, AwsError> {
+        if mapping.begin(state) {
+            return Ok(Self(mapping));
+        }
+        let (uuid, state) = (&mapping.uuid, mapping.status().state);
+        let message = format!("Cannot update the event source mapping because it is in use. ({uuid} is {state})");
+        Err(AwsError { kind: "ResourceInUseException", status: 400, message })
     }
-    let (uuid, state) = (&mapping.uuid, mapping.status().state);
-    let message = format!("Cannot update the event source mapping because it is in use. ({uuid} is {state})");
-    Err(AwsError { kind: "ResourceInUseException", status: 400, message })
+
+    /// Carries on with it behind the answer.
+    fn behind(self, work: impl FnOnce(&Mapping) + Send + 'static) -> Result<(), AwsError> {
+        let thread = std::thread::Builder::new().name(format!("change of {}", self.0.group));
+        let spawned = thread.spawn(move || work(&self.0));
+        spawned.map(drop).map_err(|error| AwsError::service(error.to_string()))
+    }
 }
 
-/// Carries on with a change behind the answer.
-fn behind(mapping: &Mapping, work: impl FnOnce() + Send + 'static) -> Result<(), AwsError> {
-    let spawned = std::thread::Builder::new().name(format!("change of {}", mapping.group)).spawn(work);
-    let failed = |error: std::io::Error| {
-        mapping.unchanged();
-        AwsError::service(error.to_string())
-    };
-    spawned.map(drop).map_err(failed)
+impl Drop for Change {
+    fn drop(&mut self) {
+        self.0.unchanged();
+    }
 }

@@ -44,6 +44,9 @@ pub struct CreateSchedule {
     /// `ENABLED` or `DISABLED`.
     #[serde(default = "enabled")]
     pub state: String,
+    /// Before when it invokes, in seconds since 1970; for ever without.
+    #[serde(default)]
+    pub end_date: Option<f64>,
     /// Not looked at.
     #[serde(default)]
     pub description: Option<String>,
@@ -154,6 +157,8 @@ struct Timetable {
     every_ms: u64,
     max_age_ms: u64,
     next_ms: u64,
+    /// No event is due from here on.
+    end_ms: u64,
 }
 
 impl Timetable {
@@ -164,7 +169,7 @@ impl Timetable {
             self.next_ms += (oldest_ms - self.next_ms).div_ceil(self.every_ms) * self.every_ms;
         }
         let mut due = Vec::new();
-        while self.next_ms <= now_ms && due.len() < AT_ONCE {
+        while self.next_ms <= now_ms && self.next_ms < self.end_ms && due.len() < AT_ONCE {
             due.push(self.next_ms);
             self.next_ms += self.every_ms;
         }
@@ -229,6 +234,7 @@ impl Shared {
                 every_ms,
                 max_age_ms: max_age_s * 1_000,
                 next_ms: self.clock.now_ms() / 1_000 * 1_000,
+                end_ms: body.end_date.map_or(u64::MAX, |seconds| (seconds * 1_000.0) as u64),
             },
             function: body.target.arn.clone(),
         };
@@ -342,7 +348,7 @@ mod tests {
     const MINUTE_MS: u64 = 60_000;
 
     fn timetable(next_ms: u64) -> Timetable {
-        Timetable { every_ms: MINUTE_MS, max_age_ms: 5 * MINUTE_MS, next_ms }
+        Timetable { every_ms: MINUTE_MS, max_age_ms: 5 * MINUTE_MS, next_ms, end_ms: u64::MAX }
     }
 
     #[test]
@@ -352,6 +358,13 @@ mod tests {
         assert_eq!(timetable.due(1_500), [1_000]);
         assert_eq!(timetable.due(60_999), [] as [u64; 0]);
         assert_eq!(timetable.due(181_000), [61_000, 121_000, 181_000], "each time that has passed");
+    }
+
+    #[test]
+    fn no_event_is_due_from_the_end_on() {
+        let mut timetable = Timetable { end_ms: 2 * MINUTE_MS, ..timetable(0) };
+        assert_eq!(timetable.due(MINUTE_MS), [0, MINUTE_MS]);
+        assert_eq!(timetable.due(10 * MINUTE_MS), [] as [u64; 0]);
     }
 
     #[test]
@@ -408,7 +421,7 @@ mod tests {
             assert!(refused.message.contains(reason), "{refused}");
         }
         for (field, value, reason) in [
-            ("EndDate", serde_json::json!(1), "unknown field `EndDate`"),
+            ("StartDate", serde_json::json!(1), "unknown field `StartDate`"),
             ("GroupName", "g".into(), "unknown field `GroupName`"),
             ("State", "OFF".into(), "State: found \"OFF\""),
         ] {

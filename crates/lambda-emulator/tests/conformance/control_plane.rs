@@ -327,6 +327,10 @@ fn permissions_and_tags_are_kept_and_told() {
     done(address, "DELETE", &format!("{policy}/s"), &nothing(), 204);
     assert_eq!(refused(address, "DELETE", &format!("{policy}/s"), &nothing()).0, 404);
     assert_eq!(refused(address, "GET", &policy, &nothing()).0, 404);
+    done(address, "POST", &format!("{FUNCTIONS}/f/versions"), &nothing(), 201);
+    let told = done(address, "POST", &format!("{policy}?Qualifier=1"), &permission, 201);
+    assert!(told["Statement"].as_str().unwrap().contains(&format!("{ARN}:1")), "a version has a policy of its own");
+    assert_eq!(refused(address, "GET", &policy, &nothing()).0, 404);
 
     let tags = format!("/2017-03-31/tags/{}", ARN.replace(':', "%3A"));
     done(address, "POST", &tags, &json!({"Tags": {"b": "2", "c d": "3"}}), 204);
