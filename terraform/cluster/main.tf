@@ -17,7 +17,8 @@ locals {
 }
 
 data "aws_availability_zones" "all" {
-  state = "available"
+  state            = "available"
+  exclude_zone_ids = ["use1-az3"] # the oldest of us-east-1: neither t3 nor functions in a VPC
 
   # Local zones have neither t2.micro nor Lambda.
   filter {
@@ -76,5 +77,6 @@ module "iam" {
 
   region        = var.region
   bucket_prefix = local.bucket_prefix
+  domain        = var.domain
   functions     = local.functions
 }

@@ -273,6 +273,14 @@ run "B11_B12_B13_B23_each_role_trusts_few_and_may_do_what_its_use_needs_and_noth
   }
 
   assert {
+    condition = { for statement in jsondecode(module.iam.deployer_policy.policy).Statement : statement.Sid => statement.Condition if contains(["HostNames", "Mappings"], statement.Sid) } == {
+      HostNames = { "ForAllValues:StringLike" = { "route53:ChangeResourceRecordSetsNormalizedRecordNames" = ["*.orderflow.internal"] } }
+      Mappings  = { ArnEquals = { "lambda:FunctionArn" = [for name in sort(concat(["hello_world"], [for name, service in local.topology.services : name if service.host == "lambda"])) : "arn:aws:lambda:us-east-1:123456789012:function:${name}"] } }
+    }
+    error_message = "B12: The deployer may change names or mappings of others."
+  }
+
+  assert {
     condition     = !contains(flatten([for statement in jsondecode(module.iam.deployer_policy.policy).Statement : statement.Action]), "*") && !contains(flatten([for statement in jsondecode(module.iam.deployer_policy.policy).Statement : statement.Action]), "iam:*")
     error_message = "B12: The deployer may do anything."
   }

@@ -54,8 +54,15 @@ resource "aws_iam_role_policy" "deployer" {
         # Interface endpoints with private names, and the private zone, call Route 53.
         Sid      = "Names"
         Effect   = "Allow"
-        Action   = ["route53:CreateHostedZone", "route53:DeleteHostedZone", "route53:ChangeResourceRecordSets", "route53:ChangeTagsForResource", "route53:AssociateVPCWithHostedZone", "route53:UpdateHostedZoneComment"]
+        Action   = ["route53:CreateHostedZone", "route53:DeleteHostedZone", "route53:ChangeTagsForResource", "route53:AssociateVPCWithHostedZone", "route53:UpdateHostedZoneComment"]
         Resource = "*"
+      },
+      {
+        Sid       = "HostNames"
+        Effect    = "Allow"
+        Action    = "route53:ChangeResourceRecordSets"
+        Resource  = "arn:aws:route53:::hostedzone/*"
+        Condition = { "ForAllValues:StringLike" = { "route53:ChangeResourceRecordSetsNormalizedRecordNames" = ["*.${var.domain}"] } }
       },
       {
         Sid      = "Bucket"
@@ -64,28 +71,30 @@ resource "aws_iam_role_policy" "deployer" {
         Resource = ["arn:aws:s3:::${var.bucket_prefix}-*", "arn:aws:s3:::${var.bucket_prefix}-*/*"]
       },
       {
-        Sid    = "Functions"
-        Effect = "Allow"
-        Action = "lambda:*"
-        Resource = concat(
-          values(local.function_arns),
-          [for arn in values(local.function_arns) : "${arn}:*"],
-          ["arn:aws:lambda:${local.in_account}:event-source-mapping:*"],
-        )
+        Sid      = "Functions"
+        Effect   = "Allow"
+        Action   = "lambda:*"
+        Resource = concat(values(local.function_arns), [for arn in values(local.function_arns) : "${arn}:*"])
       },
       {
-        # These take no resource; the function that a mapping is made for is what narrows it.
+        # A mapping's name is a number that AWS draws: the function that it is made for is what narrows it.
         Sid       = "Mappings"
         Effect    = "Allow"
-        Action    = "lambda:CreateEventSourceMapping"
+        Action    = ["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"]
         Resource  = "*"
         Condition = { ArnEquals = { "lambda:FunctionArn" = values(local.function_arns) } }
+      },
+      {
+        Sid      = "MappingTags"
+        Effect   = "Allow"
+        Action   = ["lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"]
+        Resource = "arn:aws:lambda:${local.in_account}:event-source-mapping:*"
       },
       {
         Sid      = "Logs"
         Effect   = "Allow"
         Action   = "logs:*"
-        Resource = [for name in keys(var.functions) : "arn:aws:logs:${local.in_account}:log-group:/aws/lambda/${name}*"]
+        Resource = flatten([for name in keys(var.functions) : [for rest in ["", ":*"] : "arn:aws:logs:${local.in_account}:log-group:/aws/lambda/${name}${rest}"]])
       },
       {
         # GetSecretValue, because the provider asks by it whether a version is there, also of a secret that it only writes.

@@ -8,6 +8,11 @@ variable "bucket_prefix" {
   type        = string
 }
 
+variable "domain" {
+  description = "Domain of the hosts' private names."
+  type        = string
+}
+
 variable "functions" {
   description = "Functions by name: whether each has a user on Kafka, and whether a schedule invokes it."
   type        = map(object({ uses_kafka = bool, is_scheduled = bool }))
