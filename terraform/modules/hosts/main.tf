@@ -90,4 +90,6 @@ resource "aws_route53_record" "this" {
   type    = "A"
   ttl     = 60
   records = [aws_instance.this[each.key].private_ip]
+
+  allow_overwrite = true # the zone is ours: an apply that was killed goes on over what it has written
 }

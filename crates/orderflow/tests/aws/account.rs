@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -55,12 +56,24 @@ impl Account {
 
     /// Everything that is in it, by the list call of each type.
     pub(crate) fn inventory(&self) -> BTreeSet<String> {
+        succeeded(self.inventory_py().output().unwrap()).lines().map(str::to_owned).collect()
+    }
+
+    /// Ends these lines of an inventory by hand.
+    pub(crate) fn remove(&self, lines: &BTreeSet<String>) {
+        let mut python = self.inventory_py().arg("remove").stdin(Stdio::piped()).spawn().unwrap();
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(python.wait().unwrap().success());
+    }
+
+    fn inventory_py(&self) -> Command {
         let mut python = self.command("python");
         // The interpreter beside moto: it has the SDK.
         let path = self.variables.iter().find(|(name, _)| name == "PATH").map_or("", |(_, path)| path);
         let programs = path.rsplit(':').next().unwrap_or_default();
         python.env("PATH", programs).args(["-B", "-c", include_str!("inventory.py")]);
-        succeeded(python.output().unwrap()).lines().map(str::to_owned).collect()
+        python
     }
 
     /// The logs of functions and emulators, as one text.

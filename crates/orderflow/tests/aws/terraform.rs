@@ -1,9 +1,13 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::account::{Account, REPOSITORY, succeeded};
@@ -33,10 +37,67 @@ impl<'a> Root<'a> {
 
     /// `terraform ARGUMENTS` there, with the providers that the checks use.
     pub(crate) fn call(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.account.command("ci/terraform");
         let folder = format!("-chdir={}", self.folder.display());
         command.current_dir(REPOSITORY).env("TF_IN_AUTOMATION", "1").args(["exec", &folder]);
-        command.arg(arguments[0]).arg("-no-color").args(&arguments[1..]).output().unwrap()
+        command.arg(arguments[0]).arg("-no-color").args(&arguments[1..]);
+        command
+    }
+
+    /// Begins `terraform ARGUMENTS` and sends a signal to it and its provider, as a terminal does; says whether it was still at it.
+    pub(crate) fn interrupt(&self, arguments: &[&str], signal: Signal, after: Duration) -> bool {
+        let mut command = self.command(arguments);
+        let mut terraform = command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < after && terraform.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(50));
+        }
+        let was_running = terraform.try_wait().unwrap().is_none();
+        if was_running {
+            killpg(Pid::from_raw(terraform.id().try_into().unwrap()), signal).unwrap();
+        }
+        terraform.wait().unwrap();
+        was_running
+    }
+
+    /// Every resource in its state without the tags that all are to have.
+    pub(crate) fn untagged(&self) -> Vec<String> {
+        let is_untagged = |resource: &Value| {
+            let tags = resource["values"].get("tags_all");
+            tags.is_some_and(|tags| tags["Project"] != "orderflow" || tags["Root"] != *self.name())
+        };
+        let untagged = self.resources().into_iter().filter(is_untagged);
+        untagged.map(|resource| resource["address"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Whatever the resources in its state are called in AWS, and what came with them.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        const NAMES: [&str; 6] =
+            ["id", "name", "bucket", "key_name", "default_security_group_id", "main_route_table_id"];
+        let resources = self.resources();
+        let names = resources.iter().flat_map(|resource| NAMES.map(|name| &resource["values"][name]));
+        names.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// The resources in its state.
+    fn resources(&self) -> Vec<Value> {
+        let state: Value = serde_json::from_str(&succeeded(self.call(&["show", "-json"]))).unwrap();
+        let mut modules = vec![&state["values"]["root_module"]];
+        let mut resources = Vec::new();
+        while let Some(module) = modules.pop() {
+            modules.extend(module["child_modules"].as_array().into_iter().flatten());
+            resources.extend(module["resources"].as_array().into_iter().flatten().cloned());
+        }
+        resources.retain(|resource| resource["mode"] == "managed");
+        resources
+    }
+
+    fn name(&self) -> &str {
+        self.folder.file_name().unwrap().to_str().unwrap()
     }
 
     /// Applies it; says how long that took.
