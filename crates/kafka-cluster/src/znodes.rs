@@ -30,11 +30,13 @@ fn acls(rights: &[Right<'_>]) -> BTreeMap<String, Vec<Value>> {
         let kind = match right.resource {
             Resource::Topic(_) => "Topic",
             Resource::Group(_) => "Group",
+            Resource::Cluster => "Cluster",
         };
         let operation = match right.operation {
             Operation::Read => "Read",
             Operation::Write => "Write",
             Operation::Describe => "Describe",
+            Operation::DescribeConfigs => "DescribeConfigs",
         };
         let acl = json!({
             "principal": format!("User:{}", right.user), "permissionType": "Allow", "operation": operation, "host": "*",

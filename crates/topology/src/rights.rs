@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::Topology;
+use crate::{Host, Topology};
 
 /// One right of one user; on a cluster with authorization, one ACL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,23 +23,27 @@ pub enum Resource<'a> {
     Topic(&'a str),
     /// A consumer group.
     Group(&'a str),
+    /// The cluster itself.
+    Cluster,
 }
 
 impl<'a> Resource<'a> {
-    /// Kafka's word: `topic` or `group`.
+    /// Kafka's word: `topic`, `group` or `cluster`.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Topic(_) => "topic",
             Self::Group(_) => "group",
+            Self::Cluster => "cluster",
         }
     }
 
-    /// The name of the topic or group.
+    /// The name of the topic or group; the cluster's is always the same.
     #[must_use]
     pub const fn name(self) -> &'a str {
         match self {
             Self::Topic(name) | Self::Group(name) => name,
+            Self::Cluster => "kafka-cluster",
         }
     }
 }
@@ -51,18 +55,21 @@ pub enum Operation {
     Read,
     /// Produce records, idempotently too.
     Write,
-    /// Ask for partitions and leaders.
+    /// Ask for partitions and leaders, or for a group's members.
     Describe,
+    /// Ask for settings.
+    DescribeConfigs,
 }
 
 impl Operation {
-    /// Kafka's word: `READ`, `WRITE` or `DESCRIBE`.
+    /// Kafka's word, such as `READ`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "READ",
             Self::Write => "WRITE",
             Self::Describe => "DESCRIBE",
+            Self::DescribeConfigs => "DESCRIBE_CONFIGS",
         }
     }
 }
@@ -77,7 +84,8 @@ impl Topology {
     /// All rights that the services need, each once, by user, resource and operation.
     ///
     /// - A producer: WRITE and DESCRIBE on its topics.
-    /// - A consumer: READ and DESCRIBE on its topics, READ on its groups, WRITE and DESCRIBE on its dead letters.
+    /// - A consumer: READ and DESCRIBE on its topics and groups, WRITE and DESCRIBE on its dead letters.
+    /// - On Lambda: `DESCRIBE_CONFIGS` on the cluster, which its event source mapping asks for.
     #[must_use]
     pub fn rights(&self) -> Vec<Right<'_>> {
         let mut rights = BTreeSet::new();
@@ -90,8 +98,11 @@ impl Topology {
             }
             for consumption in &service.consumes {
                 grant(Resource::Topic(&consumption.topic), &[Operation::Read, Operation::Describe]);
-                grant(Resource::Group(&consumption.group), &[Operation::Read]);
+                grant(Resource::Group(&consumption.group), &[Operation::Read, Operation::Describe]);
                 grant(Resource::Topic(&consumption.dead_letter), &[Operation::Write, Operation::Describe]);
+                if service.host == Host::Lambda {
+                    grant(Resource::Cluster, &[Operation::DescribeConfigs]);
+                }
             }
         }
         rights.into_iter().collect()

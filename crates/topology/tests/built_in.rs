@@ -79,8 +79,8 @@ fn a_service_tells_how_it_consumes_a_topic() {
 
 #[test]
 fn a_service_has_the_rights_that_its_edges_need_and_no_other() {
-    use Operation::{Describe, Read, Write};
-    use Resource::{Group, Topic};
+    use Operation::{Describe, DescribeConfigs, Read, Write};
+    use Resource::{Cluster, Group, Topic};
     let topology = built_in();
     let of = |user: &str| -> Vec<(Resource<'_>, Operation)> {
         let rights = topology.rights().into_iter().filter(|right| right.user == user);
@@ -97,6 +97,8 @@ fn a_service_has_the_rights_that_its_edges_need_and_no_other() {
             (Topic("payment_result"), Write),
             (Topic("payment_result"), Describe),
             (Group("payment_processor.order_placed"), Read),
+            (Group("payment_processor.order_placed"), Describe),
+            (Cluster, DescribeConfigs),
         ]
     );
 }

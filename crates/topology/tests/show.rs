@@ -77,7 +77,8 @@ payment_result    payment_processor  shipping_handler                      3    
             "payment_processor     shop    lambda  128 MiB  30 s     100 to 30000 ms, stuck after 5  success_percent=90",
             "USER                  RESOURCE  NAME                                               OPERATIONS",
             "payment_processor     topic     order_placed                                       READ, DESCRIBE",
-            "payment_processor     group     payment_processor.order_placed                     READ",
+            "payment_processor     group     payment_processor.order_placed                     READ, DESCRIBE",
+            "payment_processor     cluster   kafka-cluster                                      DESCRIBE_CONFIGS",
         ],
     );
 }

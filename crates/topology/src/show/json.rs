@@ -7,7 +7,7 @@ use crate::{Consumption, Service, Topic, Topology};
 /// The checked topology as JSON: what the file says, and what follows from it.
 ///
 /// Each topic has `written_by`, `read_by` and `dead_letter_of` (a group, or null); every group has its name; `rights`
-/// is a list of `user`, `resource` (`topic` or `group`), `name` and `operation`.
+/// is a list of `user`, `resource` (`topic`, `group` or `cluster`), `name` and `operation`.
 #[must_use]
 pub fn json(topology: &Topology) -> String {
     let topics: Map<String, Value> = topology.topics().map(|one| (one.name.clone(), topic(topology, one))).collect();
