@@ -34,12 +34,12 @@ variable "credentials_file" {
   }
 
   validation {
-    condition     = !fileexists(var.credentials_file) ? true : can(floor(jsondecode(file(var.credentials_file)).kafka_passwords_version) >= 1 && length(keys(jsondecode(file(var.credentials_file)).kafka_passwords)) >= 0)
-    error_message = "${var.credentials_file} has to be JSON: {\"kafka_passwords_version\": 1, \"kafka_passwords\": {\"SERVICE\": \"..\"}}."
+    condition     = !fileexists(var.credentials_file) ? true : try(floor(jsondecode(file(var.credentials_file)).kafka_passwords_version) == jsondecode(file(var.credentials_file)).kafka_passwords_version && jsondecode(file(var.credentials_file)).kafka_passwords_version >= 1, false)
+    error_message = "${var.credentials_file} has to be JSON: {\"kafka_passwords_version\": 1, \"kafka_passwords\": {\"SERVICE\": \"..\"}}, the version a whole number from 1 on."
   }
 
   validation {
-    condition     = !can(keys(jsondecode(file(var.credentials_file)).kafka_passwords)) ? true : length(setsubtract(keys(local.services), keys(jsondecode(file(var.credentials_file)).kafka_passwords))) == 0
+    condition     = !fileexists(var.credentials_file) ? true : try(alltrue([for name in keys(local.services) : length(jsondecode(file(var.credentials_file)).kafka_passwords[name]) > 0]), false)
     error_message = "${var.credentials_file} has no password for one or more of ${join(", ", keys(local.services))}: add it below kafka_passwords, and raise kafka_passwords_version."
   }
 }
@@ -122,5 +122,13 @@ variable "topology_file" {
   validation {
     condition     = can(keys(jsondecode(file(var.topology_file)).services))
     error_message = "topology_file is \"${var.topology_file}\", which is no JSON file with services: name one that `orderflow topology check` accepts."
+  }
+
+  validation {
+    condition = can([for service in jsondecode(file(var.topology_file)).services : [
+      service.host, service.memory_mib, service.timeout_s, service.settings,
+      [for consumption in service.consumes : [consumption.group, consumption.batch_records, jsondecode(file(var.topology_file)).topics[consumption.topic].partitions]],
+    ]])
+    error_message = "${var.topology_file} lacks a key, or names a topic that it does not have: `orderflow topology check` says which."
   }
 }

@@ -417,9 +417,13 @@ impl Functions {
 
     /// `DeleteFunction`, or one of its versions: nobody invokes it any more; what is under way ends.
     pub(crate) fn delete(self: &Arc<Self>, name: Name<'_>) -> Result<(), AwsError> {
+        let mut all = self.lock();
+        if all.is_closed {
+            return Err(AwsError::ends());
+        }
         let gone: Vec<Version> = match name.qualifier {
             None => {
-                let found = self.lock().by_name.remove(name.function);
+                let found = all.by_name.remove(name.function);
                 let Deployed { latest, published, .. } = found.ok_or_else(|| self.not_found(name))?;
                 std::iter::once(latest).chain(published.into_values()).collect()
             }
@@ -429,14 +433,11 @@ impl Functions {
                 ));
             }
             Some(number) => {
-                let found = self.change(name, |deployed| {
-                    let number = number.parse().ok();
-                    Ok(number.and_then(|number: u64| deployed.published.remove(&number)))
-                })?;
-                found.into_iter().collect()
+                let deployed = all.by_name.get_mut(name.function);
+                let found = deployed.and_then(|deployed| deployed.published.remove(&number.parse().ok()?));
+                vec![found.ok_or_else(|| self.not_found(name))?]
             }
         };
-        let mut all = self.lock();
         all.leaving.retain(|function| !function.has_ended());
         for Version { function, .. } in gone {
             all.leaving.push(Arc::clone(&function));

@@ -41,14 +41,18 @@ resource "aws_iam_role_policy" "deployer" {
         Condition = { StringEquals = { "aws:RequestedRegion" = var.region } }
       },
       {
-        Sid    = "Instances"
-        Effect = "Allow"
-        Action = [
-          "ec2:RunInstances", "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances", "ec2:ModifyInstanceAttribute",
-          "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume",
-        ]
+        Sid       = "Run"
+        Effect    = "Allow"
+        Action    = "ec2:RunInstances"
         Resource  = "*"
         Condition = { StringEquals = { "aws:RequestedRegion" = var.region } }
+      },
+      {
+        Sid       = "Instances"
+        Effect    = "Allow"
+        Action    = ["ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances", "ec2:ModifyInstanceAttribute", "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume"]
+        Resource  = "arn:aws:ec2:${local.in_account}:*/*"
+        Condition = { StringEquals = { "aws:ResourceTag/Project" = "orderflow" } }
       },
       {
         # Interface endpoints with private names, and the private zone, call Route 53.

@@ -40,14 +40,14 @@ locals {
   ingress_rules = merge([
     for row in local.ingress : merge(
       { for from in row.from : "${row.to}:${row.port} from ${from}" => { to = row.to, port = row.port, group = from, cidr = null } },
-      { for cidr in row.cidrs : "${row.to}:${row.port} from ${cidr}" => { to = row.to, port = row.port, group = null, cidr = cidr } },
+      { for cidr in toset(row.cidrs) : "${row.to}:${row.port} from ${cidr}" => { to = row.to, port = row.port, group = null, cidr = cidr } },
     )
   ]...)
 
   egress_rules = merge([
     for row in local.egress : merge(
       { for to in row.to : "${row.of} to ${to}:${row.port}" => { of = row.of, port = row.port, group = to, cidr = null } },
-      { for cidr in row.cidrs : "${row.of} to ${cidr}" => { of = row.of, port = row.port, group = null, cidr = cidr } },
+      { for cidr in toset(row.cidrs) : "${row.of} to ${cidr}" => { of = row.of, port = row.port, group = null, cidr = cidr } },
     )
   ]...)
 }

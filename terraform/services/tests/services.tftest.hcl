@@ -420,3 +420,13 @@ run "passwords_of_other_services_are_too_few" {
 
   expect_failures = [var.credentials_file, var.ca_file]
 }
+
+run "an_empty_password_is_none" {
+  command = plan
+
+  variables {
+    credentials_file = ".terraform/tests/credentials-empty.json"
+  }
+
+  expect_failures = [var.credentials_file]
+}

@@ -16,10 +16,13 @@ use serde_json::{Map, Value, json};
 use topology::{Host, Service, Topology};
 
 use account::Account;
+use arguments::Arguments;
 use call::{Call, Ended, orderflow};
 use terraform::Root;
 
 mod account; // the emulated AWS
+#[path = "../fleet/arguments.rs"]
+mod arguments; // of every process of this machine
 #[path = "../cli/call.rs"]
 #[allow(dead_code, reason = "shared with the tests beside these, which use the rest of it")]
 mod call; // one call of the command, in a folder of its own
@@ -61,7 +64,10 @@ fn what_terraform_declares_runs_with_the_digest_of_an_embedded_run_and_is_destro
     let apply_hosts = hosts.apply(&[]);
     let services =
         Root::init(&account, folder, "services", &Brokers::of(&cluster, &topology).variables(folder, &hosts));
+    let arguments = Arguments::watch();
+    services.plan(&[]); // of the secrets, too
     let apply_services = services.apply(&[]);
+    let arguments = arguments.end();
     let there = account.inventory();
     println!("applied in {apply_hosts:.0?} and {apply_services:.0?}: {} things of AWS", there.len() - empty.len());
 
@@ -98,10 +104,14 @@ fn what_terraform_declares_runs_with_the_digest_of_an_embedded_run_and_is_destro
     assert_eq!(digest, self::digest(&embedded.document()), "of {} orders", audited.len());
 
     // no secret stands where it does not belong,
-    let (written, logs, arguments) = (services.written() + &hosts.written(), account.logs(), all_arguments());
+    let (written, logs) = (services.written() + &hosts.written(), account.logs());
+    assert!(
+        written.contains("secret_string_wo_version") && arguments.contains("terraform-provider-aws"),
+        "looked at nothing"
+    );
     for user in users(&topology) {
         let password = cluster.password(&user.name).unwrap();
-        for (place, text) in [("Terraform's files", &written), ("logs", &logs), ("arguments", &arguments)] {
+        for (place, text) in [("what Terraform wrote", &written), ("logs", &logs), ("arguments", &arguments)] {
             assert!(!text.contains(password), "the password of {} stands in {place}", user.name);
         }
     }
@@ -246,15 +256,6 @@ fn runs(cluster: &Cluster, more: &str) -> Vec<Value> {
 
 fn digest(document: &Value) -> u128 {
     u128::from_str_radix(document["digest"].as_str().unwrap(), 16).unwrap()
-}
-
-/// What every process of this machine was called with.
-fn all_arguments() -> String {
-    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    processes
-        .filter_map(|process| fs::read(process.path().join("cmdline")).ok())
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .collect()
 }
 
 /// Waits until it is so.

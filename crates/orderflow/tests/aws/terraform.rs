@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -16,6 +17,8 @@ use crate::account::{Account, REPOSITORY, succeeded};
 pub(crate) struct Root<'a> {
     account: &'a Account,
     folder: PathBuf,
+    /// Plans, and what applies have said.
+    said: RefCell<String>,
 }
 
 /// A copy of the files, as somebody who deploys has them.
@@ -29,7 +32,7 @@ pub(crate) fn copy_to(folder: &Path) {
 impl<'a> Root<'a> {
     /// `name` of the copy in `copy`, initialized, with these variables.
     pub(crate) fn init(account: &'a Account, copy: &Path, name: &str, variables: &Value) -> Self {
-        let root = Self { account, folder: copy.join("terraform").join(name) };
+        let root = Self { account, folder: copy.join("terraform").join(name), said: RefCell::default() };
         fs::write(root.folder.join("test.auto.tfvars.json"), variables.to_string()).unwrap();
         succeeded(root.call(&["init", "-input=false"]));
         root
@@ -103,7 +106,9 @@ impl<'a> Root<'a> {
     /// Applies it; says how long that took.
     pub(crate) fn apply(&self, more: &[&str]) -> Duration {
         let begun = Instant::now();
-        succeeded(self.call(&[&["apply", "-auto-approve", "-input=false"], more].concat()));
+        self.said
+            .borrow_mut()
+            .push_str(&succeeded(self.call(&[&["apply", "-auto-approve", "-input=false"], more].concat())));
         begun.elapsed()
     }
 
@@ -120,8 +125,7 @@ impl<'a> Root<'a> {
 
     /// What another apply would do, as `ACTION TYPE`, and for an update as `update TYPE.ATTRIBUTE`.
     pub(crate) fn changes(&self, more: &[&str]) -> BTreeSet<String> {
-        succeeded(self.call(&[&["plan", "-input=false", "-out=plan"], more].concat()));
-        let plan: Value = serde_json::from_str(&succeeded(self.call(&["show", "-json", "plan"]))).unwrap();
+        let plan = self.plan(more);
         let mut changes = BTreeSet::new();
         for change in plan["resource_changes"].as_array().into_iter().flatten() {
             let (kind, actions) = (change["type"].as_str().unwrap(), &change["change"]["actions"]);
@@ -140,10 +144,19 @@ impl<'a> Root<'a> {
         changes
     }
 
-    /// State, plan and everything else that Terraform has written here, as one text.
+    /// What an apply would do.
+    pub(crate) fn plan(&self, more: &[&str]) -> Value {
+        let text = succeeded(self.call(&[&["plan", "-input=false", "-out=plan"], more].concat()));
+        let plan = succeeded(self.call(&["show", "-json", "plan"])); // the file itself is compressed
+        self.said.borrow_mut().extend([&text, &plan].map(String::as_str));
+        serde_json::from_str(&plan).unwrap()
+    }
+
+    /// State, plans, what applies have said, and everything else that Terraform has written here, as one text.
     pub(crate) fn written(&self) -> String {
         let files =
             fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
-        files.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()).collect::<Vec<_>>().join("\n")
+        let texts = files.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned());
+        self.said.borrow().clone() + &texts.collect::<String>()
     }
 }

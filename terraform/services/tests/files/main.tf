@@ -46,7 +46,8 @@ locals {
       "ca.pem"                   = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
       "credentials.json"         = jsonencode({ kafka_passwords_version = 3, kafka_passwords = { for name in keys(local.with_one_more.services) : name => "password-of-${name}" } })
       "credentials-too-few.json" = jsonencode({ kafka_passwords_version = 3, kafka_passwords = { order_generator = "password-of-order_generator" } })
-      "credentials-odd.json"     = jsonencode({ passwords = {} })
+      "credentials-empty.json"   = jsonencode({ kafka_passwords_version = 3, kafka_passwords = { for name in keys(local.with_one_more.services) : name => "" } })
+      "credentials-odd.json"     = jsonencode({ kafka_passwords_version = 1.5, kafka_passwords = { for name in keys(local.with_one_more.services) : name => "password-of-${name}" } })
     },
   )
 }
