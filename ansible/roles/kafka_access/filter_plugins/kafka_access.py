@@ -75,11 +75,11 @@ def acl_calls(rights):
 
     >>> acl_calls([("ALLOW", "shop", "*", operation, "TOPIC", topic, "LITERAL")
     ...            for topic in ("sold", "lost") for operation in ("WRITE", "DESCRIBE")])
-    [['--allow-principal', 'User:shop', '--operation', 'DESCRIBE', '--operation', 'WRITE', '--topic', 'lost', '--topic', 'sold']]
+    [['--allow-principal', 'User:shop', '--operation', 'Describe', '--operation', 'Write', '--topic', 'lost', '--topic', 'sold']]
     >>> acl_calls([("ALLOW", user, "*", "DESCRIBE_CONFIGS", "CLUSTER", "kafka-cluster", "LITERAL") for user in ("a", "b")])
-    [['--allow-principal', 'User:a', '--allow-principal', 'User:b', '--operation', 'DESCRIBE_CONFIGS', '--cluster']]
+    [['--allow-principal', 'User:a', '--allow-principal', 'User:b', '--operation', 'DescribeConfigs', '--cluster']]
     >>> acl_calls([("DENY", "a", "10.0.0.1", "READ", "GROUP", "a.", "PREFIXED")])  # doctest: +NORMALIZE_WHITESPACE
-    [['--deny-principal', 'User:a', '--deny-host', '10.0.0.1', '--operation', 'READ', '--group', 'a.',
+    [['--deny-principal', 'User:a', '--deny-host', '10.0.0.1', '--operation', 'Read', '--group', 'a.',
       '--resource-pattern-type', 'prefixed']]
     """
     operations = defaultdict(set)
@@ -99,7 +99,8 @@ def _arguments(permission, host, pattern, operations, resources, users):
     arguments = [word for user in users for word in (f"--{verb}-principal", f"User:{user}")]
     if host != ANYWHERE:
         arguments += [f"--{verb}-host", host]
-    arguments += [word for operation in operations for word in ("--operation", operation)]
+    for operation in operations:
+        arguments += ["--operation", operation.title().replace("_", "")]  # shown as DESCRIBE_CONFIGS, taken as DescribeConfigs
     for kind, name in resources:
         arguments += ["--cluster"] if kind == "CLUSTER" else [f"--{kind.lower().replace('_', '-')}", name]
     if pattern != LITERAL:
