@@ -138,9 +138,9 @@ run "B01_B02_B03_B04_B24_region_state_bucket_documents_and_modules_are_as_asked"
   assert {
     condition = alltrue([
       for command in setproduct(["cluster", "services"], ["init", "plan", "apply"]) :
-      strcontains(file("${path.module}/../../docs/deployment.md"), "terraform -chdir=terraform/${command[0]} ${command[1]}")
+      strcontains(file("${path.module}/../../docs/deployment/README.md"), "terraform -chdir=terraform/${command[0]} ${command[1]}")
     ])
-    error_message = "B04: docs/deployment.md lacks init, plan or apply of a root."
+    error_message = "B04: docs/deployment/README.md lacks init, plan or apply of a root."
   }
 
   assert {
@@ -348,8 +348,8 @@ run "B14_B15_B16_B17_B18_B19_B26_six_small_hosts_and_a_console_take_SSH_and_outp
   }
 
   assert {
-    condition     = strcontains(file("${path.module}/../../docs/deployment.md"), "bastion")
-    error_message = "B17: docs/deployment.md does not say that production puts the hosts behind a bastion."
+    condition     = strcontains(file("${path.module}/../../docs/deployment/README.md"), "bastion")
+    error_message = "B17: docs/deployment/README.md does not say that production puts the hosts behind a bastion."
   }
 
   assert {

@@ -17,7 +17,7 @@ CLUSTER = ("CLUSTER", "kafka-cluster")
 def topology_rights(topology):
     """What each service needs: no more.
 
-    >>> for right in topology_rights({"services": {"shop": {"produces": ["sold"], "consumes": [
+    >>> for right in topology_rights({"services": {"shop": {"host": "lambda", "produces": ["sold"], "consumes": [
     ...     {"topic": "wanted", "group": None, "dead_letter": "shop.wanted.dead_letter"}]}}}):
     ...     print(right[1], *right[3:6])
     shop DESCRIBE TOPIC shop.wanted.dead_letter
@@ -41,9 +41,9 @@ def topology_rights(topology):
         for consumed in service["consumes"]:
             topic = consumed["topic"]
             allow(user, ("READ", "DESCRIBE"), ("TOPIC", topic))
-            # Describing a group and the cluster's settings is what an event source mapping asks for; members of a group need it not.
             allow(user, ("READ", "DESCRIBE"), ("GROUP", consumed["group"] or f"{user}.{topic}"))
-            allow(user, ("DESCRIBE_CONFIGS",), CLUSTER)
+            if service["host"] == "lambda":
+                allow(user, ("DESCRIBE_CONFIGS",), CLUSTER)  # its event source mapping asks for it
             if consumed["dead_letter"]:
                 allow(user, ("WRITE", "DESCRIBE"), ("TOPIC", consumed["dead_letter"]))
     return _sorted(rights)

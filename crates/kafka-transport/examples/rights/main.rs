@@ -2,7 +2,7 @@
 //!
 //! usage: rights BROKERS CA_FILE CREDENTIALS_FILE
 //!
-//! The credentials are those of docs/deployment.md, with the user `admin`. In each topic records come to stand that nobody can
+//! The credentials are those of docs/deployment/README.md, with the user `admin`. In each topic records come to stand that nobody can
 //! decode: for a cluster that is thrown away. Exit status 1 where somebody may do more, or less.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's own program: what it does not expect ends it")]
@@ -44,11 +44,6 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     found.difference(&declared).for_each(|right| tell("allowed but not declared", right));
     declared.difference(&found).for_each(|right| tell("declared but refused", right));
-    println!(
-        "{} rights tried as {} users, {} of them allowed",
-        declared.union(&found).count(),
-        users.len(),
-        found.len()
-    );
+    println!("{} users have {} rights; the topology gives {}", users.len(), found.len(), declared.len());
     Ok(if found == declared { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
