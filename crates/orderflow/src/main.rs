@@ -16,6 +16,7 @@ mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod cost; // what a run on AWS costs
 mod generate; // orders as JSON lines
+mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
 mod logging; // log events as JSON lines on stderr
 mod package; // one zip a function
@@ -64,6 +65,7 @@ enum Command {
     Cluster(cluster::Command),
     Package(package::Args),
     Cost(cost::Args),
+    Inventory(inventory::Args),
     #[command(subcommand, after_help = "Example: orderflow lambda up --time-scale 60")]
     Lambda(lambda::Command),
 }
@@ -155,6 +157,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Audit(args)) => audit::execute(&args, &topology, &services()?),
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
+        Some(Command::Inventory(args)) => inventory::execute(&args),
         Some(Command::Lambda(command)) => lambda::execute(&command, &topology),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }

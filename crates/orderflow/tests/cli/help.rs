@@ -23,6 +23,8 @@ fn the_help_of_every_command_shows_an_example() {
         "topics create",
         "topics diff",
         "reset",
+        "cost",
+        "inventory",
     ] {
         for help in [format!("{command} --help"), format!("{command} -h"), format!("help {command}")] {
             let ended = orderflow(&help).end().with_status(0);

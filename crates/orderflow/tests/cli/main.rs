@@ -11,6 +11,7 @@ mod generate; // orders as JSON lines
 mod help; // every command shows an example
 mod input; // bad lines set aside, good ones processed
 mod interruption; // Ctrl-C and SIGTERM
+mod inventory; // Ansible's, from what Terraform made
 mod logs; // JSON lines on stderr, when asked for
 mod run; // the result: its keys, its numbers, its words
 mod simulate; // schedules, verdicts, replays
