@@ -74,6 +74,10 @@ fn what_terraform_declares_runs_with_the_digest_of_an_embedded_run_and_is_destro
     // then everything carries the tags by which it is found,
     assert_eq!((hosts.untagged(), services.untagged()), (Vec::new(), Vec::new()));
 
+    // Ansible's inventory names every host,
+    let inventory = orderflow("inventory").stdin(hosts.outputs()).end().with_status(0).stdout;
+    assert_eq!(inventory.matches(" ansible_host=").count(), 7, "{inventory}");
+
     // another apply would change nothing,
     assert_eq!((hosts.changes(&[]), services.changes(&[])), (BTreeSet::new(), BTreeSet::new()));
 

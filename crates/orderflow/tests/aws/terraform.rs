@@ -118,6 +118,11 @@ impl<'a> Root<'a> {
         begun.elapsed()
     }
 
+    /// All of its outputs, as Terraform prints them.
+    pub(crate) fn outputs(&self) -> String {
+        succeeded(self.call(&["output", "-json"]))
+    }
+
     /// One of its outputs.
     pub(crate) fn output(&self, name: &str) -> Value {
         serde_json::from_str(&succeeded(self.call(&["output", "-json", name]))).unwrap()
