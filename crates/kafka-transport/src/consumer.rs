@@ -404,7 +404,7 @@ fn is_passing(error: &KafkaError) -> bool {
     )
 }
 
-/// Asks for the topic, so that a missing one, or a missing right to it, is told at the start.
+/// Asks for the topic, so that a missing one, or a missing right to it or to the group, is told at the start.
 fn check_access(
     consumer: &BaseConsumer<Member>,
     subscription: &Subscription,
@@ -412,10 +412,15 @@ fn check_access(
 ) -> Result<(), Error> {
     let topic = subscription.topic.as_str();
     let metadata = |wait| consumer.fetch_metadata(Some(topic), wait);
-    let serve = || drop(consumer.poll(Duration::ZERO));
+    // That the group is refused is told once, and may be told here already.
+    let mut group_refused = None;
+    let serve = || {
+        let heard = consumer.poll(Duration::ZERO).and_then(Result::err).and_then(|error| error.rdkafka_error_code());
+        group_refused = group_refused.or(heard.filter(|code| *code == RDKafkaErrorCode::GroupAuthorizationFailed));
+    };
     let metadata = consumer.context().heard.ask(connection, metadata, serve)?;
-    let refused = metadata.topics().iter().find_map(|topic| topic.error());
-    refused.map_or(Ok(()), |error| Err(access_refused(error.into(), subscription, connection)))
+    let topic_refused = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
+    topic_refused.or(group_refused).map_or(Ok(()), |code| Err(access_refused(code, subscription, connection)))
 }
 
 fn access_refused(code: RDKafkaErrorCode, subscription: &Subscription, connection: &Connection) -> Error {

@@ -67,12 +67,15 @@ fn inventory(outputs: &str) -> Result<String, String> {
     if let Some((name, host)) = hosts.iter().find(|(_, host)| !GROUPS.contains(&host.role.as_str())) {
         return Err(format!("hosts.{name}.role: found {:?}, allowed {}", host.role, GROUPS.join(", ")));
     }
-    let mut text = "; Rendered by `orderflow inventory`: what Terraform made stands here, and goes when it is rendered again.\n"
-        .to_owned();
+    let mut text =
+        "; Rendered by `orderflow inventory`: what Terraform made stands here, and goes when it is rendered again.\n"
+            .to_owned();
     for group in GROUPS {
         let of_group: Vec<_> = hosts.iter().filter(|(_, host)| host.role == group).collect();
         if of_group.is_empty() {
-            return Err(format!("hosts: none has the role `{group}`, and the cluster needs one: was it applied as a whole?"));
+            return Err(format!(
+                "hosts: none has the role `{group}`, and the cluster needs one: was it applied as a whole?"
+            ));
         }
         let _ = writeln!(text, "\n[{group}]");
         for (name, host) in of_group {

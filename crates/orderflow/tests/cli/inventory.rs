@@ -36,7 +36,8 @@ fn lines(text: &str) -> Vec<&str> {
 fn terraforms_outputs_become_the_inventory_that_ansible_shows_as_its_example() {
     let from_stdin = rendered(&outputs()).with_status(0);
     assert_eq!(lines(&from_stdin.stdout), lines(EXAMPLE));
-    let from_file = orderflow("inventory outputs.json").file("outputs.json", outputs().to_string()).end().with_status(0);
+    let from_file =
+        orderflow("inventory outputs.json").file("outputs.json", outputs().to_string()).end().with_status(0);
     assert_eq!(from_file.stdout, from_stdin.stdout);
 }
 
@@ -53,12 +54,32 @@ fn a_host_more_is_a_line_more() {
 #[test]
 fn outputs_without_what_an_inventory_needs_are_refused_with_what_to_do() {
     for (pointer, value, reason) in [
-        ("", json!({}), "-: no output `hosts`: apply terraform/cluster, and give what `terraform -chdir=terraform/cluster output -json` prints"),
-        ("/hosts/value", json!({}), "-: hosts: none has the role `zookeeper`, and the cluster needs one: was it applied as a whole?"),
+        (
+            "",
+            json!({}),
+            "-: no output `hosts`: apply terraform/cluster, and give what `terraform -chdir=terraform/cluster output -json` prints",
+        ),
+        (
+            "/hosts/value",
+            json!({}),
+            "-: hosts: none has the role `zookeeper`, and the cluster needs one: was it applied as a whole?",
+        ),
         ("/hosts/value/console-1/role", "kafka".into(), "-: hosts: none has the role `console`"),
-        ("/hosts/value/kafka-2/role", "broker".into(), "-: hosts.kafka-2.role: found \"broker\", allowed zookeeper, kafka, console"),
-        ("/hosts/value/kafka-2/public_address", "".into(), "-: hosts.kafka-2.public_address: found \"\", wanted an IPv4 address: a host that is stopped"),
-        ("/hosts/value/kafka-2/private_address", "kafka-2".into(), "-: hosts.kafka-2.private_address: found \"kafka-2\""),
+        (
+            "/hosts/value/kafka-2/role",
+            "broker".into(),
+            "-: hosts.kafka-2.role: found \"broker\", allowed zookeeper, kafka, console",
+        ),
+        (
+            "/hosts/value/kafka-2/public_address",
+            "".into(),
+            "-: hosts.kafka-2.public_address: found \"\", wanted an IPv4 address: a host that is stopped",
+        ),
+        (
+            "/hosts/value/kafka-2/private_address",
+            "kafka-2".into(),
+            "-: hosts.kafka-2.private_address: found \"kafka-2\"",
+        ),
         ("/hosts/value/kafka-2/zone", "a b=c".into(), "-: hosts.kafka-2: zone \"a b=c\", allowed letters"),
         ("/hosts/value/kafka-2/number", "two".into(), "-: hosts: invalid type: string \"two\", expected u16"),
     ] {
