@@ -2,12 +2,11 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// The repository.
-pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+use crate::command::{REPOSITORY, succeeded};
 
 /// A program of the build that these tests belong to.
 pub(crate) fn program(name: &str) -> PathBuf {
@@ -98,12 +97,4 @@ impl Drop for Account {
     fn drop(&mut self) {
         let _ = self.ci_aws().arg("down").status();
     }
-}
-
-/// The stdout of a command that must have succeeded.
-#[track_caller]
-pub(crate) fn succeeded(output: Output) -> String {
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr));
-    text
 }

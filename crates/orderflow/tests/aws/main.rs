@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use kafka_cluster::{ADMIN, Cluster, Distribution, Options};
@@ -19,6 +18,7 @@ use account::Account;
 use arguments::Arguments;
 use call::{Call, Ended, orderflow};
 use terraform::Root;
+use until::until;
 
 mod account; // the emulated AWS
 #[path = "../fleet/arguments.rs"]
@@ -26,9 +26,13 @@ mod arguments; // of every process of this machine
 #[path = "../cli/call.rs"]
 #[allow(dead_code, reason = "shared with the tests beside these, which use the rest of it")]
 mod call; // one call of the command, in a folder of its own
+#[path = "../fleet/command.rs"]
+mod command; // where commands of ours run, and what one said
 #[path = "../kafka/on.rs"]
 mod on; // a call as one of a cluster's users
 mod terraform; // its roots, in a copy of their own
+#[path = "../fleet/until.rs"]
+mod until; // something is so
 
 /// Schedules run so much faster: an order a second.
 const TIME_SCALE: u32 = 60;
@@ -89,12 +93,12 @@ fn what_terraform_declares_runs_with_the_digest_of_an_embedded_run_and_is_destro
     );
 
     // the schedule places orders, and the functions bring each to its end as an embedded run does,
-    until("orders of the schedule", || runs(&cluster, "").len() >= ORDERS);
+    until(DEADLINE, "orders of the schedule", || runs(&cluster, "").len() >= ORDERS);
     assert_eq!(with("schedule", "off"), BTreeSet::from(["delete aws_scheduler_schedule".into()]));
     services.apply(&["-var", "schedule=off"]);
     let orders = folder.join("orders.jsonl");
     let (mut last, mut since) = (0, Instant::now());
-    until("the schedule is off", || {
+    until(DEADLINE, "the schedule is off", || {
         let now = runs(&cluster, "").len();
         if std::mem::replace(&mut last, now) != now {
             since = Instant::now();
@@ -260,14 +264,4 @@ fn runs(cluster: &Cluster, more: &str) -> Vec<Value> {
 
 fn digest(document: &Value) -> u128 {
     u128::from_str_radix(document["digest"].as_str().unwrap(), 16).unwrap()
-}
-
-/// Waits until it is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-        thread::sleep(Duration::from_millis(500));
-    }
 }

@@ -11,7 +11,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::account::{Account, REPOSITORY, succeeded};
+use crate::account::Account;
+use crate::command::{REPOSITORY, succeeded};
 
 /// A root in a copy of the Terraform files, with state of its own.
 pub(crate) struct Root<'a> {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::fleet::{Fleet, REPOSITORY, succeeded};
+use crate::command::{REPOSITORY, succeeded};
+use crate::fleet::Fleet;
 
 /// The playbooks, played from the fleet's controller.
 pub(crate) struct Ansible<'f> {

@@ -1,11 +1,10 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// The repository.
-pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+use crate::command::{REPOSITORY, succeeded};
 
 /// The brokers, by the names in their certificates.
 pub(crate) const BROKERS: &str =
@@ -75,12 +74,4 @@ pub(crate) fn repository(script: impl AsRef<Path>) -> Command {
     let mut command = Command::new(Path::new(REPOSITORY).join(script));
     command.current_dir(REPOSITORY).stdin(Stdio::null());
     command
-}
-
-/// The stdout of a command that must have succeeded.
-#[track_caller]
-pub(crate) fn succeeded(output: Output) -> String {
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr));
-    text
 }

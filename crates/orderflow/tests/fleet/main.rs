@@ -17,12 +17,16 @@ use topology::Topology;
 
 use ansible::Ansible;
 use arguments::Arguments;
-use fleet::{BROKERS, Fleet, REPOSITORY, repository, succeeded};
+use command::{REPOSITORY, succeeded};
+use fleet::{BROKERS, Fleet, repository};
+use until::until;
 
 mod ansible; // the playbooks
 mod arguments; // of every process of this machine
+mod command; // where commands of ours run, and what one said
 mod fleet; // the hosts
 mod ports; // who reaches whom
+mod until; // something is so
 
 const ORDERS: usize = 10_000;
 
@@ -70,7 +74,7 @@ fn bare_hosts_become_a_secured_cluster_on_which_the_shop_loses_and_doubles_nothi
     let generator = format!("order_generator --orders {ORDERS} --rate 2000 --seed 7");
     assert!(Worker::start(&fleet, &ansible, &generator).0.wait().unwrap().success());
     let audit = as_admin("audit --format json --orders /root/orders.jsonl");
-    until("every order has ended", || succeeds(&fleet, &audit));
+    until(DEADLINE, "every order has ended", || succeeds(&fleet, &audit));
     println!("{ORDERS} orders ended within {:.0?}", begun.elapsed());
     drop(workers);
     let audited: Value = serde_json::from_str(&fleet.tells("console-1", &audit)).unwrap();
@@ -171,7 +175,7 @@ fn a_change_a_loss_and_a_mistake_cost_no_order() {
     }
     generator.end();
     let audit = as_admin("audit --format json");
-    until("every order has ended", || succeeds(&fleet, &audit));
+    until(DEADLINE, "every order has ended", || succeeds(&fleet, &audit));
     let audited: Value = serde_json::from_str(&fleet.tells("console-1", &audit)).unwrap();
     println!("{} orders of a rolling restart and two hosts lost: {}", audited["orders"]["accepted"], audited["audit"]);
     drop(workers);
@@ -317,14 +321,4 @@ fn files_with(fleet: &Fleet, host: &str, lines: &str) -> BTreeSet<String> {
         fleet.at(host, "sh").args(["-c", search]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     succeeded(child.wait_with_output().unwrap()).lines().map(str::to_owned).collect()
-}
-
-/// Waits until it is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-        thread::sleep(Duration::from_millis(500));
-    }
 }

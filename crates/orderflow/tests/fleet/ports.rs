@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use crate::HOSTS;
-use crate::fleet::{Fleet, succeeded};
+use crate::command::succeeded;
+use crate::fleet::Fleet;
 
 const PORTS: [u16; 10] = [22, 2181, 2888, 3000, 3888, 5000, 9021, 9092, 9093, 9404];
 
