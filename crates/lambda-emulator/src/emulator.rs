@@ -43,6 +43,8 @@ pub struct Options {
     pub endpoints: Endpoints,
     /// What it breaks itself.
     pub faults: Faults,
+    /// Whose processes the functions are, by number; the emulator's own user where there is none.
+    pub user: Option<u32>,
     /// Functions whose process somebody else starts.
     pub attach: BTreeSet<String>,
     /// The time of schedules, in milliseconds since 1970.
@@ -63,6 +65,7 @@ impl Options {
             secrets: BTreeMap::new(),
             endpoints: Endpoints::default(),
             faults: Faults::default(),
+            user: None,
             attach: BTreeSet::new(),
             clock: Arc::new(ScaledClock::new(1)),
         }

@@ -25,6 +25,9 @@ use crate::runtime_api;
 /// How often the process' memory is read.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// The error of an invocation, or an INIT, that took longer than it may.
+pub(crate) const TIMED_OUT: &str = "Sandbox.Timedout";
+
 /// What is handed to the function.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -208,6 +211,10 @@ impl Environment {
         let mut command = nursery::command(code.join("bootstrap"))?;
         command.current_dir(code).env_clear().envs(function.variables(&server.address().to_string(), code));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        if let Some(user) = function.user {
+            std::os::unix::fs::chown(code, Some(user), Some(user))?;
+            command.uid(user).gid(user); // which also takes the groups
+        }
         let mut child = nursery.spawn(command)?;
         let outputs: [Option<Box<dyn std::io::Read + Send>>; 2] = [
             child.stdout.take().map(|output| Box::new(output) as _),
@@ -261,7 +268,7 @@ impl Environment {
                 Err(outcome)
             }
             Seen::Late => Err(Outcome::failed(
-                "Sandbox.Timedout",
+                TIMED_OUT,
                 &format!("Error: INIT did not ask for its first event within {} s", patience.as_secs_f64()),
             )),
             Seen::Gone(_) if self.could_not_be_executed() => Err(Outcome::failed(
@@ -316,7 +323,7 @@ impl Environment {
                     "RequestId: {id} Error: Task timed out after {:.2} seconds",
                     self.revision.configuration.timeout.as_secs_f64()
                 );
-                (Outcome::failed("Sandbox.Timedout", &message), false)
+                (Outcome::failed(TIMED_OUT, &message), false)
             }
             Seen::Gone(how) => {
                 let message = format!("RequestId: {id} Error: Runtime exited {how}");

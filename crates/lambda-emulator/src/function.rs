@@ -11,7 +11,7 @@ use messaging::Draw;
 use nursery::Nursery;
 
 use crate::archive::Unpacked;
-use crate::environment::{Environment, Event, Outcome, Shared, Usage};
+use crate::environment::{Environment, Event, Outcome, Shared, TIMED_OUT, Usage};
 use crate::log::FunctionLog;
 use crate::tally::Tally;
 use crate::{AwsError, CreateFunction, Faults, Options};
@@ -65,6 +65,8 @@ pub(crate) struct Configuration {
     /// How long its process may take to end after SIGTERM, where it has an extension.
     pub(crate) shutdown: Duration,
     pub(crate) region: String,
+    /// Whose process it is; the emulator's own user where there is none.
+    pub(crate) user: Option<u32>,
     /// Where its SDK finds Secrets Manager; none where there are no secrets.
     secrets: Option<String>,
     pub(crate) handler: String,
@@ -112,6 +114,7 @@ impl Configuration {
             timeout: Duration::from_secs(body.timeout),
             shutdown: options.shutdown,
             region: options.region.clone(),
+            user: options.user,
             secrets,
             handler: body.handler.clone(),
             environment: body.environment.variables.clone().into_iter().collect(),
@@ -537,14 +540,22 @@ impl Function {
         let billed = (duration + init.map_or(0.0, ms)).ceil();
         let init = init.map_or_else(String::new, |init| format!("\tInit Duration: {:.2} ms", ms(init)));
         let used = usage.memory_kib.div_ceil(1024);
-        if let Outcome::Failed { payload, kind } = outcome {
-            let text = String::from_utf8_lossy(payload);
-            self.log.write_line(&format!("{kind}: {text}"));
-        }
+        let status = match outcome {
+            Outcome::Answered(_) => String::new(),
+            Outcome::Failed { payload, kind } => {
+                let text = String::from_utf8_lossy(payload);
+                self.log.write_line(&format!("{kind}: {text}"));
+                if kind == TIMED_OUT {
+                    "\tStatus: timeout".into()
+                } else {
+                    format!("\tStatus: error\tError Type: {kind}")
+                }
+            }
+        };
         self.log.write_line(&format!("END RequestId: {request_id}"));
         self.log.write_line(&format!(
             "REPORT RequestId: {request_id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: \
-             {memory_mib} MB\tMax Memory Used: {used} MB{init}"
+             {memory_mib} MB\tMax Memory Used: {used} MB{init}{status}"
         ));
     }
 

@@ -40,6 +40,10 @@ struct Cli {
     /// be given several times.
     #[arg(long, value_name = "NAME")]
     attach: Vec<String>,
+    /// Functions run as this user, by number, instead of the emulator's own: they reach neither its files nor, where the system
+    /// routes by user, its network. Needs root.
+    #[arg(long, value_name = "UID", value_parser = clap::value_parser!(u32).range(1..))]
+    function_user: Option<u32>,
     #[command(flatten)]
     faults: FaultArgs,
     /// How many times faster than the clock schedules run, at times of their own: with 60 an hour of theirs is a minute. Nothing
@@ -116,6 +120,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         endpoints,
         region,
         faults,
+        user: cli.function_user,
         clock,
         attach,
         is_on_terminal: true,

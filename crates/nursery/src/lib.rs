@@ -52,9 +52,21 @@ impl Nursery {
 /// # Errors
 /// Where `setpriv` is not there.
 pub fn command(program: impl AsRef<OsStr>) -> io::Result<Command> {
+    command_that_hears("KILL", program.as_ref())
+}
+
+/// A command that is interrupted when who starts it ends, as by Ctrl-C: it may bring to an end, and write down, what it has begun.
+///
+/// # Errors
+/// Where `setpriv` is not there.
+pub fn interrupted_command(program: impl AsRef<OsStr>) -> io::Result<Command> {
+    command_that_hears("INT", program.as_ref())
+}
+
+fn command_that_hears(signal: &str, program: &OsStr) -> io::Result<Command> {
     // Between its start and this request lie a few milliseconds in which our death would go unnoticed.
     let mut command = Command::new(find(SETPRIV)?);
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command.args(["--pdeathsig", signal, "--"]).arg(program);
     Ok(command)
 }
 
@@ -89,6 +101,26 @@ mod tests {
         }
         drop(nursery);
         assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_command_that_is_to_write_down_what_it_has_begun_is_interrupted_instead() {
+        let nursery = Nursery::start().unwrap();
+        let folder = std::env::temp_dir().join(format!("nursery-{}", std::process::id()));
+        let mut command = interrupted_command("sh").unwrap();
+        let script = r#"trap 'echo heard >"$0.heard"; exit 7' INT; echo >"$0.ready"; while :; do sleep 0.01; done"#;
+        command.args(["-c", script]).arg(&folder);
+        let mut child = nursery.spawn(command).unwrap();
+        let (ready, heard) = (folder.with_added_extension("ready"), folder.with_added_extension("heard"));
+        while !ready.exists() {
+            thread::yield_now();
+        }
+        drop(nursery);
+        assert_eq!(child.wait().unwrap().code(), Some(7));
+        assert_eq!(std::fs::read_to_string(&heard).unwrap(), "heard\n");
+        for file in [ready, heard] {
+            std::fs::remove_file(file).unwrap();
+        }
     }
 
     #[test]

@@ -51,6 +51,23 @@ fn the_environment_is_what_lambda_documents_and_nothing_of_ours() {
     assert!(found.get("HOME").is_none() && found.get("CARGO").is_none(), "{found}");
 }
 
+/// Ours: functions need not be whoever runs the emulator.
+#[test]
+fn functions_run_as_the_user_that_is_named() {
+    crate::needs_python!();
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!("not applicable: only root may start processes of other users");
+        return;
+    }
+    let fixture = Fixture::with_options(|options| options.user = Some(61_000));
+    fixture.emulator.create_function(&function(&json!({}))).unwrap();
+    let pid = fixture.answer(&json!({"do": "pid"}));
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    assert_eq!(line("Uid:"), ["61000"; 4].join("\t"));
+    assert_eq!((line("Gid:"), line("Groups:")), (["61000"; 4].join("\t"), String::new()));
+}
+
 /// Runtime API, "Invocation error".
 #[test]
 fn an_error_of_the_function_is_its_outcome_and_the_environment_stays() {
@@ -82,6 +99,7 @@ fn a_function_over_its_time_is_ended_and_started_anew() {
     let (kind, text) = fixture.failure(&json!({"do": "sleep", "seconds": 30}));
     assert_eq!(kind, "Sandbox.Timedout");
     assert!(text.ends_with("Error: Task timed out after 1.00 seconds"), "{text}");
+    fixture.until("the report", || fixture.log().contains("MB\tStatus: timeout\n"));
     assert!((1.0..5.0).contains(&begun.elapsed().as_secs_f64()));
     assert_eq!(state_of(pid), None);
     assert_ne!(fixture.answer(&json!({"do": "pid"})), pid);
