@@ -25,6 +25,7 @@ use runs::Which;
 mod conclusion; // the verdicts, as text or as JSON
 mod groups; // how far the groups are, and the wait for them
 mod judge; // all topics, an audit for each run
+mod latency; // of each order
 mod order_file; // accepted orders as JSON lines
 mod runs; // which runs are judged
 
@@ -56,7 +57,7 @@ pub(crate) struct Args {
     /// A record that stands twice fails the audit: nothing was killed or retried.
     #[arg(long)]
     no_redeliveries: bool,
-    /// How many orders all runs together may have, up to 20,000,000: about 300 bytes of memory each.
+    /// How many orders all runs together may have, up to 20,000,000: about 350 bytes of memory each.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, allow_negative_numbers = true,
         value_parser = clap::value_parser!(u64).range(1..=MAX_ORDERS))]
     max_orders: u64,

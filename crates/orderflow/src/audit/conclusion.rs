@@ -7,8 +7,9 @@ use super::judge::JudgedRun;
 use crate::report::{Report, row};
 use crate::{Error, Format, Status, grouped, print, tell};
 
-/// What an order takes in the audit's memory, in bytes, before it is closed: its id, its records, its place in a map that grows.
-const ORDER_BYTES: u64 = 300;
+/// What an order takes in the audit's memory, in bytes, before it is closed: its id, its records, its times, its place
+/// in maps that grow.
+const ORDER_BYTES: u64 = 350;
 
 /// All verdicts, and what they rest on.
 pub(crate) struct Conclusion {
@@ -74,6 +75,8 @@ impl Conclusion {
         document["run"] = json!(run.run);
         document["audit"]["passed"] = json!(self.holds(run));
         document["lag"] = json!(lag);
+        let [p50, p99, max] = latency_ms(run);
+        document["latency_ms"] = json!({"p50": p50, "p99": p99, "max": max});
         document["peak_rss_mib"] = json!(self.peak_rss_mib);
         document["bytes_per_order"] = json!(ORDER_BYTES);
         format!("{document:#}\n")
@@ -85,12 +88,23 @@ impl Conclusion {
         text.push_str(&report.tables(topology, rates));
         let lag = self.reached.groups.iter().map(|group| group.lag).sum();
         row(&mut text, format_args!("  lag          {} records, {} groups", grouped(lag), self.reached.groups.len()));
+        let [p50, p99, max] = latency_ms(run);
+        row(
+            &mut text,
+            format_args!(
+                "  latency      p50 {p50} ms, p99 {p99} ms, max {max} ms, from an order's first record to its last"
+            ),
+        );
         let memory = self.peak_rss_mib;
         row(&mut text, format_args!("  memory       {memory} MiB at most, about {ORDER_BYTES} bytes an order"));
         report.digest(&mut text);
         row(&mut text, format_args!("\n{}", run.verdict));
         text
     }
+}
+
+fn latency_ms(run: &JudgedRun) -> [u64; 3] {
+    [0.5, 0.99, 1.0].map(|quantile| run.latency_ms.value_at_quantile(quantile))
 }
 
 fn report(run: &JudgedRun) -> Report<'_> {

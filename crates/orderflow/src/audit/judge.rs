@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
 use events::Topic;
+use hdrhistogram::Histogram;
 use kafka_transport::{Span, TopicReader};
-use messaging::audit::{self, Audit, Drained, Marks, Observation, Told, Verdict};
+use messaging::audit::{self, Audit, Drained, Flow as _, Marks, Observation, Told, Verdict};
 use messaging::{RUN, Record};
 use shop::ShopFlow;
 
 use super::groups::Reached;
+use super::latency::Latency;
 use super::order_file::OrderFile;
 use super::runs::Which;
 use super::{BATCH, Flow, WAIT};
@@ -28,6 +30,7 @@ struct Run {
     id: String,
     audit: Audit<ShopFlow>,
     records: BTreeMap<Topic, u64>,
+    latency: Latency,
 }
 
 /// What was found of a run.
@@ -36,6 +39,8 @@ pub(crate) struct JudgedRun {
     pub(crate) verdict: Verdict,
     pub(crate) tally: BTreeMap<Marks, u64>,
     pub(crate) records: Vec<(Topic, u64)>,
+    /// From an order's first record to its last, in milliseconds.
+    pub(crate) latency_ms: Histogram<u64>,
 }
 
 impl<'a> Judge<'a> {
@@ -51,6 +56,7 @@ impl<'a> Judge<'a> {
             id,
             audit: Audit::new(ShopFlow, max_orders as usize),
             records: flow.topics.iter().map(|&topic| (topic, 0)).collect(),
+            latency: Latency::default(),
         };
         Self { flow, reached, max_orders, orders, runs: runs.into_iter().map(begin).collect(), places }
     }
@@ -72,9 +78,9 @@ impl<'a> Judge<'a> {
             reader.begin(&which.parts(reader, spans)?)?;
             while !reader.is_done() {
                 let mut result = Ok(());
-                reader.read(WAIT, BATCH, |record, _| {
+                reader.read(WAIT, BATCH, |record, at_ms| {
                     if result.is_ok() {
-                        result = self.take(record);
+                        result = self.take(record, at_ms);
                     }
                 })?;
                 result?;
@@ -84,11 +90,14 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn take(&mut self, record: &Record<'_>) -> Result<(), Error> {
+    fn take(&mut self, record: &Record<'_>, at_ms: i64) -> Result<(), Error> {
         let id = record.headers.last(RUN).and_then(|run| std::str::from_utf8(run).ok());
         let Some(&place) = id.and_then(|id| self.places.get(id)) else { return Ok(()) };
-        let Run { audit, records, .. } = &mut self.runs[place];
+        let Run { audit, records, latency, .. } = &mut self.runs[place];
         *records.entry(record.topic).or_default() += 1;
+        if let Some(order) = ShopFlow.order_of(record.topic, record.key) {
+            latency.see(order, at_ms);
+        }
         if let Some(orders) = self.orders.as_deref_mut().filter(|_| self.flow.reading.takes_in(record.topic)) {
             orders.add(record)?;
         }
@@ -124,12 +133,13 @@ impl<'a> Judge<'a> {
     /// Where a run has no order: somebody named it, and it is not there.
     pub(crate) fn conclude(self) -> Result<Vec<JudgedRun>, Error> {
         let state = if self.reached.is_drained() { Drained::Yes } else { Drained::No };
-        let judge = |Run { id, audit, records }: Run| {
+        let judge = |Run { id, audit, records, latency }: Run| {
             if audit.accepted() == 0 {
                 return Err(Error::Failed(format!("run {id}: none of its orders stands where orders enter")));
             }
             let (verdict, tally) = (audit.verdict(state), audit.tally());
-            Ok(JudgedRun { run: id, verdict, tally, records: records.into_iter().collect() })
+            let (records, latency_ms) = (records.into_iter().collect(), latency.histogram()?);
+            Ok(JudgedRun { run: id, verdict, tally, records, latency_ms })
         };
         self.runs.into_iter().map(judge).collect()
     }
