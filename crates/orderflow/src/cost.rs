@@ -99,6 +99,17 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     Ok(Status::Holds)
 }
 
+/// What an hour costs, in dollars, with pollers as the environment tells Terraform to have them.
+///
+/// # Errors
+/// Where a price is missing.
+pub(crate) fn an_hour(topology: &Topology) -> Result<f64, Error> {
+    let prices: Prices = serde_json::from_str(PRICES).map_err(Error::failed)?;
+    let (on_demand, provisioned) = total(&bill(topology, &prices, 1.0)?);
+    let is_provisioned = std::env::var("TF_VAR_poller_mode").is_ok_and(|mode| mode == "provisioned");
+    Ok(if is_provisioned { provisioned } else { on_demand })
+}
+
 fn bill(topology: &Topology, prices: &Prices, hours: f64) -> Result<Vec<Item>, Error> {
     let mut items = Vec::new();
     let mut item = |what: String, on_demand: f64, provisioned: f64| {

@@ -51,12 +51,16 @@ pub(crate) fn execute(args: &Args) -> Result<Status, Error> {
         std::fs::read_to_string(&args.file)
     };
     let text = text.map_err(|error| Error::Usage(format!("{name}: {error}")))?;
-    let inventory = inventory(&text).map_err(|reason| Error::Usage(format!("{name}: {reason}")))?;
+    let inventory = render(&text).map_err(|reason| Error::Usage(format!("{name}: {reason}")))?;
     print(&inventory)?;
     Ok(Status::Holds)
 }
 
-fn inventory(outputs: &str) -> Result<String, String> {
+/// The inventory, from what `terraform output -json` printed.
+///
+/// # Errors
+/// What is missing in it, or wrong.
+pub(crate) fn render(outputs: &str) -> Result<String, String> {
     let outputs: Value =
         serde_json::from_str(outputs).map_err(|error| format!("no JSON as `{COMMAND}` prints it: {error}"))?;
     let Some(hosts) = outputs.pointer("/hosts/value") else {

@@ -13,6 +13,8 @@ mod secrets; // each service's user and the CA
 mod table; // how functions do
 mod up; // the emulator with all of them
 
+pub(crate) use invoke::invoke_on_aws;
+
 /// Where the emulator keeps the functions' logs, unless somebody says otherwise.
 const LOGS: &str = "target/lambda-logs";
 

@@ -17,7 +17,7 @@ pub(crate) const HELLO_WORLD: &str = "hello_world";
 
 /// The functions' program, and the operator's. One build makes both.
 const FUNCTIONS: &str = "shop-functions";
-const OPERATOR: &str = "orderflow";
+pub(crate) const OPERATOR: &str = "orderflow";
 
 /// Packs what is deployed: one zip a function, and orderflow itself beside them. The same bytes for the same programs.
 #[derive(Debug, clap::Args)]
@@ -111,7 +111,7 @@ fn failed(path: &Path, error: &io::Error) -> Error {
 }
 
 /// Whether a 64-bit ELF program asks for no interpreter (`PT_INTERP`), which would load libraries for it.
-fn is_static(program: &[u8]) -> bool {
+pub(crate) fn is_static(program: &[u8]) -> bool {
     const PT_INTERP: u32 = 3;
     let number = |at: usize, length: usize| {
         let bytes = program.get(at..at + length)?;

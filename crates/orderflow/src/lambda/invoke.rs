@@ -27,7 +27,7 @@ pub(crate) struct Args {
 pub(crate) fn execute(args: &Args) -> Result<Status, Error> {
     let payload = args.orders.map_or_else(|| args.payload.clone(), |orders| json!({"orders": orders}).to_string());
     let Answer { body, is_error } = match &args.place {
-        Place { aws: true, .. } => on_aws(&args.function, &payload)?,
+        Place { aws: true, .. } => on_aws(None, &args.function, &payload)?,
         Place { endpoint, .. } => in_the_emulator(*endpoint, &args.function, &payload)?,
     };
     if is_error {
@@ -60,10 +60,27 @@ fn in_the_emulator(endpoint: SocketAddr, function: &str, payload: &str) -> Resul
     Ok(Answer { body: body.to_owned(), is_error })
 }
 
-fn on_aws(function: &str, payload: &str) -> Result<Answer, Error> {
+/// The answer of a function on AWS.
+///
+/// # Errors
+/// Where it cannot be invoked, or answers with an error.
+pub(crate) fn invoke_on_aws(region: &str, function: &str, payload: &Value) -> Result<Value, Error> {
+    let Answer { body, is_error } = on_aws(Some(region), function, &payload.to_string())?;
+    if is_error {
+        return Err(Error::Failed(format!("{function}: {body}")));
+    }
+    serde_json::from_str(&body).map_err(|error| Error::Failed(format!("{function}: {body}: {error}")))
+}
+
+fn on_aws(region: Option<&str>, function: &str, payload: &str) -> Result<Answer, Error> {
     let file = tempfile::NamedTempFile::new().map_err(Error::failed)?; // the command writes the answer nowhere else
     let version = aws(["--version"]).output().map_err(|error| not_started(&error))?;
     let mut command = aws(["lambda", "invoke", "--output", "json", "--function-name", function, "--payload", payload]);
+    if let Some(region) = region {
+        command.args(["--region", region]);
+    }
+    // A retry would place orders again; and a function may take its 15 minutes.
+    command.args(["--cli-read-timeout", "900"]).env("AWS_MAX_ATTEMPTS", "1");
     // Its second version takes a payload for base64 unless it is told otherwise; the first knows only plain ones.
     if !version.stdout.starts_with(b"aws-cli/1.") {
         command.args(["--cli-binary-format", "raw-in-base64-out"]);

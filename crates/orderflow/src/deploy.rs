@@ -1,0 +1,280 @@
+//! `orderflow deploy`: from an AWS account to running services, stage by stage.
+
+use std::path::{Path, PathBuf};
+
+use ::topology::{Host, Topology};
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::deployment::{Deployment, Place, Root};
+use crate::package::HELLO_WORLD;
+use crate::stages::{Done, Stages};
+use crate::tool::{Interruptions, Stop, Tools};
+use crate::{Error, Format, Status, cost, tell};
+
+mod ansible; // the hosts become a cluster
+mod check; // whether it can begin, and the operator's word
+mod cluster; // terraform/cluster
+mod inventory; // Ansible's
+mod package; // what is deployed
+mod services; // terraform/services
+mod smoke_test; // one order through everything
+mod ssh; // the hosts answer, and reach each other as they have to
+
+/// Deploys everything to AWS, or goes on where an earlier try stopped; what is there as it should be is not touched.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Terraform's other variables are taken from TF_VAR_NAME, such as TF_VAR_poller_mode=provisioned.\n\n\
+    Examples:\n  orderflow deploy --hours 4\n  orderflow deploy --plan\n  orderflow deploy --from ansible --yes"
+)]
+pub(crate) struct Args {
+    /// This stage alone.
+    #[arg(long, value_enum, value_name = "STAGE", conflicts_with = "from")]
+    only: Option<Stage>,
+    /// This stage and those behind it.
+    #[arg(long, value_enum, value_name = "STAGE")]
+    from: Option<Stage>,
+    /// Shows what would be done, and changes nothing in AWS and on the hosts.
+    #[arg(long)]
+    plan: bool,
+    /// Deploys without asking.
+    #[arg(short, long)]
+    yes: bool,
+    /// Where zips and the static `orderflow` lie, as `ci/package` makes them; without it they are built.
+    #[arg(long, value_name = "FOLDER")]
+    zips: Option<PathBuf>,
+    /// After so many hours everything stops by itself, 1 to 168, or `never`; 4 for a new deployment.
+    #[arg(long, value_name = "HOURS", value_parser = hours)]
+    hours: Option<Hours>,
+    /// Who may reach the hosts by SSH and the console's pages: an address, a network, or `anywhere`, SSH alone. The caller's
+    /// own address for a new deployment.
+    #[arg(long, value_name = "NETWORK", value_parser = check::networks)]
+    ssh_from: Option<check::Networks>,
+    /// The region of a new deployment.
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+    /// The repository, whose Terraform and Ansible files are used.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    source: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// How stages are told of: text, or a JSON line each.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What a deployment is made of, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Stage {
+    /// Tools, credentials, topology, who may reach the hosts, what it costs; asks.
+    Check,
+    /// Zips and the operator's program.
+    Package,
+    /// Network, hosts, bucket and roles.
+    Cluster,
+    /// Ansible's inventory.
+    Inventory,
+    /// Hosts answer by SSH, and reach each other.
+    Ssh,
+    /// Hosts become the secured Kafka cluster.
+    Ansible,
+    /// Functions, mappings, secrets, the schedule.
+    Services,
+    /// One order through everything.
+    SmokeTest,
+    /// Addresses, costs, the command that destroys it.
+    Summary,
+}
+
+/// After how many hours it stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hours(Option<u32>);
+
+fn hours(text: &str) -> Result<Hours, String> {
+    if text == "never" {
+        return Ok(Hours(None));
+    }
+    let number = text.parse().ok().filter(|hours| (1..=168).contains(hours));
+    number.map(|hours| Hours(Some(hours))).ok_or_else(|| "allowed 1 to 168 hours, or `never`".into())
+}
+
+/// What stages share.
+struct Deploy<'a> {
+    args: &'a Args,
+    topology: &'a Topology,
+    deployment: Deployment,
+}
+
+/// Runs the stages.
+///
+/// # Errors
+/// Where the call does not serve; what a stage could not do is told, and the status says it.
+pub(crate) fn execute(args: &Args, topology_path: Option<&Path>) -> Result<Status, Error> {
+    let interruptions = Interruptions::heed()?;
+    let command = format!("orderflow deploy{}{}", args.place.arguments(), source_argument(args));
+    let stages = Stages::new(args.format, command);
+    let selected: Vec<Stage> = Stage::value_variants().iter().copied().filter(|stage| args.selects(*stage)).collect();
+    let source = check::source(&args.source)?;
+    let topology_file = topology_path.map_or_else(|| source.join("topology.json"), Path::to_owned);
+    let name = topology_file.display().to_string();
+    let text = std::fs::read_to_string(&topology_file).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
+    let topology = Topology::parse(&name, &text).map_err(|error| Error::Usage(error.to_string()))?;
+
+    let folder = args.place.folder()?;
+    let mut settings = None;
+    if selected.contains(&Stage::Check) {
+        let checked = stages.run(Stage::Check.name(), || {
+            let (decided, done) = check::run(args, &folder, &topology, &interruptions)?;
+            settings = Some(decided);
+            Ok(done)
+        });
+        if let Err(stop) = checked {
+            return stages.conclude(Some(("", stop)), "nothing was begun");
+        }
+    }
+    let deployment = match settings {
+        Some(settings) => Deployment::begin(&folder, settings)?,
+        None => Deployment::open(&folder)?.ok_or_else(|| {
+            Error::Usage(format!("{}: there is no deployment: begin with the first stage", folder.display()))
+        })?,
+    };
+    deployment.copy_roots(&source, &text)?;
+    let deploy = Deploy { args, topology: &topology, deployment };
+    for stage in selected.into_iter().filter(|stage| *stage != Stage::Check) {
+        let work = || {
+            let mut tools = Tools::of_stage(&interruptions, &deploy.deployment.logs(), stage.name())?;
+            deploy.run(stage, &source, &mut tools)
+        };
+        if let Err(stop) = stages.run(stage.name(), work) {
+            return stages.conclude(Some((stage.name(), stop)), &deploy.what_stands());
+        }
+    }
+    stages.conclude(None, "")
+}
+
+impl Args {
+    fn selects(&self, stage: Stage) -> bool {
+        match (self.only, self.from) {
+            (Some(only), _) => stage == only,
+            (None, Some(from)) => stage >= from,
+            (None, None) => true,
+        }
+    }
+}
+
+impl Stage {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Package => "package",
+            Self::Cluster => "cluster",
+            Self::Inventory => "inventory",
+            Self::Ssh => "ssh",
+            Self::Ansible => "ansible",
+            Self::Services => "services",
+            Self::SmokeTest => "smoke-test",
+            Self::Summary => "summary",
+        }
+    }
+}
+
+impl Deploy<'_> {
+    fn run(&self, stage: Stage, source: &Path, tools: &mut Tools<'_>) -> Result<Done, Stop> {
+        match stage {
+            Stage::Check => Ok(Done::default()), // before there is a deployment
+            Stage::Package => self.package(source, tools),
+            Stage::Cluster => self.cluster(tools),
+            Stage::Inventory => self.inventory(),
+            Stage::Ssh => self.ssh(tools),
+            Stage::Ansible => self.ansible(source, tools),
+            Stage::Services => self.services(tools),
+            Stage::SmokeTest => self.smoke_test(tools),
+            Stage::Summary => self.summary(),
+        }
+    }
+
+    fn region(&self) -> &str {
+        &self.deployment.settings().region
+    }
+
+    /// `hello_world`, and the services that are functions.
+    fn functions(&self) -> Vec<&str> {
+        let services = self.topology.services().filter(|service| service.host == Host::Lambda);
+        std::iter::once(HELLO_WORLD).chain(services.map(|service| service.name.as_str())).collect()
+    }
+
+    /// What an operator has to know when a stage did not reach its end.
+    fn what_stands(&self) -> String {
+        let destroy = self.destroy_command();
+        let made: Vec<String> = Root::ALL
+            .iter()
+            .filter_map(|root| match self.deployment.outputs(*root) {
+                Ok(Some(_)) => Some(format!("terraform/{}", root.name())),
+                _ => None,
+            })
+            .collect();
+        let logs = self.deployment.logs().display().to_string();
+        if made.is_empty() {
+            return format!(
+                "what was begun, if anything, is in Terraform's state; logs: {logs}; to remove it: {destroy}"
+            );
+        }
+        let hour = cost::an_hour(self.topology)
+            .map_or_else(|_| String::new(), |cost| format!(", about {cost:.2} dollars an hour"));
+        format!("there, and paid for{hour}: {}; logs: {logs}; to remove it: {destroy}", made.join(" and "))
+    }
+
+    fn destroy_command(&self) -> String {
+        format!("orderflow destroy{}", self.args.place.arguments())
+    }
+
+    fn summary(&self) -> Result<Done, Stop> {
+        let deployment = &self.deployment;
+        let mut text = String::from("\n");
+        for (name, host) in deployment.hosts()? {
+            text += &format!(
+                "  {name:<14} {:<16} ssh -F {} {name}\n",
+                host.public_address,
+                deployment.ssh_config().display()
+            );
+        }
+        text += &format!("  functions      {}\n", self.functions().join(", "));
+        let stop = deployment.output(Root::Services, "stop_at").unwrap_or(Value::Null);
+        let stop = stop.as_str().map_or_else(|| "never by itself".to_owned(), str::to_owned);
+        text += &format!("  stops          {stop}\n");
+        text += &format!(
+            "  costs          about {:.2} dollars an hour until it is destroyed\n",
+            cost::an_hour(self.topology)?
+        );
+        text += &format!("  to look at it  orderflow verify{}\n", self.args.place.arguments());
+        text += &format!("  to destroy it  {}", self.destroy_command());
+        Ok(Done::unchanged(text))
+    }
+}
+
+fn source_argument(args: &Args) -> String {
+    if args.source == Path::new(".") { String::new() } else { format!(" --source {}", args.source.display()) }
+}
+
+/// What an apply changed, by its last words.
+fn changes(said: &crate::tool::Said) -> u64 {
+    let line = said.lines().rev().find(|line| line.starts_with("Apply complete!")).unwrap_or_default();
+    line.split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse::<u64>().ok()).sum()
+}
+
+/// Terraform's arguments for an apply, and for a look at what one would do.
+const APPLY: [&str; 5] = ["apply", "-auto-approve", "-input=false", "-no-color", "-lock-timeout=2m"];
+const PLAN: [&str; 4] = ["plan", "-input=false", "-no-color", "-lock-timeout=2m"];
+
+/// Asks a question that wants the word `yes`.
+fn confirm(question: &str, interruptions: &Interruptions) -> Result<(), Stop> {
+    use std::io::{BufRead, IsTerminal, stdin};
+    if !stdin().is_terminal() {
+        return Err(Error::Usage("nobody can be asked here: look at what was said, and add --yes".into()).into());
+    }
+    tell(&format!("{question} Type yes to go on:"));
+    let mut answer = String::new();
+    stdin().lock().read_line(&mut answer).map_err(Error::failed)?;
+    interruptions.check()?;
+    if answer.trim() == "yes" { Ok(()) } else { Err(Error::Failed("the answer was not yes".into()).into()) }
+}

@@ -1,0 +1,172 @@
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ::topology::Topology;
+
+use super::{Args, Hours, confirm};
+use crate::deployment::{Deployment, Settings};
+use crate::stages::Done;
+use crate::tool::{Interruptions, Stop};
+use crate::{Error, aws, cost, tell};
+
+/// What stages call, each with what shows that it runs, and how one gets it.
+const TOOLS: [(&str, &[&str], &str); 5] = [
+    ("terraform", &["version"], "Terraform 1.11 or later: https://developer.hashicorp.com/terraform/install"),
+    ("aws", &["--version"], "the AWS CLI: PATH=\"$PATH:$(ci/venv aws ci/aws.d/requirements.txt)\""),
+    (
+        "ansible-playbook",
+        &["--version"],
+        "ansible-core 2.19: PATH=\"$PATH:$(ci/venv ansible ci/ansible.d/requirements.txt)\"",
+    ),
+    ("ssh", &["-V"], "OpenSSH's client, Debian's package openssh-client"),
+    ("openssl", &["version"], "OpenSSL, Debian's package openssl"),
+];
+
+/// Tells an address from which it is asked, in a line.
+const WHO_AM_I: &str = "https://checkip.amazonaws.com";
+
+pub(super) const ANYWHERE: &str = "0.0.0.0/0";
+
+/// Networks that may reach the hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Networks(Vec<String>);
+
+/// An address, a network, several of them with commas between, or `anywhere`.
+pub(super) fn networks(text: &str) -> Result<Networks, String> {
+    if text == "anywhere" {
+        return Ok(Networks(vec![ANYWHERE.into()]));
+    }
+    text.split(',').map(network).collect::<Result<_, _>>().map(Networks)
+}
+
+fn network(text: &str) -> Result<String, String> {
+    let (address, length) = text.split_once('/').unwrap_or((text, "32"));
+    let parsed =
+        address.parse::<Ipv4Addr>().ok().zip(length.parse::<u32>().ok().filter(|length| (1..=32).contains(length)));
+    let (address, length) =
+        parsed.ok_or_else(|| format!("found {text:?}, allowed 203.0.113.7, 203.0.113.0/24 or anywhere"))?;
+    let first = Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << (32 - length)));
+    Ok(format!("{first}/{length}"))
+}
+
+/// The repository.
+///
+/// # Errors
+/// Where the folder is none.
+pub(super) fn source(folder: &Path) -> Result<PathBuf, Error> {
+    let source = std::path::absolute(folder).map_err(|error| Error::Usage(format!("{}: {error}", folder.display())))?;
+    for part in ["terraform/cluster", "terraform/services", "ansible/site.yml", "topology.json"] {
+        if !source.join(part).exists() {
+            return Err(Error::Usage(format!(
+                "{}: there is no {part}: name the repository with --source",
+                source.display()
+            )));
+        }
+    }
+    Ok(source)
+}
+
+/// Whether it can begin; what is decided, and the operator's word.
+pub(super) fn run(
+    args: &Args,
+    folder: &Path,
+    topology: &Topology,
+    interruptions: &Interruptions,
+) -> Result<(Settings, Done), Stop> {
+    let missing: Vec<String> =
+        TOOLS.iter().filter(|(name, ask, _)| !runs(name, ask)).map(|(name, _, how)| format!("{name}: {how}")).collect();
+    if !missing.is_empty() {
+        return Err(Error::Failed(format!("{} programs are missing\n  {}", missing.len(), missing.join("\n  "))).into());
+    }
+    let before = Deployment::open(folder)?.map(|deployment| deployment.settings().clone());
+    let region = before.as_ref().map_or(&args.region, |before| &before.region);
+    let (account, arn) = caller(region)?;
+    interruptions.check()?;
+    if let Some(before) = before.as_ref().filter(|before| before.account != account) {
+        let folder = folder.display();
+        return Err(Error::Failed(format!(
+            "these are credentials of account {account}, and {folder} is a deployment in account {}: name another folder with --state, or other credentials",
+            before.account
+        ))
+        .into());
+    }
+    let ssh_from = match (&args.ssh_from, &before) {
+        (Some(Networks(networks)), _) => networks.clone(),
+        (None, Some(before)) => before.ssh_from.clone(),
+        (None, None) => vec![own_address()?],
+    };
+    let hours = match (args.hours, &before) {
+        (Some(Hours(hours)), _) => hours,
+        (None, Some(before)) => before.hours,
+        (None, None) => Some(4),
+    };
+    let hour = cost::an_hour(topology)?;
+    let until = hours.map_or_else(
+        || "until somebody destroys it".to_owned(),
+        |hours| {
+            format!(
+                "about {:.2} dollars for {hours} hours, after which hosts and mappings stop by themselves",
+                hour * f64::from(hours)
+            )
+        },
+    );
+    tell(&format!(
+        "account {account}, {region}, as {arn}\nport 22 of the hosts is open to {}\nabout {hour:.2} dollars an hour: {until}",
+        ssh_from.join(", ")
+    ));
+    if ssh_from.iter().any(|network| network == ANYWHERE) {
+        tell("warning: anyone may try port 22 of the hosts");
+    }
+    if !args.yes && !args.plan {
+        confirm("This deploys to AWS.", interruptions)?;
+    }
+    let settings = Settings { account: account.clone(), region: region.clone(), ssh_from, hours };
+    Ok((settings, Done::unchanged(format!("account {account}, {region}, {hour:.2} dollars an hour"))))
+}
+
+fn runs(name: &str, ask: &[&str]) -> bool {
+    Command::new(name).args(ask).output().is_ok_and(|output| output.status.success())
+}
+
+/// The account, and as whom it is asked.
+fn caller(region: &str) -> Result<(String, String), Error> {
+    let identity = aws::call(region, &["sts", "get-caller-identity"]).map_err(|error| {
+        Error::Failed(format!(
+            "no credentials that AWS takes: {error}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ))
+    })?;
+    let word = |name: &str| identity[name].as_str().unwrap_or_default().to_owned();
+    Ok((word("Account"), word("Arn")))
+}
+
+/// The address by which the internet knows this machine.
+fn own_address() -> Result<String, Error> {
+    let output = Command::new("curl").args(["--silent", "--fail", "--max-time", "10", WHO_AM_I]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    network(&text).map_err(|_| {
+        Error::Usage(format!(
+            "{WHO_AM_I} does not tell this machine's address: say with --ssh-from who may reach the hosts"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_reach_the_hosts_is_an_address_a_network_or_anywhere() {
+        for (text, expected) in [
+            ("203.0.113.7", "203.0.113.7/32"),
+            ("203.0.113.7/24", "203.0.113.0/24"),
+            ("anywhere", "0.0.0.0/0"),
+            ("203.0.113.7,198.51.100.0/24", "203.0.113.7/32,198.51.100.0/24"),
+        ] {
+            assert_eq!(networks(text).unwrap().0.join(","), expected, "{text}");
+        }
+        for text in ["", "home", "203.0.113.7/33", "203.0.113.7/0", "1.2.3", "203.0.113.7,"] {
+            assert!(networks(text).unwrap_err().contains("allowed 203.0.113.7"), "{text}");
+        }
+    }
+}

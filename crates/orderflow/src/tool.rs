@@ -1,0 +1,331 @@
+//! The programs that a deployment calls: shown while they run, kept in a log, and interrupted as we are.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::{Error, tell};
+
+/// How often a program that says nothing is looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What a program has left running may keep its output open: once it has ended, nobody waits longer for more of it.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// Lines that wait to be shown.
+const MAX_WAITING: usize = 256;
+
+/// The last lines of a program, in which it says why it failed.
+const LAST_LINES: usize = 40;
+
+/// Why a stage did not reach its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    /// The operator wanted it so.
+    #[error("interrupted")]
+    Interrupted,
+    /// It failed.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+/// Ctrl-C and SIGTERM, counted: each is passed on to the program that runs. Terraform brings to an end what it has begun at the
+/// first and leaves everything lie at the second, so nothing is done about a second one before the operator gives it.
+#[derive(Clone, Debug)]
+pub(crate) struct Interruptions(Arc<AtomicUsize>);
+
+impl Interruptions {
+    /// Counts from now on.
+    ///
+    /// # Errors
+    /// Where the system takes no handler.
+    pub(crate) fn heed() -> Result<Self, Error> {
+        let heard = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&heard);
+        let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+        let mut signals = signal_hook::iterator::Signals::new(signals).map_err(Error::failed)?;
+        let work = move || {
+            for _ in signals.forever() {
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+        };
+        thread::Builder::new().name("signals".into()).spawn(work).map_err(Error::failed)?;
+        Ok(Self(heard))
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// # Errors
+    /// Where the operator has interrupted.
+    pub(crate) fn check(&self) -> Result<(), Stop> {
+        if self.count() > 0 { Err(Stop::Interrupted) } else { Ok(()) }
+    }
+
+    /// Waits so long, or until the operator interrupts.
+    ///
+    /// # Errors
+    /// Where he does.
+    pub(crate) fn pause(&self, time: Duration) -> Result<(), Stop> {
+        let until = Instant::now() + time;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            self.check()?;
+            thread::sleep(left.min(LOOK_EVERY));
+        }
+        self.check()
+    }
+}
+
+/// What a program has said at last.
+#[derive(Debug, Default)]
+pub(crate) struct Said(VecDeque<String>);
+
+impl Said {
+    pub(crate) fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    fn add(&mut self, line: String) {
+        if self.0.len() == LAST_LINES {
+            self.0.pop_front();
+        }
+        self.0.push_back(line);
+    }
+}
+
+/// Where the output of the programs of one stage goes: to stderr, and to a file.
+pub(crate) struct Tools<'a> {
+    interruptions: &'a Interruptions,
+    path: PathBuf,
+    log: File,
+}
+
+impl<'a> Tools<'a> {
+    /// The log begins anew with each stage.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) fn of_stage(interruptions: &'a Interruptions, logs: &Path, stage: &str) -> Result<Self, Error> {
+        let path = logs.join(format!("{stage}.log"));
+        let log = fs::create_dir_all(logs).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+        let log = log.and_then(|log| log.set_len(0).map(|()| log));
+        Ok(Self { interruptions, log: log.map_err(|error| failed(&path, &error))?, path })
+    }
+
+    pub(crate) const fn interruptions(&self) -> &'a Interruptions {
+        self.interruptions
+    }
+
+    /// Notes down something in the log, and shows it.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) fn note(&mut self, line: &str) -> Result<(), Error> {
+        tell(line);
+        writeln!(self.log, "{line}").map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Runs a program to its end; gives what it said at last.
+    ///
+    /// # Errors
+    /// Where it does not start or fails, with its last lines' reason and where the rest stands; where the operator interrupts.
+    pub(crate) fn run(&mut self, command: Command) -> Result<Said, Stop> {
+        self.interruptions.check()?;
+        let name = Path::new(command.get_args().nth(3).unwrap_or_default()).file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let arguments: Vec<_> = command.get_args().skip(4).map(|word| word.to_string_lossy()).collect();
+        let line = format!("$ {name} {}", arguments.join(" "));
+        writeln!(self.log, "{line}").map_err(|error| failed(&self.path, &error))?;
+        let (mut child, lines) = start(command).map_err(|error| Error::Failed(format!("{name}: {error}")))?;
+        let said = self.follow(&mut child, &lines)?;
+        let status = child.wait().map_err(Error::failed)?;
+        self.interruptions.check()?;
+        if status.success() {
+            return Ok(said);
+        }
+        let log = self.path.display();
+        Err(Error::Failed(format!("{name} ended with {status}; all that it said: {log}{}", hint(&said))).into())
+    }
+
+    fn follow(&mut self, child: &mut Child, lines: &Receiver<String>) -> Result<Said, Error> {
+        let group = Pid::from_raw(i32::try_from(child.id()).map_err(Error::failed)?);
+        let (mut said, mut passed_on, mut ended) = (Said::default(), 0, None);
+        loop {
+            match lines.recv_timeout(LOOK_EVERY) {
+                Ok(line) => {
+                    self.note(&line)?;
+                    said.add(line);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(said),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let heard = self.interruptions.count();
+            if heard > passed_on {
+                passed_on = heard;
+                tell("interrupted: waiting until it has written down what it has begun; again breaks it off");
+                let _ = killpg(group, Signal::SIGINT); // it may be gone
+            }
+            if child.try_wait().map_err(Error::failed)?.is_some() {
+                let since = *ended.get_or_insert_with(Instant::now);
+                if since.elapsed() >= SILENCE {
+                    return Ok(said);
+                }
+            }
+        }
+    }
+}
+
+/// What is known of a failure by its text.
+fn hint(said: &Said) -> String {
+    const HINTS: [(&str, &str); 6] = [
+        (
+            "Error acquiring the state lock",
+            "another terraform is at work on this state: wait for its end; if there is none, `terraform force-unlock ID` in that folder",
+        ),
+        ("UnauthorizedOperation", RIGHTS),
+        ("AccessDenied", RIGHTS),
+        (
+            "LimitExceeded",
+            "the account's quota is reached: ask for more at Service Quotas, or remove what you do not need",
+        ),
+        ("No valid credential sources found", "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        (
+            "Host key verification failed",
+            "the host was built anew: `orderflow deploy --from ssh` asks AWS for its new key",
+        ),
+    ];
+    const RIGHTS: &str = "these credentials may not do that: docs/deployment/README.md says who may deploy";
+    let found = HINTS.iter().find(|(text, _)| said.lines().any(|line| line.contains(text)));
+    found.map_or_else(String::new, |(_, hint)| format!("\nhint: {hint}"))
+}
+
+/// A program that reads nothing and is interrupted, not killed, when we end.
+///
+/// # Errors
+/// Where the machine lacks what this needs.
+pub(crate) fn program(name: &str) -> Result<Command, Error> {
+    nursery::interrupted_command(name).map_err(|error| Error::Failed(format!("{name}: {error}")))
+}
+
+/// Starts it in a group of its own: Ctrl-C on a terminal reaches us alone, and we pass on what we heard once.
+fn start(mut command: Command) -> std::io::Result<(Child, Receiver<String>)> {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn()?;
+    let (sender, lines) = mpsc::sync_channel(MAX_WAITING);
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    for (pipe, sender) in
+        [(out.map(|pipe| Box::new(pipe) as _), sender.clone()), (err.map(|pipe| Box::new(pipe) as _), sender)]
+    {
+        let Some(pipe) = pipe else { continue };
+        thread::Builder::new().name("output".into()).spawn(move || read(pipe, &sender))?;
+    }
+    Ok((child, lines))
+}
+
+fn read(pipe: Box<dyn Read + Send>, lines: &SyncSender<String>) {
+    let mut pipe = BufReader::new(pipe);
+    let mut bytes = Vec::new();
+    while pipe.read_until(b'\n', &mut bytes).is_ok_and(|length| length > 0) {
+        let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        bytes.clear();
+        if lines.send(line).is_err() {
+            return;
+        }
+    }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Error {
+    Error::Failed(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = program("sh").unwrap();
+        command.args(["-c", script]);
+        command
+    }
+
+    fn run(script: &str, interruptions: &Interruptions) -> (Result<Said, Stop>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tools = Tools::of_stage(interruptions, folder.path(), "stage").unwrap();
+        let result = tools.run(shell(script));
+        (result, fs::read_to_string(folder.path().join("stage.log")).unwrap())
+    }
+
+    fn nobody() -> Interruptions {
+        Interruptions(Arc::default())
+    }
+
+    #[test]
+    fn what_a_program_says_stands_in_the_log_and_its_last_lines_are_known() {
+        let (said, log) = run("seq 100; echo err >&2", &nobody());
+        let said = said.unwrap();
+        assert_eq!(said.lines().count(), LAST_LINES);
+        assert!(log.starts_with("$ sh -c seq 100") && log.contains("\n1\n2\n") && log.contains("\nerr\n"), "{log}");
+    }
+
+    #[test]
+    fn a_program_that_fails_is_told_with_its_log_and_what_is_known_of_its_text() {
+        let (result, _) = run("echo 'Error: AccessDenied: no'; exit 3", &nobody());
+        let text = result.unwrap_err().to_string();
+        assert!(
+            text.contains("sh ended with exit status: 3") && text.contains("stage.log\nhint: these credentials"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_a_program_has_left_running_is_not_waited_for() {
+        let begun = Instant::now();
+        let (said, _) = run("sleep 60 & echo $!", &nobody());
+        let pid: i32 = said.unwrap().lines().next().unwrap().parse().unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+
+    #[test]
+    fn an_interruption_is_passed_on_once_and_its_answer_waited_for() {
+        let interruptions = nobody();
+        let count = Arc::clone(&interruptions.0);
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("ready");
+        let waits = {
+            let ready = ready.clone();
+            thread::spawn(move || {
+                while !ready.exists() {
+                    thread::yield_now();
+                }
+                count.fetch_add(1, Ordering::AcqRel);
+            })
+        };
+        let script = format!("trap 'echo heard; exit 0' INT; echo >{}; while :; do sleep 0.01; done", ready.display());
+        let (result, log) = run(&script, &interruptions);
+        waits.join().unwrap();
+        assert!(matches!(result, Err(Stop::Interrupted)));
+        assert_eq!(log.matches("heard").count(), 2, "once in the command itself: {log}");
+    }
+
+    #[test]
+    fn nothing_is_begun_after_an_interruption() {
+        let interruptions = nobody();
+        interruptions.0.store(1, Ordering::Release);
+        let (result, log) = run("echo begun", &interruptions);
+        assert!(matches!(result, Err(Stop::Interrupted)) && log.is_empty());
+    }
+}
