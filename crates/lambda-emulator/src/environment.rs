@@ -17,6 +17,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use nursery::Nursery;
 
+use crate::faults::Blow;
 use crate::function::{Configuration, Revision};
 use crate::http::{Request, Response, Server, Service};
 use crate::log::{FunctionLog, Pipe};
@@ -287,13 +288,13 @@ impl Environment {
     }
 
     /// Hands an event to the runtime and waits for its answer, and until it asks for the next. `false` beside the outcome:
-    /// this environment is not to be used again. With `kill` the process is killed after that time, or together with an answer
-    /// that comes before, which is lost then.
+    /// this environment is not to be used again. With a strike the process suffers it after that time, or
+    /// together with an answer that comes before, which is lost then.
     pub(crate) fn invoke(
         &mut self,
         event: Event,
         patience: Duration,
-        kill: Option<Duration>,
+        strike: Option<(Blow, Duration)>,
     ) -> (Outcome, Usage, bool) {
         let (started, id) = (Instant::now(), event.request_id.clone());
         let deadline = started + patience;
@@ -305,8 +306,9 @@ impl Environment {
         }
         self.signal(Signal::SIGCONT);
         self.shared.changed.notify_all();
-        let ended = match kill.filter(|_| self.process.is_some()) {
-            Some(after) => self.kill(deadline.min(started + after)),
+        let ended = match strike.filter(|_| self.process.is_some()) {
+            Some((Blow::Kill, after)) => self.kill(deadline.min(started + after)),
+            Some((Blow::Hang, after)) => self.hang(deadline.min(started + after), deadline),
             None => self.wait_until(deadline, |state| state.outcome.clone()),
         };
         let duration = started.elapsed();
@@ -349,6 +351,18 @@ impl Environment {
                 let how =
                     status.map(|status| status.map_or_else(|error| error.to_string(), |status| status.to_string()));
                 Seen::Gone(format!("with error: {}", how.unwrap_or_default()))
+            }
+            Seen::Gone(how) => Seen::Gone(how),
+            Seen::OverMemory(kib) => Seen::OverMemory(kib),
+        }
+    }
+
+    /// Has the process stand still from that time on, unless it ends before.
+    fn hang(&mut self, at: Instant, deadline: Instant) -> Seen<Outcome> {
+        match self.wait_until(at, |state| state.outcome.is_some().then_some(())) {
+            Seen::It(()) | Seen::Late => {
+                self.stop();
+                self.wait_until(deadline, |_| None)
             }
             Seen::Gone(how) => Seen::Gone(how),
             Seen::OverMemory(kib) => Seen::OverMemory(kib),

@@ -12,6 +12,7 @@ use nursery::Nursery;
 
 use crate::archive::Unpacked;
 use crate::environment::{Environment, Event, Outcome, Shared, TIMED_OUT, Usage};
+use crate::faults::Blow;
 use crate::log::FunctionLog;
 use crate::tally::Tally;
 use crate::{AwsError, CreateFunction, Faults, Options};
@@ -352,19 +353,19 @@ impl Function {
         is_patient: &dyn Fn() -> bool,
     ) -> Result<Outcome, AwsError> {
         let count = self.invocations.fetch_add(1, Ordering::Relaxed);
-        self.invoke_and_kill(request_id, payload, is_patient, self.faults.kills(&self.name, count))
+        self.invoke_and_strike(request_id, payload, is_patient, self.faults.strikes(&self.name, count))
     }
 
-    /// The same for a mapping, which draws itself whether and where the process is killed.
+    /// The same for a mapping, which draws itself what the process suffers, and where.
     ///
     /// # Errors
     /// As [`Function::invoke`].
-    pub(crate) fn invoke_and_kill(
+    pub(crate) fn invoke_and_strike(
         &self,
         request_id: &str,
         payload: &[u8],
         is_patient: &dyn Fn() -> bool,
-        kill: Option<Draw>,
+        strike: Option<(Blow, Draw)>,
     ) -> Result<Outcome, AwsError> {
         allow(payload, MAX_EVENT_BYTES)?;
         let acquired = self.acquire(is_patient)?;
@@ -385,13 +386,16 @@ impl Function {
                 let event = Event { request_id: request_id.to_owned(), payload: payload.into(), deadline_ms };
                 // Half of the moments come before the usual end; where the answer is faster, it is lost with the process.
                 let usual_us = self.usual_us.load(Ordering::Relaxed);
-                let kill = kill.map(|moment| Duration::from_micros(moment.scale(2 * usual_us)));
-                if kill.is_some() {
+                let strike = strike.map(|(blow, moment)| (blow, Duration::from_micros(moment.scale(2 * usual_us))));
+                if let Some((blow, _)) = strike {
                     let seed = self.faults.seed;
-                    self.log
-                        .write_line(&format!("RequestId: {request_id} the emulator kills the process, seed {seed}"));
+                    let what = match blow {
+                        Blow::Kill => "kills the process",
+                        Blow::Hang => "lets the process stand still",
+                    };
+                    self.log.write_line(&format!("RequestId: {request_id} the emulator {what}, seed {seed}"));
                 }
-                let (outcome, usage, is_alive) = environment.invoke(event, timeout, kill);
+                let (outcome, usage, is_alive) = environment.invoke(event, timeout, strike);
                 if let (Outcome::Answered(_), Ok(us)) = (&outcome, u64::try_from(usage.duration.as_micros())) {
                     self.usual_us.store(us, Ordering::Relaxed);
                 }

@@ -515,10 +515,10 @@ fn invoke(
     stop: &AtomicBool,
 ) -> (Result<Outcome, AwsError>, bool) {
     let (faults, id) = (&function.faults, uuid::Uuid::new_v4().to_string());
-    let kill = faults.kills(whose, count);
-    let outcome = function.invoke_and_kill(&id, event.as_bytes(), &|| !stop.load(Ordering::Acquire), kill);
-    if kill.is_some() || !matches!(outcome, Ok(Outcome::Answered(_))) || !faults.fails(whose, count) {
-        return (outcome, kill.is_some());
+    let strike = faults.strikes(whose, count);
+    let outcome = function.invoke_and_strike(&id, event.as_bytes(), &|| !stop.load(Ordering::Acquire), strike);
+    if strike.is_some() || !matches!(outcome, Ok(Outcome::Answered(_))) || !faults.fails(whose, count) {
+        return (outcome, strike.is_some());
     }
     let text = format!("the emulator turns the answer to {whose}, batch {count}, into an error: seed {}", faults.seed);
     function.tally.injected();

@@ -9,7 +9,7 @@ use crate::mappings::{Kafka, Noted, PROVISIONED, TOPIC};
 
 fn faults(seed: u64, fail: u32, kill: u32) -> Faults {
     let share = |percent: u32| format!("{percent}%").parse().unwrap();
-    Faults { seed, fail: share(fail), kill: share(kill) }
+    Faults { seed, fail: share(fail), kill: share(kill), ..Faults::default() }
 }
 
 /// Twenty records of one partition, each a batch; gives what came, and how many failures were injected.
@@ -57,6 +57,21 @@ fn a_process_that_the_emulator_kills_fails_its_invocation_and_the_batch_comes_ag
     assert_eq!(log.matches("the emulator kills the process").count() as u64, injected);
     assert_eq!(log.matches("Runtime.ExitError: ").count() as u64, injected);
     assert!(log.contains("signal: 9 (SIGKILL)"));
+}
+
+/// The issue: functions that time out at random, whatever they had done; developer guide, "Failures during the invoke phase".
+#[test]
+fn a_process_that_the_emulator_lets_stand_still_times_out_and_the_batch_comes_again() {
+    crate::needs_python!();
+    let hang = Faults { seed: 7, hang: "30%".parse().unwrap(), ..Faults::default() };
+    let kafka = Kafka::start_with(1, &json!({"Timeout": 1}), |options| options.faults = hang);
+    kafka.write(0..5);
+    let uuid = kafka.map(&json!({"BatchSize": 1})).unwrap();
+    kafka.until_committed(5);
+    let status = kafka.fixture.emulator.mapping_status(&uuid).unwrap();
+    assert!(status.injected > 0, "a seed that hits nothing proves nothing");
+    assert_eq!(kafka.fixture.log().matches("MB\tStatus: timeout").count() as u64, status.injected);
+    assert_eq!(kafka.noted().into_iter().flat_map(|noted| noted.offsets).collect::<BTreeSet<_>>().len(), 5);
 }
 
 /// Developer guide, "Lambda with self-managed Kafka": at least once, in the order of each partition; nothing is committed past a

@@ -13,6 +13,9 @@ use crate::{Error, aws};
 const SETTLE: Duration = Duration::from_secs(5);
 const LOOKS: usize = 12;
 
+/// Lambda's longest timeout, in microseconds.
+const MAX_US: u64 = 900_000_000;
+
 /// What the log of one function tells of its invocations.
 #[derive(Debug)]
 pub(super) struct Function {
@@ -94,7 +97,7 @@ impl Function {
     }
 
     fn of<'l>(name: &str, lines: impl Iterator<Item = &'l str>) -> Result<Self, Error> {
-        let durations = Histogram::new(2).map_err(Error::failed)?;
+        let durations = Histogram::new_with_bounds(1, MAX_US, 2).map_err(Error::failed)?;
         let mut function =
             Self { name: name.to_owned(), invocations: 0, errors: 0, cold_starts: 0, durations, memory_mb: 0 };
         lines.for_each(|line| function.see(line));
