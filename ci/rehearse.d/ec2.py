@@ -2,8 +2,8 @@
 """Plays EC2's part beside the emulated AWS: its instances become hosts of a fleet (ci/fleet), its security groups the rules by
 which the fleet's router forwards. Looks once a second, says what it does, and ends on SIGTERM.
 
-usage: ci/rehearse.d/ec2 FUNCTION_USER    with the emulated AWS and ORDERFLOW_FLEET in the environment
-       python3 -m doctest ci/rehearse.d/ec2
+usage: ci/rehearse.d/ec2.py FUNCTION_USER    with the emulated AWS and ORDERFLOW_FLEET in the environment
+       python3 -m doctest ci/rehearse.d/ec2.py
 """
 
 from __future__ import annotations
