@@ -12,9 +12,12 @@ use clap::{Parser, Subcommand, ValueEnum};
 use shop::Services;
 
 mod audit; // what the topics tell of a run
+mod aws; // the `aws` command
 mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod cost; // what a run on AWS costs
+mod deployment; // what was deployed, and its state
+mod destroy; // a deployment on AWS, without a trace
 mod generate; // orders as JSON lines
 mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
@@ -27,6 +30,7 @@ mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
 mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
+mod sweep; // what of AWS is ours
 mod topics; // our topics on a cluster
 mod topology; // what topology.json says
 mod wiring; // the topics and groups of a topology, for whatever runs them
@@ -66,6 +70,7 @@ enum Command {
     Package(package::Args),
     Cost(cost::Args),
     Inventory(inventory::Args),
+    Destroy(destroy::Args),
     #[command(subcommand, after_help = "Example: orderflow lambda up --time-scale 60")]
     Lambda(lambda::Command),
 }
@@ -158,6 +163,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
         Some(Command::Inventory(args)) => inventory::execute(&args),
+        Some(Command::Destroy(args)) => destroy::execute(&args, &topology),
         Some(Command::Lambda(command)) => lambda::execute(&command, &topology),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
