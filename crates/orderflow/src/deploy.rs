@@ -10,7 +10,9 @@ use crate::deployment::{Deployment, Place, Root};
 use crate::package::HELLO_WORLD;
 use crate::stages::{Done, Stages};
 use crate::tool::{Interruptions, Stop, Tools};
-use crate::{Error, Format, Status, cost, tell};
+use crate::{Error, Format, Status, cost};
+
+pub(crate) use check::caller;
 
 mod ansible; // the hosts become a cluster
 mod check; // whether it can begin, and the operator's word
@@ -111,8 +113,7 @@ struct Deploy<'a> {
 /// Where the call does not serve; what a stage could not do is told, and the status says it.
 pub(crate) fn execute(args: &Args, topology_path: Option<&Path>) -> Result<Status, Error> {
     let interruptions = Interruptions::heed()?;
-    let command = format!("orderflow deploy{}{}", args.place.arguments(), source_argument(args));
-    let stages = Stages::new(args.format, command);
+    let stages = Stages::new(args.format);
     let selected: Vec<Stage> = Stage::value_variants().iter().copied().filter(|stage| args.selects(*stage)).collect();
     let source = check::source(&args.source)?;
     let topology_file = topology_path.map_or_else(|| source.join("topology.json"), Path::to_owned);
@@ -129,7 +130,7 @@ pub(crate) fn execute(args: &Args, topology_path: Option<&Path>) -> Result<Statu
             Ok(done)
         });
         if let Err(stop) = checked {
-            return stages.conclude(Some(("", stop)), "nothing was begun");
+            return stages.conclude(Err(stop), || "nothing was begun".into(), &args.command());
         }
     }
     let deployment = match settings {
@@ -146,10 +147,11 @@ pub(crate) fn execute(args: &Args, topology_path: Option<&Path>) -> Result<Statu
             deploy.run(stage, &source, &mut tools)
         };
         if let Err(stop) = stages.run(stage.name(), work) {
-            return stages.conclude(Some((stage.name(), stop)), &deploy.what_stands());
+            let go_on = format!("{} --from {}", args.command(), stage.name());
+            return stages.conclude(Err(stop), || deploy.what_stands(), &go_on);
         }
     }
-    stages.conclude(None, "")
+    stages.conclude(Ok(()), String::new, "")
 }
 
 impl Args {
@@ -159,6 +161,14 @@ impl Args {
             (None, Some(from)) => stage >= from,
             (None, None) => true,
         }
+    }
+
+    /// What was typed, without what it is asked to do.
+    fn command(&self) -> String {
+        let folder = |name: &str, folder: &Path| format!(" --{name} {}", folder.display());
+        let source = if self.source == Path::new(".") { String::new() } else { folder("source", &self.source) };
+        let zips = self.zips.as_ref().map_or_else(String::new, |zips| folder("zips", zips));
+        format!("orderflow deploy{}{source}{zips}", self.place.arguments())
     }
 }
 
@@ -252,10 +262,6 @@ impl Deploy<'_> {
     }
 }
 
-fn source_argument(args: &Args) -> String {
-    if args.source == Path::new(".") { String::new() } else { format!(" --source {}", args.source.display()) }
-}
-
 /// What an apply changed, by its last words.
 fn changes(said: &crate::tool::Said) -> u64 {
     let line = said.lines().rev().find(|line| line.starts_with("Apply complete!")).unwrap_or_default();
@@ -265,16 +271,3 @@ fn changes(said: &crate::tool::Said) -> u64 {
 /// Terraform's arguments for an apply, and for a look at what one would do.
 const APPLY: [&str; 5] = ["apply", "-auto-approve", "-input=false", "-no-color", "-lock-timeout=2m"];
 const PLAN: [&str; 4] = ["plan", "-input=false", "-no-color", "-lock-timeout=2m"];
-
-/// Asks a question that wants the word `yes`.
-fn confirm(question: &str, interruptions: &Interruptions) -> Result<(), Stop> {
-    use std::io::{BufRead, IsTerminal, stdin};
-    if !stdin().is_terminal() {
-        return Err(Error::Usage("nobody can be asked here: look at what was said, and add --yes".into()).into());
-    }
-    tell(&format!("{question} Type yes to go on:"));
-    let mut answer = String::new();
-    stdin().lock().read_line(&mut answer).map_err(Error::failed)?;
-    interruptions.check()?;
-    if answer.trim() == "yes" { Ok(()) } else { Err(Error::Failed("the answer was not yes".into()).into()) }
-}

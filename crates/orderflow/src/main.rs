@@ -12,13 +12,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 use shop::Services;
 
 mod audit; // what the topics tell of a run
-mod aws; // the aws command
+mod aws; // the `aws` command
 mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod console; // what the console host of a deployment is asked
 mod cost; // what a run on AWS costs
 mod deploy; // everything, to AWS
 mod deployment; // one on AWS, as its folder keeps it
+mod destroy; // one on AWS, without a trace
 mod generate; // orders as JSON lines
 mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
@@ -32,6 +33,7 @@ mod seed; // drawn where none is given
 mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
 mod stages; // how a deployment's are told of
+mod sweep; // what of AWS is ours
 mod tool; // programs that a deployment calls
 mod topics; // our topics on a cluster
 mod topology; // what topology.json says
@@ -75,6 +77,7 @@ enum Command {
     Inventory(inventory::Args),
     Deploy(deploy::Args),
     Verify(verify::Args),
+    Destroy(destroy::Args),
     #[command(subcommand, after_help = "Example: orderflow lambda up --time-scale 60")]
     Lambda(lambda::Command),
 }
@@ -167,8 +170,9 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
         Some(Command::Inventory(args)) => inventory::execute(&args),
-        Some(Command::Verify(args)) => verify::execute(&args, &topology),
         Some(Command::Deploy(args)) => deploy::execute(&args, path.as_deref()),
+        Some(Command::Verify(args)) => verify::execute(&args, &topology),
+        Some(Command::Destroy(args)) => destroy::execute(&args, &topology),
         Some(Command::Lambda(command)) => lambda::execute(&command, &topology),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }

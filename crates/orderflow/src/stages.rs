@@ -26,15 +26,12 @@ impl Done {
 /// Tells of one stage after the other.
 pub(crate) struct Stages {
     format: Format,
-    /// What continues, told when one fails.
-    command: String,
     begun: Instant,
 }
 
 impl Stages {
-    /// `command` is what was typed without the stage: `orderflow deploy --state ..`.
-    pub(crate) fn new(format: Format, command: String) -> Self {
-        Self { format, command, begun: Instant::now() }
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format, begun: Instant::now() }
     }
 
     /// Runs one; prints what it says.
@@ -62,27 +59,27 @@ impl Stages {
         result
     }
 
-    /// The status that a command ends with; after a stop it says what continues.
+    /// The status that a command ends with; after a stop it says what stands, and the command that goes on.
     ///
     /// # Errors
-    /// Where a stage failed.
-    pub(crate) fn conclude(&self, stopped: Option<(&str, Stop)>, what_stands: &str) -> Result<Status, Error> {
-        let Some((name, stop)) = stopped else {
+    /// Where the call did not serve.
+    pub(crate) fn conclude(
+        &self,
+        result: Result<(), Stop>,
+        what_stands: impl FnOnce() -> String,
+        go_on: &str,
+    ) -> Result<Status, Error> {
+        let Err(stop) = result else {
             tell(&format!("\nall in {}", seconds(self.begun.elapsed())));
             return Ok(Status::Holds);
         };
-        let command = &self.command;
-        tell(&format!("\n{what_stands}\nto go on: {command}{}", from(name)));
+        tell(&format!("\n{}\nto go on: {go_on}", what_stands()));
         match stop {
             Stop::Interrupted => Ok(Status::Interrupted),
-            Stop::Failed(Error::Usage(text)) => Err(Error::Usage(format!("{name}: {text}"))),
+            Stop::Failed(Error::Usage(text)) => Err(Error::Usage(text)),
             Stop::Failed(Error::Failed(_)) => Ok(Status::Fails),
         }
     }
-}
-
-fn from(name: &str) -> String {
-    if name.is_empty() { String::new() } else { format!(" --from {name}") }
 }
 
 fn seconds(time: Duration) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stdin};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -85,6 +85,32 @@ impl Interruptions {
             thread::sleep(left.min(LOOK_EVERY));
         }
         self.check()
+    }
+}
+
+/// Asks the operator a question that wants the word `yes`.
+///
+/// # Errors
+/// Where nobody can be asked, the answer is another, or the operator interrupts.
+pub(crate) fn confirm(question: &str, interruptions: &Interruptions) -> Result<(), Stop> {
+    if !stdin().is_terminal() {
+        return Err(Error::Usage("nobody can be asked here: look at what was said, and add --yes".into()).into());
+    }
+    tell(&format!("{question} Type yes to go on:"));
+    // Reading goes on over a signal, so somebody else reads.
+    let (sender, answer) = mpsc::sync_channel(1);
+    let read = move || {
+        let mut line = String::new();
+        let _ = sender.send(stdin().lock().read_line(&mut line).map(|_| line));
+    };
+    thread::Builder::new().name("answer".into()).spawn(read).map_err(Error::failed)?;
+    loop {
+        interruptions.check()?;
+        match answer.recv_timeout(LOOK_EVERY) {
+            Ok(Ok(line)) if line.trim() == "yes" => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+            _ => return Err(Error::Failed("the answer was not yes: nothing was done".into()).into()),
+        }
     }
 }
 

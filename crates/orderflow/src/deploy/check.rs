@@ -4,10 +4,11 @@ use std::process::Command;
 
 use ::topology::Topology;
 
-use super::{Args, Hours, confirm};
+use super::{Args, Hours};
 use crate::deployment::{Deployment, Settings};
 use crate::stages::Done;
-use crate::tool::{Interruptions, Stop};
+use crate::sweep::{Functions, Sweep};
+use crate::tool::{Interruptions, Stop, confirm};
 use crate::{Error, aws, cost, tell};
 
 /// What stages call, each with what shows that it runs, and how one gets it.
@@ -91,6 +92,10 @@ pub(super) fn run(
         ))
         .into());
     }
+    if before.is_none() {
+        expect_nothing_of_ours(region, topology)?;
+        interruptions.check()?;
+    }
     let ssh_from = match (&args.ssh_from, &before) {
         (Some(Networks(networks)), _) => networks.clone(),
         (None, Some(before)) => before.ssh_from.clone(),
@@ -125,17 +130,36 @@ pub(super) fn run(
     Ok((settings, Done::unchanged(format!("account {account}, {region}, {hour:.2} dollars an hour"))))
 }
 
+/// What nobody here knows of would stand in the way, and be paid for: another deployment, or what is left of one.
+fn expect_nothing_of_ours(region: &str, topology: &Topology) -> Result<(), Error> {
+    tell("looks at what is there already");
+    let sweep = Sweep::of(region, &Functions::of(topology))?;
+    if let Some((kind, reason)) = sweep.unseen.first() {
+        let count = sweep.unseen.len();
+        return Err(Error::Failed(format!(
+            "{count} types of things may not even be looked at, {kind} for one: {reason}"
+        )));
+    }
+    let Some(first) = sweep.found.first() else { return Ok(()) };
+    Err(Error::Failed(format!(
+        "{} things of another deployment are there, {} {} for one: name its folder with --state; if there is none any more, `orderflow destroy` \
+         prints the commands that remove them",
+        sweep.found.len(),
+        first.kind,
+        first.id
+    )))
+}
+
 fn runs(name: &str, ask: &[&str]) -> bool {
     Command::new(name).args(ask).output().is_ok_and(|output| output.status.success())
 }
 
 /// The account, and as whom it is asked.
-fn caller(region: &str) -> Result<(String, String), Error> {
-    let identity = aws::call(region, &["sts", "get-caller-identity"]).map_err(|error| {
-        Error::Failed(format!(
-            "no credentials that AWS takes: {error}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        ))
-    })?;
+///
+/// # Errors
+/// Where AWS knows nobody of these credentials.
+pub(crate) fn caller(region: &str) -> Result<(String, String), Error> {
+    let identity = aws::call(region, &["sts", "get-caller-identity"])?;
     let word = |name: &str| identity[name].as_str().unwrap_or_default().to_owned();
     Ok((word("Account"), word("Arn")))
 }

@@ -3,8 +3,8 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::{Value, json};
 
-use super::place::{Place, aws, not_started};
-use crate::{Error, Status, print};
+use super::place::Place;
+use crate::{Error, Status, aws, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -74,8 +74,9 @@ pub(crate) fn invoke_on_aws(region: &str, function: &str, payload: &Value) -> Re
 
 fn on_aws(region: Option<&str>, function: &str, payload: &str) -> Result<Answer, Error> {
     let file = tempfile::NamedTempFile::new().map_err(Error::failed)?; // the command writes the answer nowhere else
-    let version = aws(["--version"]).output().map_err(|error| not_started(&error))?;
-    let mut command = aws(["lambda", "invoke", "--output", "json", "--function-name", function, "--payload", payload]);
+    let version = aws::command(["--version"]).output().map_err(aws::Error::NotStarted)?;
+    let mut command =
+        aws::command(["lambda", "invoke", "--output", "json", "--function-name", function, "--payload", payload]);
     if let Some(region) = region {
         command.args(["--region", region]);
     }
@@ -85,7 +86,7 @@ fn on_aws(region: Option<&str>, function: &str, payload: &str) -> Result<Answer,
     if !version.stdout.starts_with(b"aws-cli/1.") {
         command.args(["--cli-binary-format", "raw-in-base64-out"]);
     }
-    let output = command.arg(file.path()).output().map_err(|error| not_started(&error))?;
+    let output = command.arg(file.path()).output().map_err(aws::Error::NotStarted)?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
         return Err(Error::Failed(format!("{function}: aws: {}", reason.trim())));

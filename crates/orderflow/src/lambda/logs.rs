@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::place::{aws, not_started};
-use crate::{Error, Status, signals};
+use crate::{Error, Status, aws, signals};
 
 /// How often a log is asked for more.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -34,8 +33,8 @@ pub(crate) fn execute(args: &Args) -> Result<Status, Error> {
     if args.aws {
         let group = format!("/aws/lambda/{}", args.function);
         let follow = args.follow.then_some("--follow");
-        let mut command = aws(["logs", "tail", &group, "--format", "short"].into_iter().chain(follow));
-        return Err(not_started(&command.exec())); // it is `aws` from here on
+        let mut command = aws::command(["logs", "tail", &group, "--format", "short"].into_iter().chain(follow));
+        return Err(aws::Error::NotStarted(command.exec()).into()); // it is `aws` from here on
     }
     let path = args.logs.join(format!("{}.log", args.function));
     let mut log = File::open(&path).map_err(|error| {

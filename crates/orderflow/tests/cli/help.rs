@@ -25,6 +25,7 @@ fn the_help_of_every_command_shows_an_example() {
         "reset",
         "cost",
         "inventory",
+        "destroy",
     ] {
         for help in [format!("{command} --help"), format!("{command} -h"), format!("help {command}")] {
             let ended = orderflow(&help).end().with_status(0);

@@ -1,0 +1,162 @@
+//! What a root's state has recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What is named in a summary; the rest is counted in one sum.
+const NOTABLE: [(&str, &str); 9] = [
+    ("aws_instance", "hosts"),
+    ("aws_vpc", "network"),
+    ("aws_s3_bucket", "bucket"),
+    ("aws_iam_role", "roles"),
+    ("aws_lambda_function", "functions"),
+    ("aws_lambda_event_source_mapping", "event source mappings"),
+    ("aws_secretsmanager_secret", "secrets"),
+    ("aws_vpc_endpoint", "endpoints"),
+    ("aws_cloudwatch_log_group", "log groups"),
+];
+
+/// What a root's state has recorded: things of AWS, and what they are called.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// Attributes by type.
+    things: BTreeMap<String, Vec<Value>>,
+}
+
+#[derive(Deserialize)]
+struct State {
+    #[serde(default)]
+    resources: Vec<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    mode: String,
+    r#type: String,
+    #[serde(default)]
+    instances: Vec<Instance>,
+}
+
+#[derive(Deserialize)]
+struct Instance {
+    attributes: Value,
+}
+
+impl Recorded {
+    /// What stands in a root's folder; nothing if it was never applied.
+    ///
+    /// # Errors
+    /// Where its state cannot be read: then nobody knows what it has made.
+    pub(super) fn read(folder: &Path) -> Result<Self, String> {
+        Self::of(&folder.join("terraform.tfstate"))
+    }
+
+    /// What it had before Terraform wrote it last: Terraform keeps that beside it.
+    pub(super) fn before(folder: &Path) -> Self {
+        Self::of(&folder.join("terraform.tfstate.backup")).unwrap_or_default()
+    }
+
+    fn of(file: &Path) -> Result<Self, String> {
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(format!("{}: {error}", file.display())),
+        };
+        Self::parse(&text).map_err(|error| {
+            let backup = "the state before the last change stands beside it as terraform.tfstate.backup";
+            format!("{}: no state as Terraform writes it: {error}: {backup}", file.display())
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        let mut things: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        if text.trim().is_empty() {
+            return Ok(Self { things }); // as Terraform takes it, too
+        }
+        let state: State = serde_json::from_str(text)?;
+        // What is not of AWS, such as a random suffix, costs nothing and is found nowhere.
+        let of_aws = |one: &Resource| one.mode == "managed" && one.r#type.starts_with("aws_");
+        for Resource { r#type, instances, .. } in state.resources.into_iter().filter(of_aws) {
+            things.entry(r#type).or_default().extend(instances.into_iter().map(|instance| instance.attributes));
+        }
+        Ok(Self { things })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.things.values().all(Vec::is_empty)
+    }
+
+    /// What an attribute of all things of a type says.
+    fn all<'a>(&'a self, kind: &str, attribute: &'a str) -> impl Iterator<Item = &'a str> {
+        self.things.get(kind).into_iter().flatten().filter_map(move |one| one[attribute].as_str())
+    }
+
+    pub(super) fn bucket(&self) -> Option<&str> {
+        self.all("aws_s3_bucket", "bucket").next()
+    }
+
+    pub(super) fn vpc(&self) -> Option<&str> {
+        self.all("aws_vpc", "id").next()
+    }
+
+    /// Functions, also those of which there is only the log group.
+    pub(super) fn functions(&self) -> BTreeSet<String> {
+        let of_logs = self.all("aws_cloudwatch_log_group", "name").filter_map(|name| name.strip_prefix("/aws/lambda/"));
+        self.all("aws_lambda_function", "function_name").chain(of_logs).map(str::to_owned).collect()
+    }
+
+    /// For a person: how many things, and which of them one may miss.
+    pub(super) fn summary(&self) -> String {
+        let count: usize = self.things.values().map(Vec::len).sum();
+        let notable = NOTABLE.iter().filter_map(|(kind, name)| match self.things.get(*kind).map_or(0, Vec::len) {
+            0 => None,
+            1 => Some((*name).trim_end_matches('s').to_owned()).map(|name| format!("1 {name}")),
+            count => Some(format!("{count} {name}")),
+        });
+        let notable: Vec<String> = notable.collect();
+        format!("{count} things of AWS{}{}", if notable.is_empty() { "" } else { ": " }, notable.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_state_tells_what_is_to_be_destroyed() {
+        let thing = |kind: &str, attributes: Value| json!({"mode": "managed", "type": kind, "instances": [{"attributes": attributes}]});
+        let state = json!({"version": 4, "resources": [
+            {"mode": "data", "type": "aws_ami", "instances": [{"attributes": {"id": "ami-1"}}]},
+            thing("terraform_data", json!({"id": "1"})),
+            thing("aws_vpc", json!({"id": "vpc-1"})),
+            thing("aws_s3_bucket", json!({"bucket": "kafka-demo-lambda-code-0123abcd"})),
+            thing("aws_lambda_function", json!({"function_name": "hello_world"})),
+            thing("aws_cloudwatch_log_group", json!({"name": "/aws/lambda/order_generator"})),
+            thing("aws_cloudwatch_log_group", json!({"name": "/aws/lambda/hello_world"})),
+            thing("aws_subnet", json!({"id": "subnet-1"})),
+        ]});
+        let recorded = Recorded::parse(&state.to_string()).unwrap();
+        assert_eq!(recorded.summary(), "6 things of AWS: 1 network, 1 bucket, 1 function, 2 log groups");
+        assert_eq!((recorded.vpc(), recorded.bucket()), (Some("vpc-1"), Some("kafka-demo-lambda-code-0123abcd")));
+        assert_eq!(recorded.functions(), BTreeSet::from(["hello_world".into(), "order_generator".into()]));
+        assert!(!recorded.is_empty());
+    }
+
+    #[test]
+    fn a_state_without_things_of_aws_is_empty_and_a_broken_one_is_not() {
+        for text in ["", r#"{"version": 4, "resources": []}"#] {
+            assert!(Recorded::parse(text).unwrap().is_empty(), "{text}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Recorded::read(folder.path()).unwrap().is_empty());
+        fs::write(folder.path().join("terraform.tfstate"), "{\"resources\": [").unwrap();
+        assert!(Recorded::read(folder.path()).unwrap_err().contains("terraform.tfstate.backup"));
+    }
+}
