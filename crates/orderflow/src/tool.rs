@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stdin};
+use std::io::{self, BufRead, IsTerminal, Read, Seek, SeekFrom, Write, stdin};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,6 @@ use crate::{Error, tell};
 
 /// How often a program that says nothing is looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// What a program has left running may keep its output open: once it has ended, nobody waits longer for more of it.
-const SILENCE: Duration = Duration::from_millis(500);
-
-/// Lines that wait to be shown.
-const MAX_WAITING: usize = 256;
 
 /// The last lines of a program, in which it says why it failed.
 const LAST_LINES: usize = 40;
@@ -88,14 +82,18 @@ impl Interruptions {
     }
 }
 
+/// # Errors
+/// Where there is nobody whom a question could be put to.
+pub(crate) fn expect_terminal() -> Result<(), Error> {
+    if stdin().is_terminal() { Ok(()) } else { Err(Error::Usage("nobody can be asked here: add --yes".into())) }
+}
+
 /// Asks the operator a question that wants the word `yes`.
 ///
 /// # Errors
 /// Where nobody can be asked, the answer is another, or the operator interrupts.
 pub(crate) fn confirm(question: &str, interruptions: &Interruptions) -> Result<(), Stop> {
-    if !stdin().is_terminal() {
-        return Err(Error::Usage("nobody can be asked here: look at what was said, and add --yes".into()).into());
-    }
+    expect_terminal()?;
     tell(&format!("{question} Type yes to go on:"));
     // Reading goes on over a signal, so somebody else reads.
     let (sender, answer) = mpsc::sync_channel(1);
@@ -167,17 +165,24 @@ impl<'a> Tools<'a> {
     ///
     /// # Errors
     /// Where it does not start or fails, with its last lines' reason and where the rest stands; where the operator interrupts.
-    pub(crate) fn run(&mut self, command: Command) -> Result<Said, Stop> {
+    pub(crate) fn run(&mut self, mut command: Command) -> Result<Said, Stop> {
         self.interruptions.check()?;
         let name = Path::new(command.get_args().nth(3).unwrap_or_default()).file_name().unwrap_or_default();
         let name = name.to_string_lossy().into_owned();
         let arguments: Vec<_> = command.get_args().skip(4).map(|word| word.to_string_lossy()).collect();
         let line = format!("$ {name} {}", arguments.join(" "));
         writeln!(self.log, "{line}").map_err(|error| failed(&self.path, &error))?;
-        let (mut child, lines) = start(command).map_err(|error| Error::Failed(format!("{name}: {error}")))?;
-        let said = self.follow(&mut child, &lines)?;
+        // Not through us: whoever writes to a pipe ends with its reader, and a program that is to write down what it has begun
+        // would not, if we were killed.
+        let mut said = Follower::from_here(&self.path)?;
+        let output = || self.log.try_clone().map_err(|error| failed(&self.path, &error));
+        command.stdin(Stdio::null()).stdout(output()?).stderr(output()?);
+        // A group of its own: Ctrl-C on a terminal reaches us alone, and we pass on what we heard once.
+        let mut child = command.process_group(0).spawn().map_err(|error| Error::Failed(format!("{name}: {error}")))?;
+        self.follow(&mut child, &mut said)?;
         let status = child.wait().map_err(Error::failed)?;
         self.interruptions.check()?;
+        let said = said.said;
         if status.success() {
             return Ok(said);
         }
@@ -185,18 +190,15 @@ impl<'a> Tools<'a> {
         Err(Error::Failed(format!("{name} ended with {status}; all that it said: {log}{}", hint(&said))).into())
     }
 
-    fn follow(&mut self, child: &mut Child, lines: &Receiver<String>) -> Result<Said, Error> {
+    fn follow(&self, child: &mut Child, said: &mut Follower) -> Result<(), Error> {
         let group = Pid::from_raw(i32::try_from(child.id()).map_err(Error::failed)?);
-        let (mut said, mut passed_on, mut ended) = (Said::default(), 0, None);
+        let mut passed_on = 0;
         loop {
-            match lines.recv_timeout(LOOK_EVERY) {
-                Ok(line) => {
-                    self.note(&line)?;
-                    said.add(line);
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => return Ok(said),
-                Err(RecvTimeoutError::Timeout) => {}
+            // Asked before its output, so that its last words are heard.
+            let has_ended = child.try_wait().map_err(Error::failed)?.is_some();
+            said.show().map_err(|error| failed(&self.path, &error))?;
+            if has_ended {
+                return Ok(());
             }
             let heard = self.interruptions.count();
             if heard > passed_on {
@@ -204,13 +206,36 @@ impl<'a> Tools<'a> {
                 tell("interrupted: waiting until it has written down what it has begun; again breaks it off");
                 let _ = killpg(group, Signal::SIGINT); // it may be gone
             }
-            if child.try_wait().map_err(Error::failed)?.is_some() {
-                let since = *ended.get_or_insert_with(Instant::now);
-                if since.elapsed() >= SILENCE {
-                    return Ok(said);
-                }
-            }
+            thread::sleep(LOOK_EVERY);
         }
+    }
+}
+
+/// Shows what a program adds to a log.
+struct Follower {
+    log: File,
+    /// Behind the last whole line.
+    rest: Vec<u8>,
+    said: Said,
+}
+
+impl Follower {
+    /// # Errors
+    /// Where the log cannot be read.
+    fn from_here(path: &Path) -> Result<Self, Error> {
+        let log = File::open(path).and_then(|mut log| log.seek(SeekFrom::End(0)).map(|_| log));
+        Ok(Self { log: log.map_err(|error| failed(path, &error))?, rest: Vec::new(), said: Said::default() })
+    }
+
+    fn show(&mut self) -> io::Result<()> {
+        self.log.read_to_end(&mut self.rest)?;
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            tell(&line);
+            self.said.add(line);
+        }
+        Ok(())
     }
 }
 
@@ -246,34 +271,7 @@ pub(crate) fn program(name: &str) -> Result<Command, Error> {
     nursery::interrupted_command(name).map_err(|error| Error::Failed(format!("{name}: {error}")))
 }
 
-/// Starts it in a group of its own: Ctrl-C on a terminal reaches us alone, and we pass on what we heard once.
-fn start(mut command: Command) -> std::io::Result<(Child, Receiver<String>)> {
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn()?;
-    let (sender, lines) = mpsc::sync_channel(MAX_WAITING);
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    for (pipe, sender) in
-        [(out.map(|pipe| Box::new(pipe) as _), sender.clone()), (err.map(|pipe| Box::new(pipe) as _), sender)]
-    {
-        let Some(pipe) = pipe else { continue };
-        thread::Builder::new().name("output".into()).spawn(move || read(pipe, &sender))?;
-    }
-    Ok((child, lines))
-}
-
-fn read(pipe: Box<dyn Read + Send>, lines: &SyncSender<String>) {
-    let mut pipe = BufReader::new(pipe);
-    let mut bytes = Vec::new();
-    while pipe.read_until(b'\n', &mut bytes).is_ok_and(|length| length > 0) {
-        let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-        bytes.clear();
-        if lines.send(line).is_err() {
-            return;
-        }
-    }
-}
-
-fn failed(path: &Path, error: &std::io::Error) -> Error {
+fn failed(path: &Path, error: &io::Error) -> Error {
     Error::Failed(format!("{}: {error}", path.display()))
 }
 
@@ -345,6 +343,15 @@ mod tests {
         waits.join().unwrap();
         assert!(matches!(result, Err(Stop::Interrupted)));
         assert_eq!(log.matches("heard").count(), 2, "once in the command itself: {log}");
+    }
+
+    #[test]
+    fn what_a_program_says_stands_in_the_log_whether_or_not_somebody_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let tools = Tools::of_stage(&nobody(), folder.path(), "stage").map(|tools| tools.log.try_clone().unwrap());
+        let mut child = shell("sleep 0.1; echo last words").stdout(tools.unwrap()).spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        assert_eq!(fs::read_to_string(folder.path().join("stage.log")).unwrap(), "last words\n");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Args, Hours};
 use crate::deployment::{Deployment, Settings};
 use crate::stages::Done;
 use crate::sweep::{Functions, Sweep};
-use crate::tool::{Interruptions, Stop, confirm};
+use crate::tool::{Interruptions, Stop, confirm, expect_terminal};
 use crate::{Error, aws, cost, tell};
 
 /// What stages call, each with what shows that it runs, and how one gets it.
@@ -75,6 +75,9 @@ pub(super) fn run(
     topology: &Topology,
     interruptions: &Interruptions,
 ) -> Result<(Settings, Done), Stop> {
+    if !args.yes && !args.plan {
+        expect_terminal()?;
+    }
     let missing: Vec<String> =
         TOOLS.iter().filter(|(name, ask, _)| !runs(name, ask)).map(|(name, _, how)| format!("{name}: {how}")).collect();
     if !missing.is_empty() {
@@ -134,10 +137,17 @@ pub(super) fn run(
 fn expect_nothing_of_ours(region: &str, topology: &Topology) -> Result<(), Error> {
     tell("looks at what is there already");
     let sweep = Sweep::of(region, &Functions::of(topology))?;
-    if let Some((kind, reason)) = sweep.unseen.first() {
-        let count = sweep.unseen.len();
+    if !sweep.unseen.is_empty() {
+        let kinds: Vec<&str> = sweep.unseen.iter().map(|(kind, _)| *kind).collect();
+        // Of several reasons the one that says what to do.
+        let reasons = || sweep.unseen.iter().map(|(_, reason)| reason.as_str());
+        let reason = reasons()
+            .find(|reason| reason.contains("orderflow-deployer"))
+            .or(reasons().next_back())
+            .unwrap_or_default();
         return Err(Error::Failed(format!(
-            "{count} types of things may not even be looked at, {kind} for one: {reason}"
+            "these cannot even be looked at: {}; for one of them {reason}",
+            kinds.join(", ")
         )));
     }
     let Some(first) = sweep.found.first() else { return Ok(()) };
