@@ -4,6 +4,7 @@
 mod audit; // what the topics tell of a run
 mod call; // one call of the command, in a folder of its own
 mod cluster; // a secured cluster to play with
+mod deploy; // what is refused before AWS is asked, and how stages are told of
 mod digest; // equal orders, equal digest: whatever carries them
 mod dry_run; // events logged, nothing sent
 mod flow; // the shop on a Kafka of the test's own

@@ -1,0 +1,97 @@
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::call::orderflow;
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A folder with the settings of a deployment that has made nothing yet.
+fn begun() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let settings = r#"{"account": "000000000000", "region": "us-east-1", "ssh_from": ["203.0.113.7/32"], "hours": 4}"#;
+    fs::write(state.join("deployment.json"), settings).unwrap();
+    (folder, state)
+}
+
+#[track_caller]
+fn refused(arguments: &str, status: i32, words: &str) {
+    // Without a program of any kind: nothing of an account may be asked for.
+    let ended = orderflow(arguments).env("PATH", "/nonexistent").end().with_status(status);
+    assert!(ended.stderr.contains(words) || ended.stdout.contains(words), "{}{}", ended.stdout, ended.stderr);
+}
+
+#[test]
+fn what_does_not_serve_is_told_before_anything_is_asked() {
+    let elsewhere = TempDir::new().unwrap();
+    let state = elsewhere.path().join("state");
+    let (state, repository) = (state.display(), format!("--source {REPOSITORY}"));
+    for (arguments, status, words) in [
+        ("deploy --yes", 2, "there is no terraform/cluster: name the repository with --source"),
+        ("deploy --ssh-from home", 2, "allowed 203.0.113.7, 203.0.113.0/24 or anywhere"),
+        ("deploy --hours 0", 2, "allowed 1 to 168 hours, or `never`"),
+        (
+            "deploy --from nowhere",
+            2,
+            "possible values: check, package, cluster, inventory, ssh, ansible, services, smoke-test, summary",
+        ),
+        (&format!("deploy --state {state} {repository}"), 2, "nobody can be asked here: add --yes"),
+        (&format!("deploy --state {state} {repository} --yes"), 1, "5 programs are missing"),
+        (
+            &format!("deploy --state {state} {repository} --from ansible"),
+            2,
+            "there is no deployment: begin with the first stage",
+        ),
+        (&format!("verify --state {state}"), 2, "there is no deployment: `orderflow deploy` makes one"),
+        (&format!("destroy --state {state}"), 1, "install the AWS CLI"),
+    ] {
+        refused(arguments, status, words);
+    }
+    assert!(!elsewhere.path().join("state").exists(), "nothing was made");
+}
+
+#[test]
+fn one_command_at_a_time_works_on_a_deployment() {
+    let (_folder, state) = begun();
+    let lock = fs::File::create(state.join("lock")).unwrap();
+    lock.lock().unwrap();
+    for command in ["verify", "destroy --yes"] {
+        refused(&format!("{command} --state {}", state.display()), 1, "another command is at work on this deployment");
+    }
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("precious"), "").unwrap();
+    refused(&format!("verify --state {}", folder.path().display()), 2, "there is no deployment");
+    let (_folder, state) = begun();
+    fs::write(state.join("deployment.json"), r#"{"account": 1}"#).unwrap();
+    refused(
+        &format!("verify --state {}", state.display()),
+        1,
+        "deployment.json: invalid type: integer `1`, expected a string",
+    );
+}
+
+#[test]
+fn a_stage_that_fails_is_told_with_what_stands_and_what_goes_on_and_as_json() {
+    let (_folder, state) = begun();
+    let command = format!("deploy --state {} --source {REPOSITORY} --only services --format json", state.display());
+    let ended = orderflow(&command).end().with_status(1);
+    let line: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&line["stage"], &line["status"]), (&"services".into(), &"failed".into()));
+    assert!(line["text"].as_str().unwrap().contains("terraform/cluster has no output `cluster`"), "{line}");
+    for words in
+        ["to remove it: orderflow destroy --state ", "to go on: orderflow deploy --state ", " --from services\n"]
+    {
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+    // What was deployed stays what is destroyed: the roots' own copies, of Terraform's files alone.
+    for (file, is_there) in [("cluster/main.tf", true), ("modules/network/main.tf", true), ("cluster/tests", false)] {
+        assert_eq!(state.join("terraform").join(file).exists(), is_there, "{file}");
+    }
+}
