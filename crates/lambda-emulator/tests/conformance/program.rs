@@ -80,7 +80,7 @@ fn what_a_function_has_forked_ends_although_the_emulator_was_killed() {
 fn the_program_prints_the_seed_of_its_faults_and_what_to_export_for_an_attached_function() {
     let fixture = Fixture::without_function();
     let (said, _) = Program::start(&fixture, &["--fail", "5%", "--seed", "7", "--attach", "f"]).serving();
-    assert!(said.contains("faults: --fail 5% --kill 0% --seed 7\n"), "{said}");
+    assert!(said.contains("faults: --fail 5% --kill 0% --hang 0% --seed 7\n"), "{said}");
     assert!(said.contains("f waits for the process that you start with:\n"), "{said}");
     assert!(said.contains("export AWS_LAMBDA_RUNTIME_API='127.0.0.1:"), "{said}");
     assert!(said.contains("export _HANDLER='some.handler'\n"), "{said}");
