@@ -138,9 +138,9 @@ run "B01_B02_B03_B04_B24_region_state_bucket_documents_and_modules_are_as_asked"
   assert {
     condition = alltrue([
       for command in setproduct(["cluster", "services"], ["init", "plan", "apply"]) :
-      strcontains(file("${path.module}/../../docs/deployment/README.md"), "terraform -chdir=terraform/${command[0]} ${command[1]}")
+      strcontains(file("${path.module}/../../docs/deployment/terraform.md"), "terraform -chdir=terraform/${command[0]} ${command[1]}")
     ])
-    error_message = "B04: docs/deployment/README.md lacks init, plan or apply of a root."
+    error_message = "B04: docs/deployment/terraform.md lacks init, plan or apply of a root."
   }
 
   assert {
