@@ -11,9 +11,10 @@ use messaging::Draw;
 use nursery::Nursery;
 
 use crate::archive::Unpacked;
-use crate::environment::{Environment, Event, Outcome, Shared, TIMED_OUT, Usage};
+use crate::environment::{Environment, Event, Outcome, Shared, Usage};
 use crate::faults::Blow;
 use crate::log::FunctionLog;
+use crate::log_format::{LogFormat, Report};
 use crate::tally::Tally;
 use crate::{AwsError, CreateFunction, Faults, Options};
 
@@ -68,6 +69,8 @@ pub(crate) struct Configuration {
     pub(crate) region: String,
     /// Whose process it is; the emulator's own user where there is none.
     pub(crate) user: Option<u32>,
+    /// Of what Lambda itself logs of it.
+    pub(crate) log_format: LogFormat,
     /// Where its SDK finds Secrets Manager; none where there are no secrets.
     secrets: Option<String>,
     pub(crate) handler: String,
@@ -116,6 +119,7 @@ impl Configuration {
             shutdown: options.shutdown,
             region: options.region.clone(),
             user: options.user,
+            log_format: LogFormat::of(body.logging_config.log_format.as_deref()),
             secrets,
             handler: body.handler.clone(),
             environment: body.environment.variables.clone().into_iter().collect(),
@@ -370,14 +374,16 @@ impl Function {
         allow(payload, MAX_EVENT_BYTES)?;
         let acquired = self.acquire(is_patient)?;
         let mut lease = Lease { function: self, environment: None };
-        self.log.write_line(&format!("START RequestId: {request_id} Version: {}", self.version));
+        let revision = match &acquired {
+            Acquired::Idle(environment) => Arc::clone(environment.revision()),
+            Acquired::Fresh(revision) => Arc::clone(revision),
+        };
+        let format = revision.configuration.log_format;
+        self.log.write_line(&format.start(request_id, &self.version));
         let mut init = None;
-        let (memory_mib, started) = match acquired {
-            Acquired::Idle(environment) => {
-                let Configuration { memory_mib, timeout, .. } = environment.revision().configuration;
-                (memory_mib, Ok((environment, self.patience(timeout))))
-            }
-            Acquired::Fresh(revision) => (revision.configuration.memory_mib, self.start(&revision, &mut init)),
+        let started = match acquired {
+            Acquired::Idle(environment) => Ok((environment, self.patience(revision.configuration.timeout))),
+            Acquired::Fresh(revision) => self.start(&revision, &mut init),
         };
         let (outcome, usage) = match started {
             Ok((mut environment, timeout)) => {
@@ -410,7 +416,7 @@ impl Function {
         };
         drop(lease);
         self.tally.invoked(&outcome, usage);
-        self.report(request_id, &outcome, usage, init, memory_mib);
+        self.report(request_id, &outcome, usage, init, &revision.configuration);
         Ok(outcome)
     }
 
@@ -538,29 +544,14 @@ impl Function {
     }
 
     /// What Lambda writes behind an invocation.
-    fn report(&self, request_id: &str, outcome: &Outcome, usage: Usage, init: Option<Duration>, memory_mib: u64) {
-        let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
-        let duration = ms(usage.duration);
-        let billed = (duration + init.map_or(0.0, ms)).ceil();
-        let init = init.map_or_else(String::new, |init| format!("\tInit Duration: {:.2} ms", ms(init)));
-        let used = usage.memory_kib.div_ceil(1024);
-        let status = match outcome {
-            Outcome::Answered(_) => String::new(),
-            Outcome::Failed { payload, kind } => {
-                let text = String::from_utf8_lossy(payload);
-                self.log.write_line(&format!("{kind}: {text}"));
-                if kind == TIMED_OUT {
-                    "\tStatus: timeout".into()
-                } else {
-                    format!("\tStatus: error\tError Type: {kind}")
-                }
-            }
-        };
-        self.log.write_line(&format!("END RequestId: {request_id}"));
-        self.log.write_line(&format!(
-            "REPORT RequestId: {request_id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: \
-             {memory_mib} MB\tMax Memory Used: {used} MB{init}{status}"
-        ));
+    fn report(&self, request_id: &str, outcome: &Outcome, usage: Usage, init: Option<Duration>, of: &Configuration) {
+        if let Outcome::Failed { payload, kind } = outcome {
+            let text = String::from_utf8_lossy(payload);
+            self.log.write_line(&format!("{kind}: {text}"));
+        }
+        for line in of.log_format.end(&Report { request_id, outcome, usage, init, memory_mib: of.memory_mib }) {
+            self.log.write_line(&line);
+        }
     }
 
     /// What breaks its invocation off; at once where the function is closed.

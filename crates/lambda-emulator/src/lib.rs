@@ -17,6 +17,7 @@ mod functions; // functions by name, and what AWS keeps of them
 mod http; // a small HTTP server
 mod invoke_api; // the Invoke API
 mod log; // what a function prints
+mod log_format; // what Lambda itself logs, as text or as JSON
 mod mapping; // Kafka behind it
 mod mappings; // mappings by UUID
 mod model; // the bodies of AWS's API

@@ -15,7 +15,12 @@ const ROLE: &str = "console";
 /// Where the host does not answer.
 pub(crate) fn audit(deployment: &Deployment, run: &str, wait_s: u64) -> Result<Value, Error> {
     let command = format!("orderflow audit --run {run} --wait {wait_s}s --max-orders 20000000 --format json");
-    Ok(serde_json::from_str(&ask(deployment, &command)?.text).unwrap_or(Value::Null))
+    let Answer { text, reason, .. } = ask(deployment, &command)?;
+    match serde_json::from_str(&text) {
+        Ok(document) => Ok(document),
+        Err(_) if reason.contains("none of its orders stands") => Ok(Value::Null),
+        Err(_) => Err(Error::Failed(format!("the audit on the console host: {reason}"))),
+    }
 }
 
 /// Whether an audit's document says that it passed.

@@ -7,6 +7,7 @@ use ::topology::{Host, Topology};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::deployment::Settings;
 use crate::{Error, Format, Status, print};
 
 /// List prices in US dollars, with their date and where they stand.
@@ -99,14 +100,14 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     Ok(Status::Holds)
 }
 
-/// What an hour costs, in dollars, with pollers as the environment tells Terraform to have them.
+/// What an hour of a deployment costs, in dollars.
 ///
 /// # Errors
 /// Where a price is missing.
-pub(crate) fn an_hour(topology: &Topology) -> Result<f64, Error> {
+pub(crate) fn an_hour(topology: &Topology, settings: &Settings) -> Result<f64, Error> {
     let prices: Prices = serde_json::from_str(PRICES).map_err(Error::failed)?;
     let (on_demand, provisioned) = total(&bill(topology, &prices, 1.0)?);
-    let is_provisioned = std::env::var("TF_VAR_poller_mode").is_ok_and(|mode| mode == "provisioned");
+    let is_provisioned = settings.variables.get("poller_mode").is_some_and(|mode| mode == "provisioned");
     Ok(if is_provisioned { provisioned } else { on_demand })
 }
 

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use ::topology::{Host, Topology};
+use ::topology::Topology;
 use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::deployment::{Deployment, Place, Root};
-use crate::package::HELLO_WORLD;
 use crate::stages::{Done, Stages};
-use crate::tool::{Interruptions, Stop, Tools};
-use crate::{Error, Format, Status, cost};
+use crate::tool::{Interruptions, Stop, Tools, quoted, typed_without};
+use crate::{Error, Format, Status, cost, package};
 
 pub(crate) use check::caller;
 
@@ -18,7 +17,7 @@ mod ansible; // the hosts become a cluster
 mod check; // whether it can begin, and the operator's word
 mod cluster; // terraform/cluster
 mod inventory; // Ansible's
-mod package; // what is deployed
+mod packages; // what is deployed
 mod services; // terraform/services
 mod smoke_test; // one order through everything
 mod ssh; // the hosts answer, and reach each other as they have to
@@ -26,7 +25,7 @@ mod ssh; // the hosts answer, and reach each other as they have to
 /// Deploys everything to AWS, or goes on where an earlier try stopped; what is there as it should be is not touched.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Terraform's other variables are taken from TF_VAR_NAME, such as TF_VAR_poller_mode=provisioned.\n\n\
+    after_help = "Terraform's other variables are taken from TF_VAR_NAME, such as TF_VAR_poller_mode=provisioned, once, and kept.\n\n\
     Examples:\n  orderflow deploy --hours 4\n  orderflow deploy --plan\n  orderflow deploy --from ansible --yes"
 )]
 pub(crate) struct Args {
@@ -52,9 +51,9 @@ pub(crate) struct Args {
     /// own address for a new deployment.
     #[arg(long, value_name = "NETWORK", value_parser = check::networks)]
     ssh_from: Option<check::Networks>,
-    /// The region of a new deployment.
-    #[arg(long, default_value = "us-east-1")]
-    region: String,
+    /// The region of a new deployment; us-east-1 if absent.
+    #[arg(long)]
+    region: Option<String>,
     /// The repository, whose Terraform and Ansible files are used.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     source: PathBuf,
@@ -103,7 +102,10 @@ fn hours(text: &str) -> Result<Hours, String> {
 /// What stages share.
 struct Deploy<'a> {
     args: &'a Args,
+    source: &'a Path,
     topology: &'a Topology,
+    /// The file that it was read from.
+    topology_text: &'a str,
     deployment: Deployment,
 }
 
@@ -113,41 +115,51 @@ struct Deploy<'a> {
 /// Where the call does not serve; what a stage could not do is told, and the status says it.
 pub(crate) fn execute(args: &Args, topology_path: Option<&Path>) -> Result<Status, Error> {
     let interruptions = Interruptions::heed()?;
-    let stages = Stages::new(args.format);
+    let stages = Stages::new(args.format, &interruptions);
     let selected: Vec<Stage> = Stage::value_variants().iter().copied().filter(|stage| args.selects(*stage)).collect();
     let source = check::source(&args.source)?;
     let topology_file = topology_path.map_or_else(|| source.join("topology.json"), Path::to_owned);
     let name = topology_file.display().to_string();
     let text = std::fs::read_to_string(&topology_file).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
     let topology = Topology::parse(&name, &text).map_err(|error| Error::Usage(error.to_string()))?;
-
     let folder = args.place.folder()?;
-    let mut settings = None;
-    if selected.contains(&Stage::Check) {
-        let checked = stages.run(Stage::Check.name(), || {
-            let (decided, done) = check::run(args, &folder, &topology, &interruptions)?;
-            settings = Some(decided);
-            Ok(done)
+
+    let mut begun = None;
+    let mut begin = || {
+        let opened = Deployment::open(&folder, &interruptions)?;
+        let (settings, done) = if selected.contains(&Stage::Check) {
+            check::run(args, opened.as_ref(), &topology, &interruptions)?
+        } else if opened.is_none() {
+            let text = format!("{}: there is no deployment: begin with the first stage", folder.display());
+            return Err(Error::Usage(text).into());
+        } else {
+            let (settings, _) = check::decide(args, opened.as_ref(), &interruptions)?;
+            (settings, Done::default())
+        };
+        begun = Some(match args.plan {
+            true => Deployment::planned(opened, settings)?,
+            false => Deployment::begin(opened, &folder, settings, &interruptions)?,
         });
-        if let Err(stop) = checked {
-            return stages.conclude(Err(stop), || "nothing was begun".into(), &args.command());
-        }
-    }
-    let deployment = match settings {
-        Some(settings) => Deployment::begin(&folder, settings)?,
-        None => Deployment::open(&folder)?.ok_or_else(|| {
-            Error::Usage(format!("{}: there is no deployment: begin with the first stage", folder.display()))
-        })?,
+        Ok(done)
     };
-    deployment.copy_roots(&source, &text)?;
-    let deploy = Deploy { args, topology: &topology, deployment };
+    let is_stage = selected.contains(&Stage::Check);
+    let result = if is_stage { stages.run(Stage::Check.name(), begin) } else { interruptions.judge(begin()) };
+    let deployment = match (result, begun) {
+        (Ok(_), Some(deployment)) => deployment,
+        (Err(stop), _) if !is_stage => return stop.before_anything(),
+        (result, _) => {
+            return stages.conclude(result.map(|_| ()), || "nothing was changed".into(), &typed_without(&[]));
+        }
+    };
+    let deploy = Deploy { args, source: &source, topology: &topology, topology_text: &text, deployment };
     for stage in selected.into_iter().filter(|stage| *stage != Stage::Check) {
         let work = || {
-            let mut tools = Tools::of_stage(&interruptions, &deploy.deployment.logs(), stage.name())?;
-            deploy.run(stage, &source, &mut tools)
+            let mut tools = deploy.deployment.tools(&interruptions, stage.name())?;
+            deploy.run(stage, &mut tools)
         };
         if let Err(stop) = stages.run(stage.name(), work) {
-            let go_on = format!("{} --from {}", args.command(), stage.name());
+            let again = || format!("{} --from {}", typed_without(&["--from"]), stage.name());
+            let go_on = if args.only.is_some() { typed_without(&[]) } else { again() };
             return stages.conclude(Err(stop), || deploy.what_stands(), &go_on);
         }
     }
@@ -161,14 +173,6 @@ impl Args {
             (None, Some(from)) => stage >= from,
             (None, None) => true,
         }
-    }
-
-    /// What was typed, without what it is asked to do.
-    fn command(&self) -> String {
-        let folder = |name: &str, folder: &Path| format!(" --{name} {}", folder.display());
-        let source = if self.source == Path::new(".") { String::new() } else { folder("source", &self.source) };
-        let zips = self.zips.as_ref().map_or_else(String::new, |zips| folder("zips", zips));
-        format!("orderflow deploy{}{source}{zips}", self.place.arguments())
     }
 }
 
@@ -189,14 +193,14 @@ impl Stage {
 }
 
 impl Deploy<'_> {
-    fn run(&self, stage: Stage, source: &Path, tools: &mut Tools<'_>) -> Result<Done, Stop> {
+    fn run(&self, stage: Stage, tools: &mut Tools<'_>) -> Result<Done, Stop> {
         match stage {
             Stage::Check => Ok(Done::default()), // before there is a deployment
-            Stage::Package => self.package(source, tools),
+            Stage::Package => self.package(tools),
             Stage::Cluster => self.cluster(tools),
             Stage::Inventory => self.inventory(),
             Stage::Ssh => self.ssh(tools),
-            Stage::Ansible => self.ansible(source, tools),
+            Stage::Ansible => self.ansible(tools),
             Stage::Services => self.services(tools),
             Stage::SmokeTest => self.smoke_test(tools),
             Stage::Summary => self.summary(),
@@ -207,31 +211,41 @@ impl Deploy<'_> {
         &self.deployment.settings().region
     }
 
-    /// `hello_world`, and the services that are functions.
     fn functions(&self) -> Vec<&str> {
-        let services = self.topology.services().filter(|service| service.host == Host::Lambda);
-        std::iter::once(HELLO_WORLD).chain(services.map(|service| service.name.as_str())).collect()
+        package::functions(self.topology)
+    }
+
+    /// Copies what Terraform reads, and applies a root, or shows what that would do; gives how many things it changed.
+    fn apply(&self, root: Root, variables: &Value, tools: &mut Tools<'_>) -> Result<Option<u64>, Stop> {
+        self.deployment.copy_roots(self.source, self.topology_text)?;
+        self.deployment.write_variables(root, variables)?;
+        if self.args.plan {
+            self.deployment.terraform(root, &PLAN, tools)?;
+            return Ok(None);
+        }
+        let said = self.deployment.terraform(root, &APPLY, tools)?;
+        Ok(Some(changes(said.lines())?))
     }
 
     /// What an operator has to know when a stage did not reach its end.
     fn what_stands(&self) -> String {
         let destroy = self.destroy_command();
-        let made: Vec<String> = Root::ALL
-            .iter()
-            .filter_map(|root| match self.deployment.outputs(*root) {
-                Ok(Some(_)) => Some(format!("terraform/{}", root.name())),
-                _ => None,
-            })
-            .collect();
         let logs = self.deployment.logs().display().to_string();
-        if made.is_empty() {
-            return format!(
-                "what was begun, if anything, is in Terraform's state; logs: {logs}; to remove it: {destroy}"
-            );
+        if self.args.plan {
+            return format!("nothing was changed; logs: {logs}");
         }
-        let hour = cost::an_hour(self.topology)
-            .map_or_else(|_| String::new(), |cost| format!(", about {cost:.2} dollars an hour"));
-        format!("there, and paid for{hour}: {}; logs: {logs}; to remove it: {destroy}", made.join(" and "))
+        let recorded = |root: &Root| match self.deployment.recorded(*root) {
+            Ok(recorded) if recorded.is_empty() => None,
+            Ok(recorded) => Some(format!("{}: {}", root.name(), recorded.summary())),
+            Err(error) => Some(error.to_string()),
+        };
+        let there: Vec<String> = Root::ALL.iter().filter_map(recorded).collect();
+        if there.is_empty() {
+            return format!("nothing of AWS is recorded; logs: {logs}");
+        }
+        let hour = cost::an_hour(self.topology, self.deployment.settings());
+        let hour = hour.map_or_else(|_| String::new(), |hour| format!(", up to {hour:.2} dollars an hour"));
+        format!("there, and paid for{hour}: {}\nlogs: {logs}\nto remove it: {destroy}", there.join("; "))
     }
 
     fn destroy_command(&self) -> String {
@@ -240,13 +254,10 @@ impl Deploy<'_> {
 
     fn summary(&self) -> Result<Done, Stop> {
         let deployment = &self.deployment;
+        let config = quoted(&deployment.ssh_config().display().to_string());
         let mut text = String::from("\n");
         for (name, host) in deployment.hosts()? {
-            text += &format!(
-                "  {name:<14} {:<16} ssh -F {} {name}\n",
-                host.public_address,
-                deployment.ssh_config().display()
-            );
+            text += &format!("  {name:<14} {:<16} ssh -F {config} {name}\n", host.public_address);
         }
         text += &format!("  functions      {}\n", self.functions().join(", "));
         let stop = deployment.output(Root::Services, "stop_at").unwrap_or(Value::Null);
@@ -254,7 +265,7 @@ impl Deploy<'_> {
         text += &format!("  stops          {stop}\n");
         text += &format!(
             "  costs          about {:.2} dollars an hour until it is destroyed\n",
-            cost::an_hour(self.topology)?
+            cost::an_hour(self.topology, deployment.settings())?
         );
         text += &format!("  to look at it  orderflow verify{}\n", self.args.place.arguments());
         text += &format!("  to destroy it  {}", self.destroy_command());
@@ -262,12 +273,31 @@ impl Deploy<'_> {
     }
 }
 
-/// What an apply changed, by its last words.
-fn changes(said: &crate::tool::Said) -> u64 {
-    let line = said.lines().rev().find(|line| line.starts_with("Apply complete!")).unwrap_or_default();
-    line.split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse::<u64>().ok()).sum()
+/// What an apply changed, by its own words: `Apply complete! Resources: 1 added, 2 changed, 0 destroyed.`
+fn changes<'l>(said: impl DoubleEndedIterator<Item = &'l str>) -> Result<u64, Error> {
+    let line = said.rev().find_map(|line| line.strip_prefix("Apply complete! Resources: "));
+    let line = line.ok_or_else(|| Error::Failed("terraform did not say what it changed".into()))?;
+    Ok(line.split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse::<u64>().ok()).sum())
 }
 
 /// Terraform's arguments for an apply, and for a look at what one would do.
 const APPLY: [&str; 5] = ["apply", "-auto-approve", "-input=false", "-no-color", "-lock-timeout=2m"];
 const PLAN: [&str; 4] = ["plan", "-input=false", "-no-color", "-lock-timeout=2m"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_apply_changed_stands_before_its_outputs() {
+        let said = [
+            "Creating...",
+            "Apply complete! Resources: 84 added, 1 changed, 2 destroyed.",
+            "",
+            "Outputs:",
+            "bucket = \"b-7\"",
+        ];
+        assert_eq!(changes(said.into_iter()).unwrap(), 87);
+        assert!(changes(["Error: no"].into_iter()).is_err());
+    }
+}

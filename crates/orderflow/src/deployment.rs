@@ -5,18 +5,38 @@ use std::fs::{self, File, Permissions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use ::topology::Topology;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::Error;
-use crate::tool::{self, Said, Stop, Tools};
+use crate::tool::{self, Interruptions, Program, Said, Stop, Tools, quoted};
+use crate::{Error, tell};
+pub(crate) use recorded::Recorded;
+
+mod recorded; // what Terraform's states have recorded
 
 /// What a folder of ours is known by.
 const SETTINGS: &str = "deployment.json";
 
 const LOCK: &str = "lock";
+
+/// Where Terraform keeps what a root has made.
+const STATE: &str = "terraform.tfstate";
+
+/// What stands before a variable of Terraform's in the environment.
+pub(crate) const VARIABLE: &str = "TF_VAR_";
+
+/// Of a new deployment, and of what is looked for without one: the default of Terraform's variable.
+pub(crate) const REGION: &str = "us-east-1";
+
+/// Programs of a command that was killed write down what they have begun; for so long at most.
+const LOCK_PATIENCE: Duration = Duration::from_secs(600);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Where it is kept, for every command that deals with one.
 #[derive(Debug, clap::Args)]
@@ -37,13 +57,19 @@ pub(crate) struct Settings {
     pub(crate) ssh_from: Vec<String>,
     /// After so many hours it stops by itself; `None`: never.
     pub(crate) hours: Option<u32>,
+    /// Terraform's other variables, as `TF_VAR_NAME` gave them once.
+    #[serde(default)]
+    pub(crate) variables: BTreeMap<String, String>,
 }
 
 /// A folder that holds a deployment, ours as long as this value is there.
 pub(crate) struct Deployment {
     folder: PathBuf,
+    /// Where Terraform's roots are: in that folder, or beside it for a plan.
+    roots: PathBuf,
     settings: Settings,
-    _lock: File,
+    lock: File,
+    _scratch: Option<TempDir>,
 }
 
 /// One of Terraform's two.
@@ -75,9 +101,10 @@ impl Place {
         Ok(state.ok_or_else(missing)?.join("orderflow/deployment"))
     }
 
-    /// What was typed, for a command that continues.
+    /// As it was typed, for another command.
     pub(crate) fn arguments(&self) -> String {
-        self.state.as_ref().map_or_else(String::new, |folder| format!(" --state {}", folder.display()))
+        let typed = |folder: &PathBuf| format!(" --state {}", quoted(&folder.display().to_string()));
+        self.state.as_ref().map_or_else(String::new, typed)
     }
 }
 
@@ -96,47 +123,92 @@ impl Deployment {
     /// The one that the folder holds; `None` where there is none.
     ///
     /// # Errors
-    /// Where the folder cannot be read, or another command is at work on it.
-    pub(crate) fn open(folder: &Path) -> Result<Option<Self>, Error> {
+    /// Where the folder cannot be read, another command is at work on it, or the operator interrupts.
+    pub(crate) fn open(folder: &Path, interruptions: &Interruptions) -> Result<Option<Self>, Stop> {
         let path = folder.join(SETTINGS);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&path, &error)),
-        };
+        if !path.exists() {
+            return Ok(None);
+        }
+        let lock = lock(folder, interruptions)?;
+        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
         let settings =
             serde_json::from_str(&text).map_err(|error| Error::Failed(format!("{}: {error}", path.display())))?;
-        Ok(Some(Self { folder: folder.to_owned(), settings, _lock: lock(folder)? }))
+        Ok(Some(Self { folder: folder.to_owned(), roots: folder.to_owned(), settings, lock, _scratch: None }))
     }
 
-    /// Makes the folder, for its owner alone, or takes the one that is there; these settings apply from now on.
+    /// Takes what `open` gave, or makes the folder, for its owner alone; these settings apply from now on.
     ///
     /// # Errors
     /// Where that cannot be done, or the folder holds something else.
-    pub(crate) fn begin(folder: &Path, settings: Settings) -> Result<Self, Error> {
-        let deployment = match Self::open(folder)? {
-            Some(deployment) => Self { settings, ..deployment },
+    pub(crate) fn begin(
+        opened: Option<Self>,
+        folder: &Path,
+        settings: Settings,
+        interruptions: &Interruptions,
+    ) -> Result<Self, Stop> {
+        let deployment = match opened {
+            Some(opened) => Self { settings, ..opened },
             None => {
-                // A try that was killed at its very beginning leaves no more than its lock.
-                let is_empty = !folder.exists()
-                    || entries(folder)?.iter().all(|path| path.file_name().is_some_and(|name| name == LOCK));
-                if !is_empty {
+                // A try that was killed at its very beginning leaves no more than its lock, and half of a file.
+                let is_ours = |path: &PathBuf| {
+                    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                    name == LOCK || name.starts_with(".tmp")
+                };
+                if folder.exists() && !entries(folder)?.iter().all(is_ours) {
                     let folder = folder.display();
-                    return Err(Error::Usage(format!(
-                        "{folder} is not empty, and no deployment: name another with --state"
-                    )));
+                    let text = format!("{folder} is not empty, and no deployment: name another with --state");
+                    return Err(Error::Usage(text).into());
                 }
-                fs::DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(folder)
-                    .map_err(|error| failed(folder, &error))?;
-                Self { folder: folder.to_owned(), settings, _lock: lock(folder)? }
+                let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+                made.map_err(|error| failed(folder, &error))?;
+                let lock = lock(folder, interruptions)?;
+                Self { folder: folder.to_owned(), roots: folder.to_owned(), settings, lock, _scratch: None }
             }
         };
+        // Whoever made it: states and keys are nobody else's.
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(|error| failed(folder, &error))?;
         let text = format!("{:#}\n", serde_json::to_value(&deployment.settings).map_err(Error::failed)?);
         deployment.write(SETTINGS, &text)?;
         Ok(deployment)
+    }
+
+    /// The same for a look at what would be done: Terraform works on copies, and nothing is kept.
+    ///
+    /// # Errors
+    /// Where there is no room for them.
+    pub(crate) fn planned(opened: Option<Self>, settings: Settings) -> Result<Self, Error> {
+        let scratch = TempDir::new().map_err(Error::failed)?;
+        let roots = scratch.path().to_owned();
+        let Some(opened) = opened else {
+            let lock = File::create(roots.join(LOCK)).map_err(Error::failed)?;
+            return Ok(Self { folder: roots.clone(), roots, settings, lock, _scratch: Some(scratch) });
+        };
+        for root in Root::ALL {
+            let (from, to) = (opened.state_of(root), roots.join("terraform").join(root.name()));
+            fs::create_dir_all(&to).map_err(|error| failed(&to, &error))?;
+            if from.exists() {
+                fs::copy(&from, to.join(STATE)).map_err(|error| failed(&from, &error))?;
+            }
+        }
+        Ok(Self { roots, settings, _scratch: Some(scratch), ..opened })
+    }
+
+    /// The programs of a stage, which keep others from this deployment as long as they run.
+    ///
+    /// # Errors
+    /// Where their log cannot be written.
+    pub(crate) fn tools<'a>(&'a self, interruptions: &'a Interruptions, stage: &str) -> Result<Tools<'a>, Error> {
+        Tools::of_stage(interruptions, &self.logs(), stage, &self.lock)
+    }
+
+    /// Topics and services, as they were deployed.
+    ///
+    /// # Errors
+    /// Where its file is no topology.
+    pub(crate) fn topology(&self) -> Result<Topology, Error> {
+        let path = self.path("topology.json");
+        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
+        Topology::parse(&path.display().to_string(), &text).map_err(Error::failed)
     }
 
     pub(crate) const fn settings(&self) -> &Settings {
@@ -172,12 +244,15 @@ impl Deployment {
 
     /// Writes a file of it, in one step, for its owner alone.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
-        let path = self.path(name);
-        let parent = path.parent().unwrap_or(&self.folder);
+        Self::write_to(&self.path(name), text)
+    }
+
+    fn write_to(path: &Path, text: &str) -> Result<(), Error> {
+        let parent = path.parent().unwrap_or(path);
         fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
         let mut file = tempfile::NamedTempFile::new_in(parent).map_err(|error| failed(parent, &error))?;
-        file.write_all(text.as_bytes()).map_err(|error| failed(&path, &error))?;
-        file.persist(&path).map_err(|error| failed(&path, &error.error))?;
+        file.write_all(text.as_bytes()).map_err(|error| failed(path, &error))?;
+        file.persist(path).map_err(|error| failed(path, &error.error))?;
         Ok(())
     }
 
@@ -185,7 +260,24 @@ impl Deployment {
 
     /// A copy of a root, with its state beside it: what was applied stays what is destroyed, whatever becomes of the sources.
     pub(crate) fn root(&self, root: Root) -> PathBuf {
-        self.path("terraform").join(root.name())
+        self.roots.join("terraform").join(root.name())
+    }
+
+    fn state_of(&self, root: Root) -> PathBuf {
+        self.root(root).join(STATE)
+    }
+
+    /// What the states have recorded of a root.
+    ///
+    /// # Errors
+    /// Where a state cannot be read: then nobody knows what there is.
+    pub(crate) fn recorded(&self, root: Root) -> Result<Recorded, Error> {
+        Recorded::read(&self.root(root)).map_err(Error::Failed)
+    }
+
+    /// The same, before Terraform wrote it last.
+    pub(crate) fn recorded_before(&self, root: Root) -> Recorded {
+        Recorded::before(&self.root(root))
     }
 
     /// Copies the roots, and the topology that they read.
@@ -193,13 +285,13 @@ impl Deployment {
     /// # Errors
     /// Where a file cannot be read or written.
     pub(crate) fn copy_roots(&self, source: &Path, topology: &str) -> Result<(), Error> {
-        self.write("topology.json", topology)?;
-        copy_tree(&source.join("terraform"), &self.path("terraform"))
+        Self::write_to(&self.roots.join("topology.json"), topology)?;
+        copy_tree(&source.join("terraform"), &self.roots.join("terraform"))
     }
 
     /// The variables of a root, which its state keeps company: destroying needs them, too.
     pub(crate) fn write_variables(&self, root: Root, variables: &Value) -> Result<(), Error> {
-        self.write(&format!("terraform/{}/deploy.auto.tfvars.json", root.name()), &format!("{variables:#}\n"))
+        Self::write_to(&self.root(root).join("deploy.auto.tfvars.json"), &format!("{variables:#}\n"))
     }
 
     /// Terraform in a root, which begins with `init`: that is quick where nothing is missing.
@@ -211,12 +303,17 @@ impl Deployment {
         tools.run(self.terraform_command(root, arguments)?)
     }
 
-    fn terraform_command(&self, root: Root, arguments: &[&str]) -> Result<Command, Error> {
-        let mut command = tool::program("terraform")?;
-        command.arg(format!("-chdir={}", self.root(root).display())).args(arguments);
-        // Another's arguments for every call would be applied here, too.
-        command.env_remove("TF_WORKSPACE").env_remove("TF_CLI_ARGS").env_remove("TF_DATA_DIR");
-        Ok(command)
+    fn terraform_command(&self, root: Root, arguments: &[&str]) -> Result<Program, Error> {
+        let mut program = tool::program("terraform")?;
+        program.command.arg(format!("-chdir={}", self.root(root).display())).args(arguments);
+        // What somebody has set for another root would be applied here, too.
+        let is_foreign =
+            |name: &str| name.starts_with("TF_CLI_ARGS") || ["TF_WORKSPACE", "TF_DATA_DIR"].contains(&name);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_foreign)) {
+            program.command.env_remove(name);
+        }
+        program.command.envs(self.settings.variables.iter().map(|(name, value)| (format!("{VARIABLE}{name}"), value)));
+        Ok(program)
     }
 
     /// What a root made, as `terraform output -json` prints it; `None` where it has made nothing.
@@ -224,11 +321,11 @@ impl Deployment {
     /// # Errors
     /// Where its state cannot be read.
     pub(crate) fn outputs(&self, root: Root) -> Result<Option<String>, Error> {
-        if !self.root(root).join("terraform.tfstate").exists() {
+        if !self.state_of(root).exists() {
             return Ok(None);
         }
-        let mut command = self.terraform_command(root, &["output", "-json", "-no-color"])?;
-        let output = command.output().map_err(|error| Error::Failed(format!("terraform: {error}")))?;
+        let mut program = self.terraform_command(root, &["output", "-json", "-no-color"])?;
+        let output = program.command.output().map_err(|error| Error::Failed(format!("terraform: {error}")))?;
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr);
             return Err(Error::Failed(format!("terraform output in {}: {}", self.root(root).display(), reason.trim())));
@@ -275,7 +372,7 @@ impl Deployment {
             let made = Command::new("ssh-keygen")
                 .args(["-q", "-t", "ed25519", "-N", "", "-C", "orderflow", "-f"])
                 .arg(&key)
-                .stdin(std::process::Stdio::null())
+                .stdin(process::Stdio::null())
                 .output();
             let made = made.map_err(|error| Error::Failed(format!("ssh-keygen: {error}")))?;
             if !made.status.success() {
@@ -315,7 +412,7 @@ impl Deployment {
     /// A shell's command on a host, by its name.
     pub(crate) fn on(&self, host: &str, script: &str) -> Command {
         let mut command = Command::new("ssh");
-        command.arg("-F").arg(self.ssh_config()).args([host, script]).stdin(std::process::Stdio::null());
+        command.arg("-F").arg(self.ssh_config()).args([host, script]).stdin(process::Stdio::null());
         command
     }
 
@@ -356,19 +453,153 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     entries.map_err(|error| failed(folder, &error))
 }
 
-fn lock(folder: &Path) -> Result<File, Error> {
+/// The lock of a folder, with our number in it. Where whoever took it is gone, programs of his still write down what they have begun.
+fn lock(folder: &Path, interruptions: &Interruptions) -> Result<File, Stop> {
     let path = folder.join(LOCK);
-    let file = File::create(&path).map_err(|error| failed(&path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let folder = folder.display();
-            Err(Error::Failed(format!("{folder}: another command is at work on this deployment: wait for its end")))
+    let mut file =
+        File::options().create(true).read(true).append(true).open(&path).map_err(|error| failed(&path, &error))?;
+    let begun = Instant::now();
+    let mut is_told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(failed(&path, &error).into()),
+            Err(TryLockError::WouldBlock) => {}
         }
-        Err(TryLockError::Error(error)) => Err(failed(&path, &error)),
+        let owner = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+        let is_gone = !owner.is_empty() && !Path::new("/proc").join(&owner).exists();
+        if !is_gone || begun.elapsed() > LOCK_PATIENCE {
+            let folder = folder.display();
+            return Err(Error::Failed(format!(
+                "{folder}: another command is at work on this deployment, process {owner} or what that has started: wait for its end"
+            ))
+            .into());
+        }
+        if !is_told {
+            tell("waiting for what an earlier command has begun, which was killed");
+            is_told = true;
+        }
+        interruptions.check()?;
+        thread::sleep(LOOK_EVERY);
     }
+    let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", process::id()));
+    noted.map_err(|error| failed(&path, &error))?;
+    Ok(file)
 }
 
 pub(crate) fn failed(path: &Path, error: &std::io::Error) -> Error {
     Error::Failed(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            account: "000000000000".into(),
+            region: REGION.into(),
+            ssh_from: vec!["203.0.113.7/32".into()],
+            hours: Some(4),
+            variables: BTreeMap::from([("schedule".to_owned(), "off".to_owned())]),
+        }
+    }
+
+    fn source() -> TempDir {
+        let source = TempDir::new().unwrap();
+        for (name, text) in [
+            ("cluster/main.tf", "cluster"),
+            ("cluster/terraform.tfvars", "of somebody"),
+            ("cluster/terraform.tfstate", "of somebody"),
+            ("cluster/tests/a.tf", "a test"),
+            ("modules/network/main.tf", "network"),
+        ] {
+            let path = source.path().join("terraform").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        source
+    }
+
+    fn files(folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for path in entries(&next).unwrap() {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(path.strip_prefix(folder).unwrap().display().to_string());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn what_was_decided_is_kept_in_a_folder_for_its_owner_alone() {
+        let (parent, heed) = (TempDir::new().unwrap(), Interruptions::nobody());
+        let folder = parent.path().join("state");
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        assert!(Deployment::open(&folder, &heed).unwrap().is_none());
+        drop(Deployment::begin(None, &folder, settings(), &heed).unwrap());
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(*Deployment::open(&folder, &heed).unwrap().unwrap().settings(), settings());
+    }
+
+    #[test]
+    fn a_folder_that_holds_something_else_is_no_place_for_a_deployment() {
+        let (folder, heed) = (TempDir::new().unwrap(), Interruptions::nobody());
+        fs::write(folder.path().join("precious"), "").unwrap();
+        let Err(Stop::Failed(Error::Usage(text))) = Deployment::begin(None, folder.path(), settings(), &heed) else {
+            unreachable!()
+        };
+        assert!(text.ends_with("is not empty, and no deployment: name another with --state"), "{text}");
+    }
+
+    #[test]
+    fn roots_are_copied_without_what_is_somebodys_and_old_files_go_but_the_state_stays() {
+        let (folder, heed, source) = (TempDir::new().unwrap(), Interruptions::nobody(), source());
+        let deployment = Deployment::begin(None, folder.path(), settings(), &heed).unwrap();
+        for (name, text) in [("old.tf", "old"), (STATE, "ours")] {
+            let path = deployment.root(Root::Cluster).join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        deployment.copy_roots(source.path(), "{}").unwrap();
+        let terraform = folder.path().join("terraform");
+        assert_eq!(files(&terraform), ["cluster/main.tf", "cluster/terraform.tfstate", "modules/network/main.tf"]);
+        assert_eq!(fs::read_to_string(terraform.join("cluster").join(STATE)).unwrap(), "ours");
+    }
+
+    #[test]
+    fn a_plan_keeps_nothing() {
+        let (folder, heed, source) = (TempDir::new().unwrap(), Interruptions::nobody(), source());
+        drop(Deployment::begin(None, folder.path(), settings(), &heed).unwrap());
+        let before = files(folder.path());
+        let opened = Deployment::open(folder.path(), &heed).unwrap();
+        let planned = Deployment::planned(opened, Settings { hours: None, ..settings() }).unwrap();
+        planned.copy_roots(source.path(), "{}").unwrap();
+        planned.write_variables(Root::Cluster, &Value::Null).unwrap();
+        let roots = planned.root(Root::Cluster);
+        assert!(roots.join("main.tf").exists());
+        drop(planned);
+        assert!(!roots.exists());
+        assert_eq!(files(folder.path()), before);
+        assert_eq!(Deployment::open(folder.path(), &heed).unwrap().unwrap().settings().hours, Some(4));
+    }
+
+    #[test]
+    fn what_a_killed_command_has_begun_is_waited_for() {
+        let (folder, heed) = (TempDir::new().unwrap(), Interruptions::nobody());
+        let deployment = Deployment::begin(None, folder.path(), settings(), &heed).unwrap();
+        let mut left = Command::new("sleep").arg("0.3").stdin(deployment.lock.try_clone().unwrap()).spawn().unwrap();
+        drop(deployment);
+        // As if we were another command, and that one gone.
+        fs::write(folder.path().join(LOCK), "4194305").unwrap();
+        assert!(Deployment::open(folder.path(), &heed).unwrap().is_some());
+        assert!(left.try_wait().unwrap().is_some(), "it was not waited for");
+    }
 }

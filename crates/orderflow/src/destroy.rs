@@ -11,16 +11,14 @@ use ::topology::Topology;
 use serde_json::{Value, json};
 
 use crate::deploy::caller;
-use crate::deployment::{Deployment, Place, Root};
+use crate::deployment::{Deployment, Place, REGION, Recorded, Root};
 use crate::stages::{Done, Stages};
 use crate::sweep::{Functions, Sweep};
-use crate::tool::{Interruptions, Stop, Tools, confirm};
+use crate::tool::{Interruptions, Stop, confirm, typed_without};
 use crate::{Error, Format, Status, print, tell};
 use leftovers::{await_interfaces, delete_log_groups, empty_bucket};
-use recorded::Recorded;
 
 mod leftovers; // what Terraform does not end by itself
-mod recorded; // what its states have recorded
 
 /// Destroys what is recorded, without asking.
 const DESTROY: [&str; 5] = ["destroy", "-auto-approve", "-input=false", "-no-color", "-lock-timeout=2m"];
@@ -28,9 +26,6 @@ const DESTROY: [&str; 5] = ["destroy", "-auto-approve", "-input=false", "-no-col
 /// AWS's lists show for some seconds what is gone: so often is looked again before a thing is said to remain.
 const LOOKS: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-
-/// The variable's default in terraform/cluster.
-const REGION: &str = "us-east-1";
 
 /// Destroys what was deployed on AWS, and proves that nothing with our tag or name remains
 ///
@@ -42,6 +37,9 @@ pub(crate) struct Args {
     /// Does it without asking.
     #[arg(short, long)]
     yes: bool,
+    /// Where is looked for what is ours, if no state says it.
+    #[arg(long, default_value = REGION)]
+    region: String,
     #[command(flatten)]
     place: Place,
     /// Removes that folder, too, once nothing remains: states, logs, keys, passwords and the certificate authority.
@@ -58,51 +56,42 @@ pub(crate) struct Args {
 /// Where the call does not serve; what a stage could not do is told, and the status says it.
 pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
     let interruptions = Interruptions::heed()?;
+    let stages = Stages::new(args.format, &interruptions);
+    let go_on = typed_without(&[]);
     let folder = args.place.folder()?;
-    let functions = Functions::of(topology);
-    let Some(deployment) = Deployment::open(&folder)? else {
-        return without_state(args, &folder, &functions);
+    let deployment = match interruptions.judge(Deployment::open(&folder, &interruptions)) {
+        Ok(Some(deployment)) => deployment,
+        Ok(None) => return without_state(args, &folder, &Functions::of(topology)),
+        Err(stop) => return stop.before_anything(),
     };
-    let stages = Stages::new(args.format);
-    let mut destroy = Destroy { args, deployment, functions, interruptions, remains: false };
+    let functions = Functions::of(&deployment.topology().unwrap_or_else(|_| topology.clone()));
+    let mut destroy = Destroy { args, deployment, functions, interruptions: &interruptions };
     let result = destroy.run(&stages);
-    if destroy.remains {
-        if args.clean {
-            tell(&format!("{} is kept, because something may remain", folder.display()));
-        }
-        return Ok(Status::Fails);
-    }
     if result.is_ok() && args.clean {
         destroy.deployment.remove()?;
-        tell(&format!("{} is gone, and with it the authority, the keys and the passwords", folder.display()));
+        let lost = "and with it reports, keys, passwords and the authority";
+        tell(&format!("{} is gone, {lost}", folder.display()));
+        return stages.conclude(Ok(()), String::new, "");
     }
-    stages.conclude(result, || "what is destroyed stays so".into(), &again(args))
-}
-
-/// The command that goes on with what has stopped.
-fn again(args: &Args) -> String {
-    format!("orderflow destroy{}{}", args.place.arguments(), if args.clean { " --clean" } else { "" })
+    stages.conclude(result, || destroy.what_stands(), &go_on)
 }
 
 struct Destroy<'a> {
     args: &'a Args,
     deployment: Deployment,
     functions: Functions,
-    interruptions: Interruptions,
-    /// Something of ours is still there, or may be: it has been told.
-    remains: bool,
+    interruptions: &'a Interruptions,
 }
 
 impl Destroy<'_> {
     fn run(&mut self, stages: &Stages) -> Result<(), Stop> {
-        let recorded = |root| Recorded::read(&self.deployment.root(root)).map_err(Error::Failed);
-        let (services, cluster) = (recorded(Root::Services)?, recorded(Root::Cluster)?);
-        let before = Recorded::before(&self.deployment.root(Root::Services));
+        stages.run("check", || self.check())?;
+        let (services, cluster) = (self.deployment.recorded(Root::Services)?, self.deployment.recorded(Root::Cluster)?);
+        let before = self.deployment.recorded_before(Root::Services);
         self.functions = self.functions.clone().with_known(services.functions()).with_known(before.functions());
-        let (this, heed) = (&*self, &self.interruptions);
+        let (this, heed) = (&*self, self.interruptions);
         let region = this.region();
 
-        stages.run("check", || this.check(&services, &cluster))?;
         stages.run("services", || this.terraform(Root::Services, &services))?;
         stages.run("interfaces", || {
             let Some(vpc) = cluster.vpc() else { return Ok(Done::unchanged("no network, so none")) };
@@ -120,10 +109,18 @@ impl Destroy<'_> {
             let deleted = delete_log_groups(region, this.functions.known())?;
             Ok(Done { text: format!("{} had come back", deleted.len()), changed: deleted.len() as u64 })
         })?;
-        let mut remains = false;
-        let swept = stages.run("sweep", || this.sweep(&mut remains));
-        self.remains = remains;
-        swept.map(|_| ())
+        stages.run("sweep", || this.sweep())?;
+        Ok(())
+    }
+
+    fn what_stands(&self) -> String {
+        let recorded = |root: &Root| match self.deployment.recorded(*root) {
+            Ok(recorded) if recorded.is_empty() => format!("{}: nothing recorded", root.name()),
+            Ok(recorded) => format!("{}: {}", root.name(), recorded.summary()),
+            Err(error) => error.to_string(),
+        };
+        let there: Vec<String> = Root::ALL.iter().map(recorded).collect();
+        format!("what is destroyed stays so; {}; {} is kept", there.join("; "), self.deployment.folder().display())
     }
 
     fn region(&self) -> &str {
@@ -131,7 +128,8 @@ impl Destroy<'_> {
     }
 
     /// The account is that of the deployment, and the operator agrees.
-    fn check(&self, services: &Recorded, cluster: &Recorded) -> Result<Done, Stop> {
+    fn check(&self) -> Result<Done, Stop> {
+        let (services, cluster) = (self.deployment.recorded(Root::Services)?, self.deployment.recorded(Root::Cluster)?);
         let (account, arn) = caller(self.region())?;
         is_of(&account, &self.deployment.settings().account, self.deployment.folder())?;
         if arn.contains(":assumed-role/orderflow-deployer/") {
@@ -141,11 +139,11 @@ impl Destroy<'_> {
         }
         let of = |recorded: &Recorded| if recorded.is_empty() { "nothing recorded".into() } else { recorded.summary() };
         let text =
-            format!("account {account}, {}: services: {}; cluster: {}", self.region(), of(services), of(cluster));
+            format!("account {account}, {}: services: {}; cluster: {}", self.region(), of(&services), of(&cluster));
         let is_empty = services.is_empty() && cluster.is_empty();
         if !self.args.yes && !is_empty {
             tell(&text);
-            confirm("All of it goes, and with it all records, orders and logs, for good.", &self.interruptions)?;
+            confirm("All of it goes, and with it all records, orders and logs, for good.", self.interruptions)?;
         }
         Ok(Done::unchanged(text))
     }
@@ -156,13 +154,13 @@ impl Destroy<'_> {
             return Ok(Done::unchanged("nothing recorded, so skipped"));
         }
         let stage = format!("destroy-{}", root.name());
-        let mut tools = Tools::of_stage(&self.interruptions, &self.deployment.logs(), &stage)?;
+        let mut tools = self.deployment.tools(self.interruptions, &stage)?;
         self.deployment.terraform(root, &DESTROY, &mut tools)?;
-        Ok(Done { text: format!("destroyed, {}", recorded.summary()), changed: 1 })
+        Ok(Done { text: format!("destroyed, {}", recorded.summary()), changed: recorded.count() })
     }
 
     /// Looks at everything, again where something is found: it may be on its way out.
-    fn sweep(&self, remains: &mut bool) -> Result<Done, Stop> {
+    fn sweep(&self) -> Result<Done, Stop> {
         let mut looks = 0;
         let sweep = loop {
             let sweep = Sweep::of(self.region(), &self.functions).map_err(Error::from)?;
@@ -174,10 +172,9 @@ impl Destroy<'_> {
             tell(&format!("{} still listed, looks again", things(sweep.found.len())));
             self.interruptions.pause(LOOK_EVERY)?;
         };
-        *remains = !sweep.is_clean();
         let place = format!("{} of account {}", self.region(), self.deployment.settings().account);
         let text = report(&sweep, self.args.format, &place)?;
-        if *remains { Err(Error::Failed(text).into()) } else { Ok(Done::unchanged(text)) }
+        if !sweep.is_clean() { Err(Error::Failed(text).into()) } else { Ok(Done::unchanged(text)) }
     }
 }
 
@@ -195,12 +192,11 @@ fn is_of(found: &str, account: &str, folder: &Path) -> Result<(), Error> {
 
 /// Without a state nobody knows what was made by whom: what is ours is listed, and removing it is left to the reader.
 fn without_state(args: &Args, folder: &Path, functions: &Functions) -> Result<Status, Error> {
-    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| std::env::var(name).ok());
-    let region = region.filter(|region| !region.is_empty()).unwrap_or_else(|| REGION.to_owned());
+    let region = args.region.clone();
     let (account, _) = caller(&region)?;
     tell(&format!(
         "{}: no deployment there, so nothing is destroyed: looks at what is ours in {region} of account {account}; \
-         AWS_REGION names another",
+         --region names another",
         folder.display()
     ));
     let sweep = Sweep::of(&region, functions)?;

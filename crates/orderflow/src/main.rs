@@ -171,7 +171,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
         Some(Command::Inventory(args)) => inventory::execute(&args),
         Some(Command::Deploy(args)) => deploy::execute(&args, path.as_deref()),
-        Some(Command::Verify(args)) => verify::execute(&args, &topology),
+        Some(Command::Verify(args)) => verify::execute(&args, path.is_some().then_some(&topology)),
         Some(Command::Destroy(args)) => destroy::execute(&args, &topology),
         Some(Command::Lambda(command)) => lambda::execute(&command, &topology),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),

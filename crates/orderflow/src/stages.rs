@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::tool::Stop;
+use crate::tool::{Interruptions, Stop};
 use crate::{Error, Format, Status, print, tell};
 
 /// What a stage that reached its end has to say.
@@ -24,14 +24,15 @@ impl Done {
 }
 
 /// Tells of one stage after the other.
-pub(crate) struct Stages {
+pub(crate) struct Stages<'a> {
     format: Format,
+    interruptions: &'a Interruptions,
     begun: Instant,
 }
 
-impl Stages {
-    pub(crate) fn new(format: Format) -> Self {
-        Self { format, begun: Instant::now() }
+impl<'a> Stages<'a> {
+    pub(crate) fn new(format: Format, interruptions: &'a Interruptions) -> Self {
+        Self { format, interruptions, begun: Instant::now() }
     }
 
     /// Runs one; prints what it says.
@@ -41,7 +42,7 @@ impl Stages {
     pub(crate) fn run(&self, name: &str, work: impl FnOnce() -> Result<Done, Stop>) -> Result<Done, Stop> {
         tell(&format!("\n{name}:"));
         let begun = Instant::now();
-        let result = work();
+        let result = self.interruptions.judge(work());
         let (status, done, text) = match &result {
             Ok(done) => ("passed", Some(done), done.text.clone()),
             Err(Stop::Interrupted) => ("interrupted", None, "interrupted".to_owned()),

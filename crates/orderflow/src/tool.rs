@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, IsTerminal, Read, Seek, SeekFrom, Write, stdin};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::{Error, tell};
+use crate::{Error, Status, tell};
 
 /// How often a program that says nothing is looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The last lines of a program, in which it says why it failed.
-const LAST_LINES: usize = 40;
+/// The last lines of a program, in which it says what it did, and why it failed. Terraform prints its outputs behind that.
+const LAST_LINES: usize = 1_000;
 
 /// Why a stage did not reach its end.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,19 @@ pub(crate) enum Stop {
     /// It failed.
     #[error(transparent)]
     Failed(#[from] Error),
+}
+
+impl Stop {
+    /// How a command ends that stopped before its first stage.
+    ///
+    /// # Errors
+    /// Where it failed.
+    pub(crate) fn before_anything(self) -> Result<Status, Error> {
+        match self {
+            Self::Interrupted => Ok(Status::Interrupted),
+            Self::Failed(error) => Err(error),
+        }
+    }
 }
 
 /// Ctrl-C and SIGTERM, counted: each is passed on to the program that runs. Terraform brings to an end what it has begun at the
@@ -58,6 +71,12 @@ impl Interruptions {
         Ok(Self(heard))
     }
 
+    /// For whom nobody interrupts.
+    #[cfg(test)]
+    pub(crate) fn nobody() -> Self {
+        Self(Arc::default())
+    }
+
     fn count(&self) -> usize {
         self.0.load(Ordering::Acquire)
     }
@@ -66,6 +85,15 @@ impl Interruptions {
     /// Where the operator has interrupted.
     pub(crate) fn check(&self) -> Result<(), Stop> {
         if self.count() > 0 { Err(Stop::Interrupted) } else { Ok(()) }
+    }
+
+    /// What failed after the operator has interrupted was interrupted: on a terminal Ctrl-C also reaches `aws` and `ssh`, which then
+    /// end without a word.
+    pub(crate) fn judge<T>(&self, result: Result<T, Stop>) -> Result<T, Stop> {
+        match result {
+            Err(Stop::Failed(_)) if self.count() > 0 => Err(Stop::Interrupted),
+            result => result,
+        }
     }
 
     /// Waits so long, or until the operator interrupts.
@@ -94,22 +122,61 @@ pub(crate) fn expect_terminal() -> Result<(), Error> {
 /// Where nobody can be asked, the answer is another, or the operator interrupts.
 pub(crate) fn confirm(question: &str, interruptions: &Interruptions) -> Result<(), Stop> {
     expect_terminal()?;
-    tell(&format!("{question} Type yes to go on:"));
+    if ask(&format!("{question} Type yes to go on:"), interruptions)? == "yes" {
+        return Ok(());
+    }
+    Err(Error::Failed("the answer was not yes: nothing was done".into()).into())
+}
+
+/// Asks the operator a question on a terminal.
+///
+/// # Errors
+/// Where it cannot be read, or the operator interrupts.
+pub(crate) fn ask(question: &str, interruptions: &Interruptions) -> Result<String, Stop> {
+    tell(question);
     // Reading goes on over a signal, so somebody else reads.
     let (sender, answer) = mpsc::sync_channel(1);
     let read = move || {
         let mut line = String::new();
-        let _ = sender.send(stdin().lock().read_line(&mut line).map(|_| line));
+        let _ = sender.send(stdin().lock().read_line(&mut line).map(|_| line)); // nobody may wait any more
     };
     thread::Builder::new().name("answer".into()).spawn(read).map_err(Error::failed)?;
     loop {
         interruptions.check()?;
         match answer.recv_timeout(LOOK_EVERY) {
-            Ok(Ok(line)) if line.trim() == "yes" => return Ok(()),
+            Ok(line) => return Ok(line.map_err(Error::failed)?.trim().to_owned()),
             Err(RecvTimeoutError::Timeout) => {}
-            _ => return Err(Error::Failed("the answer was not yes: nothing was done".into()).into()),
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::Failed("stdin cannot be read".into()).into()),
         }
     }
+}
+
+/// A word as a shell takes it for one.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:@%+=,".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// What was typed, without these options, each with its value, and without the flags of these names: a command that goes on.
+pub(crate) fn typed_without(options: &[&str]) -> String {
+    without(std::env::args().skip(1), options)
+}
+
+fn without(typed: impl Iterator<Item = String>, options: &[&str]) -> String {
+    let mut words = vec!["orderflow".to_owned()];
+    let mut typed = typed;
+    while let Some(word) = typed.next() {
+        if options.contains(&word.as_str()) {
+            typed.next(); // its value
+        } else if !options.iter().any(|option| word.starts_with(&format!("{option}="))) {
+            words.push(quoted(&word));
+        }
+    }
+    words.join(" ")
 }
 
 /// What a program has said at last.
@@ -134,18 +201,31 @@ pub(crate) struct Tools<'a> {
     interruptions: &'a Interruptions,
     path: PathBuf,
     log: File,
+    stdin: &'a File,
+}
+
+/// A program that is to run.
+pub(crate) struct Program {
+    name: &'static str,
+    pub(crate) command: Command,
 }
 
 impl<'a> Tools<'a> {
-    /// The log begins anew with each stage.
+    /// The log begins anew with each stage. Programs get this for their stdin: a file that has nothing to read, and whose lock they hold
+    /// as long as they run, whatever becomes of us.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub(crate) fn of_stage(interruptions: &'a Interruptions, logs: &Path, stage: &str) -> Result<Self, Error> {
+    pub(crate) fn of_stage(
+        interruptions: &'a Interruptions,
+        logs: &Path,
+        stage: &str,
+        stdin: &'a File,
+    ) -> Result<Self, Error> {
         let path = logs.join(format!("{stage}.log"));
         let log = fs::create_dir_all(logs).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
         let log = log.and_then(|log| log.set_len(0).map(|()| log));
-        Ok(Self { interruptions, log: log.map_err(|error| failed(&path, &error))?, path })
+        Ok(Self { interruptions, log: log.map_err(|error| failed(&path, &error))?, path, stdin })
     }
 
     pub(crate) const fn interruptions(&self) -> &'a Interruptions {
@@ -165,18 +245,17 @@ impl<'a> Tools<'a> {
     ///
     /// # Errors
     /// Where it does not start or fails, with its last lines' reason and where the rest stands; where the operator interrupts.
-    pub(crate) fn run(&mut self, mut command: Command) -> Result<Said, Stop> {
+    pub(crate) fn run(&mut self, Program { name, mut command }: Program) -> Result<Said, Stop> {
         self.interruptions.check()?;
-        let name = Path::new(command.get_args().nth(3).unwrap_or_default()).file_name().unwrap_or_default();
-        let name = name.to_string_lossy().into_owned();
-        let arguments: Vec<_> = command.get_args().skip(4).map(|word| word.to_string_lossy()).collect();
-        let line = format!("$ {name} {}", arguments.join(" "));
+        let words = command.get_args().map(|word| word.to_string_lossy());
+        let words: Vec<_> = words.skip_while(|word| word != name).collect();
+        let line = format!("$ {}", words.join(" "));
         writeln!(self.log, "{line}").map_err(|error| failed(&self.path, &error))?;
         // Not through us: whoever writes to a pipe ends with its reader, and a program that is to write down what it has begun
         // would not, if we were killed.
         let mut said = Follower::from_here(&self.path)?;
         let output = || self.log.try_clone().map_err(|error| failed(&self.path, &error));
-        command.stdin(Stdio::null()).stdout(output()?).stderr(output()?);
+        command.stdin(self.stdin.try_clone().map_err(Error::failed)?).stdout(output()?).stderr(output()?);
         // A group of its own: Ctrl-C on a terminal reaches us alone, and we pass on what we heard once.
         let mut child = command.process_group(0).spawn().map_err(|error| Error::Failed(format!("{name}: {error}")))?;
         self.follow(&mut child, &mut said)?;
@@ -263,12 +342,13 @@ fn hint(said: &Said) -> String {
     found.map_or_else(String::new, |(_, hint)| format!("\nhint: {hint}"))
 }
 
-/// A program that reads nothing and is interrupted, not killed, when we end.
+/// A program that is interrupted, not killed, when we end.
 ///
 /// # Errors
 /// Where the machine lacks what this needs.
-pub(crate) fn program(name: &str) -> Result<Command, Error> {
-    nursery::interrupted_command(name).map_err(|error| Error::Failed(format!("{name}: {error}")))
+pub(crate) fn program(name: &'static str) -> Result<Program, Error> {
+    let command = nursery::interrupted_command(name).map_err(|error| Error::Failed(format!("{name}: {error}")))?;
+    Ok(Program { name, command })
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {
@@ -279,34 +359,35 @@ fn failed(path: &Path, error: &io::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn shell(script: &str) -> Command {
-        let mut command = program("sh").unwrap();
-        command.args(["-c", script]);
-        command
+    fn shell(script: &str) -> Program {
+        let mut program = program("sh").unwrap();
+        program.command.args(["-c", script]);
+        program
+    }
+
+    fn nothing() -> File {
+        File::open("/dev/null").unwrap()
     }
 
     fn run(script: &str, interruptions: &Interruptions) -> (Result<Said, Stop>, String) {
         let folder = tempfile::tempdir().unwrap();
-        let mut tools = Tools::of_stage(interruptions, folder.path(), "stage").unwrap();
+        let stdin = nothing();
+        let mut tools = Tools::of_stage(interruptions, folder.path(), "stage", &stdin).unwrap();
         let result = tools.run(shell(script));
         (result, fs::read_to_string(folder.path().join("stage.log")).unwrap())
     }
 
-    fn nobody() -> Interruptions {
-        Interruptions(Arc::default())
-    }
-
     #[test]
     fn what_a_program_says_stands_in_the_log_and_its_last_lines_are_known() {
-        let (said, log) = run("seq 100; echo err >&2", &nobody());
+        let (said, log) = run("seq 2000; echo err >&2", &Interruptions::nobody());
         let said = said.unwrap();
-        assert_eq!(said.lines().count(), LAST_LINES);
-        assert!(log.starts_with("$ sh -c seq 100") && log.contains("\n1\n2\n") && log.contains("\nerr\n"), "{log}");
+        assert_eq!((said.lines().count(), said.lines().next_back()), (LAST_LINES, Some("err")));
+        assert!(log.starts_with("$ sh -c seq 2000") && log.contains("\n1\n2\n") && log.contains("\nerr\n"), "{log}");
     }
 
     #[test]
     fn a_program_that_fails_is_told_with_its_log_and_what_is_known_of_its_text() {
-        let (result, _) = run("echo 'Error: AccessDenied: no'; exit 3", &nobody());
+        let (result, _) = run("echo 'Error: AccessDenied: no'; exit 3", &Interruptions::nobody());
         let text = result.unwrap_err().to_string();
         assert!(
             text.contains("sh ended with exit status: 3") && text.contains("stage.log\nhint: these credentials"),
@@ -317,7 +398,7 @@ mod tests {
     #[test]
     fn what_a_program_has_left_running_is_not_waited_for() {
         let begun = Instant::now();
-        let (said, _) = run("sleep 60 & echo $!", &nobody());
+        let (said, _) = run("sleep 60 & echo $!", &Interruptions::nobody());
         let pid: i32 = said.unwrap().lines().next().unwrap().parse().unwrap();
         assert!(begun.elapsed() < Duration::from_secs(30));
         nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
@@ -325,7 +406,7 @@ mod tests {
 
     #[test]
     fn an_interruption_is_passed_on_once_and_its_answer_waited_for() {
-        let interruptions = nobody();
+        let interruptions = Interruptions::nobody();
         let count = Arc::clone(&interruptions.0);
         let folder = tempfile::tempdir().unwrap();
         let ready = folder.path().join("ready");
@@ -347,16 +428,24 @@ mod tests {
 
     #[test]
     fn what_a_program_says_stands_in_the_log_whether_or_not_somebody_reads_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let tools = Tools::of_stage(&nobody(), folder.path(), "stage").map(|tools| tools.log.try_clone().unwrap());
-        let mut child = shell("sleep 0.1; echo last words").stdout(tools.unwrap()).spawn().unwrap();
+        let (folder, stdin) = (tempfile::tempdir().unwrap(), nothing());
+        let log = Tools::of_stage(&Interruptions::nobody(), folder.path(), "stage", &stdin)
+            .map(|tools| tools.log.try_clone().unwrap());
+        let mut child = shell("sleep 0.1; echo last words").command.stdout(log.unwrap()).spawn().unwrap();
         assert!(child.wait().unwrap().success());
         assert_eq!(fs::read_to_string(folder.path().join("stage.log")).unwrap(), "last words\n");
     }
 
     #[test]
+    fn what_goes_on_is_what_was_typed_without_some_of_its_options() {
+        let typed = ["deploy", "--from", "ssh", "--state", "/my state", "--only=check", "--yes"].map(str::to_owned);
+        assert_eq!(without(typed.into_iter(), &["--from", "--only"]), "orderflow deploy --state '/my state' --yes");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
     fn nothing_is_begun_after_an_interruption() {
-        let interruptions = nobody();
+        let interruptions = Interruptions::nobody();
         interruptions.0.store(1, Ordering::Release);
         let (result, log) = run("echo begun", &interruptions);
         assert!(matches!(result, Err(Stop::Interrupted)) && log.is_empty());

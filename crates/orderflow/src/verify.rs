@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::topology::Topology;
 use serde_json::Value;
-use shop::Rates;
+use shop::{Rates, order_generator};
 
 use crate::deployment::{Deployment, Place, failed};
 use crate::tool::{Interruptions, Stop};
@@ -53,21 +53,10 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// Where there is no deployment, or the report cannot be written.
-pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
+pub(crate) fn execute(args: &Args, topology: Option<&Topology>) -> Result<Status, Error> {
     let interruptions = Interruptions::heed()?;
-    let folder = args.place.folder()?;
-    let Some(deployment) = Deployment::open(&folder)? else {
-        return Err(Error::Usage(format!(
-            "{}: there is no deployment: `orderflow deploy` makes one",
-            folder.display()
-        )));
-    };
-    let rates = Rates::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
-    match args.verify(&deployment, topology, rates, &interruptions) {
+    match interruptions.judge(args.verify(topology, &interruptions)) {
         Ok(report) => {
-            let place = args.report.clone().unwrap_or_else(|| deployment.path("reports").join(report.run()));
-            write(&place, &report)?;
-            tell(&format!("report: {0}.txt, {0}.json", place.display()));
             print(&match args.format {
                 Format::Text => report.text(),
                 Format::Json => format!("{:#}\n", report.document()),
@@ -85,13 +74,14 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
 }
 
 impl Args {
-    fn verify(
-        &self,
-        deployment: &Deployment,
-        topology: &Topology,
-        rates: Rates,
-        interruptions: &Interruptions,
-    ) -> Result<Report, Stop> {
+    fn verify(&self, topology: Option<&Topology>, interruptions: &Interruptions) -> Result<Report, Stop> {
+        let folder = self.place.folder()?;
+        let Some(deployment) = &Deployment::open(&folder, interruptions)? else {
+            let text = format!("{}: there is no deployment: `orderflow deploy` makes one", folder.display());
+            return Err(Error::Usage(text).into());
+        };
+        let topology = &topology.cloned().map_or_else(|| deployment.topology(), Ok)?;
+        let rates = Rates::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
         let mut problems = Vec::new();
         let diff = console::ask(deployment, "orderflow topics diff")?;
         if !diff.succeeded {
@@ -110,19 +100,18 @@ impl Args {
         }
         let outcomes = outcomes::of(&audited, rates);
         problems.extend(outcomes.iter().filter(|outcome| !outcome.is_likely()).map(|outcome| outcome.unlikely()));
-        let functions = Functions::ask(deployment, topology, begun_ms, interruptions)?;
-        let cost = cost::an_hour(topology)? * took.as_secs_f64() / 3_600.0;
-        Ok(Report {
-            run: load.run().to_owned(),
-            asked: self.orders,
-            placed,
-            took,
-            audited,
-            outcomes,
-            functions,
-            cost,
-            problems,
-        })
+        let functions = Functions::ask(deployment, topology, begun_ms, placed.invocations, interruptions)?;
+        if functions.invocations_of(order_generator::NAME) < placed.invocations {
+            let (name, invocations) = (order_generator::NAME, placed.invocations);
+            problems.push(format!("{name}'s log tells of fewer than its {invocations} invocations"));
+        }
+        let cost = cost::an_hour(topology, deployment.settings())? * took.as_secs_f64() / 3_600.0;
+        let (run, asked) = (load.run().to_owned(), self.orders);
+        let report = Report { run, asked, placed, took, audited, outcomes, functions, cost, problems };
+        let place = self.report.clone().unwrap_or_else(|| deployment.path("reports").join(&report.run));
+        write(&place, &report)?;
+        tell(&format!("report: {0}.txt, {0}.json", place.display()));
+        Ok(report)
     }
 
     /// Looks until every order has ended. A host that is away for a while is asked again.
@@ -150,7 +139,10 @@ impl Args {
                         return Ok(audited);
                     }
                 }
-                Err(error) if is_over => return Err(error.into()),
+                Err(error) if is_over => {
+                    tell(&error.to_string());
+                    return Ok(Value::Null);
+                }
                 Err(error) => tell(&error.to_string()),
             }
             interruptions.pause(LOOK_EVERY)?;

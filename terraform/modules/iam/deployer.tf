@@ -25,7 +25,7 @@ resource "aws_iam_role_policy" "deployer" {
       {
         Sid      = "Look"
         Effect   = "Allow"
-        Action   = ["ec2:Describe*", "lambda:ListFunctions", "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "route53:Get*", "route53:List*", "scheduler:List*", "secretsmanager:ListSecrets", "s3:ListAllMyBuckets", "iam:ListRoles", "iam:ListInstanceProfiles", "iam:ListPolicies", "tag:GetResources"]
+        Action   = ["ec2:Describe*", "ec2:GetConsoleOutput", "lambda:ListFunctions", "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "route53:Get*", "route53:List*", "scheduler:List*", "secretsmanager:ListSecrets", "s3:ListAllMyBuckets", "iam:ListRoles", "iam:ListInstanceProfiles", "iam:ListPolicies", "tag:GetResources"]
         Resource = "*"
       },
       {

@@ -70,7 +70,7 @@ fn a_process_that_the_emulator_lets_stand_still_times_out_and_the_batch_comes_ag
     kafka.until_committed(5);
     let status = kafka.fixture.emulator.mapping_status(&uuid).unwrap();
     assert!(status.injected > 0, "a seed that hits nothing proves nothing");
-    assert_eq!(kafka.fixture.log().matches("MB\tStatus: timeout").count() as u64, status.injected);
+    assert_eq!(kafka.fixture.log().matches("\tStatus: timeout\n").count() as u64, status.injected);
     assert_eq!(kafka.noted().into_iter().flat_map(|noted| noted.offsets).collect::<BTreeSet<_>>().len(), 5);
 }
 

@@ -86,7 +86,7 @@ fn the_program_prints_the_seed_of_its_faults_and_what_to_export_for_an_attached_
     assert!(said.contains("export _HANDLER='some.handler'\n"), "{said}");
 
     let (said, _) = Program::start(&fixture, &["--kill", "1%"]).serving();
-    let seed = said.trim_end().strip_prefix("faults: --fail 0% --kill 1% --seed ").unwrap();
+    let seed = said.trim_end().strip_prefix("faults: --fail 0% --kill 1% --hang 0% --seed ").unwrap();
     assert!(seed.parse::<u32>().is_ok(), "{said}");
 }
 

@@ -1,37 +1,41 @@
-use std::path::Path;
+use serde_json::json;
 
 use super::Deploy;
 use crate::deployment::Root;
 use crate::package::OPERATOR;
 use crate::stages::Done;
-use crate::tool::{self, Said, Stop, Tools};
+use crate::tool::{self, Said, Stop, Tools, quoted};
 
 impl Deploy<'_> {
     /// Plays `site.yml`, which ends with a look at the cluster from all sides.
-    pub(super) fn ansible(&self, source: &Path, tools: &mut Tools<'_>) -> Result<Done, Stop> {
+    pub(super) fn ansible(&self, tools: &mut Tools<'_>) -> Result<Done, Stop> {
         let deployment = &self.deployment;
-        if self.args.plan && deployment.outputs(Root::Cluster)?.is_none() {
+        if self.args.plan && (deployment.outputs(Root::Cluster)?.is_none() || !deployment.inventory().exists()) {
             return Ok(Done::unchanged("there are no hosts yet"));
         }
-        let mut command = tool::program("ansible-playbook")?;
-        command.current_dir(source.join("ansible")).arg("site.yml").arg("-i").arg(deployment.inventory());
-        for (name, path) in [
-            ("orderflow_folder", deployment.secrets()),
-            ("topology_file", deployment.path("topology.json")),
-            ("console_tools_binary", deployment.zips().join(OPERATOR)),
-        ] {
-            command.arg("-e").arg(format!("{name}={}", path.display()));
-        }
+        // As JSON: a path may have blanks.
+        let variables = json!({
+            "orderflow_folder": deployment.secrets(),
+            "topology_file": deployment.path("topology.json"),
+            "console_tools_binary": deployment.zips().join(OPERATOR),
+        });
+        let mut program = tool::program("ansible-playbook")?;
+        let command = &mut program.command;
+        command.current_dir(self.source.join("ansible")).arg("site.yml").arg("-i").arg(deployment.inventory());
+        command.arg("-e").arg(variables.to_string());
         if self.args.plan {
             command.args(["--check", "--diff"]);
         }
         // What the deployment knows of hosts and keys goes before what ansible.cfg would learn.
-        let config = deployment.ssh_config();
+        let config = quoted(&deployment.ssh_config().display().to_string());
         command
-            .env("ANSIBLE_SSH_ARGS", format!("-o ControlMaster=auto -o ControlPersist=60s -F {}", config.display()))
+            .env("ANSIBLE_SSH_ARGS", format!("-o ControlMaster=auto -o ControlPersist=60s -F {config}"))
             .env("ANSIBLE_NOCOLOR", "1");
-        let said = tools.run(command)?;
-        let changed = if self.args.plan { 0 } else { changes(&said) };
+        let said = tools.run(program)?;
+        if self.args.plan {
+            return Ok(Done::unchanged("looked at, without a change"));
+        }
+        let changed = changes(&said);
         Ok(Done { text: format!("the cluster is up and verified; {changed} tasks changed something"), changed })
     }
 }

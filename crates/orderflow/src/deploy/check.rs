@@ -5,14 +5,14 @@ use std::process::Command;
 use ::topology::Topology;
 
 use super::{Args, Hours};
-use crate::deployment::{Deployment, Settings};
+use crate::deployment::{Deployment, REGION, Settings, VARIABLE};
 use crate::stages::Done;
 use crate::sweep::{Functions, Sweep};
-use crate::tool::{Interruptions, Stop, confirm, expect_terminal};
+use crate::tool::{Interruptions, Stop, ask, confirm, expect_terminal};
 use crate::{Error, aws, cost, tell};
 
 /// What stages call, each with what shows that it runs, and how one gets it.
-const TOOLS: [(&str, &[&str], &str); 5] = [
+const TOOLS: [(&str, &[&str], &str); 7] = [
     ("terraform", &["version"], "Terraform 1.11 or later: https://developer.hashicorp.com/terraform/install"),
     ("aws", &["--version"], "the AWS CLI: PATH=\"$PATH:$(ci/venv aws ci/aws.d/requirements.txt)\""),
     (
@@ -20,7 +20,9 @@ const TOOLS: [(&str, &[&str], &str); 5] = [
         &["--version"],
         "ansible-core 2.19: PATH=\"$PATH:$(ci/venv ansible ci/ansible.d/requirements.txt)\"",
     ),
+    ("setpriv", &["--version"], "Debian's package util-linux"),
     ("ssh", &["-V"], "OpenSSH's client, Debian's package openssh-client"),
+    ("ssh-keygen", &["-Q", "key"], "OpenSSH's client, Debian's package openssh-client"),
     ("openssl", &["version"], "OpenSSL, Debian's package openssl"),
 ];
 
@@ -68,10 +70,10 @@ pub(super) fn source(folder: &Path) -> Result<PathBuf, Error> {
     Ok(source)
 }
 
-/// Whether it can begin; what is decided, and the operator's word.
+/// Whether it can begin, and the operator's word.
 pub(super) fn run(
     args: &Args,
-    folder: &Path,
+    opened: Option<&Deployment>,
     topology: &Topology,
     interruptions: &Interruptions,
 ) -> Result<(Settings, Done), Stop> {
@@ -83,33 +85,13 @@ pub(super) fn run(
     if !missing.is_empty() {
         return Err(Error::Failed(format!("{} programs are missing\n  {}", missing.len(), missing.join("\n  "))).into());
     }
-    let before = Deployment::open(folder)?.map(|deployment| deployment.settings().clone());
-    let region = before.as_ref().map_or(&args.region, |before| &before.region);
-    let (account, arn) = caller(region)?;
-    interruptions.check()?;
-    if let Some(before) = before.as_ref().filter(|before| before.account != account) {
-        let folder = folder.display();
-        return Err(Error::Failed(format!(
-            "these are credentials of account {account}, and {folder} is a deployment in account {}: name another folder with --state, or other credentials",
-            before.account
-        ))
-        .into());
-    }
-    if before.is_none() {
+    let (settings, arn) = decide(args, opened, interruptions)?;
+    let Settings { account, region, ssh_from, hours, .. } = &settings;
+    if opened.is_none() {
         expect_nothing_of_ours(region, topology)?;
         interruptions.check()?;
     }
-    let ssh_from = match (&args.ssh_from, &before) {
-        (Some(Networks(networks)), _) => networks.clone(),
-        (None, Some(before)) => before.ssh_from.clone(),
-        (None, None) => vec![own_address()?],
-    };
-    let hours = match (args.hours, &before) {
-        (Some(Hours(hours)), _) => hours,
-        (None, Some(before)) => before.hours,
-        (None, None) => Some(4),
-    };
-    let hour = cost::an_hour(topology)?;
+    let hour = cost::an_hour(topology, &settings)?;
     let until = hours.map_or_else(
         || "until somebody destroys it".to_owned(),
         |hours| {
@@ -129,8 +111,52 @@ pub(super) fn run(
     if !args.yes && !args.plan {
         confirm("This deploys to AWS.", interruptions)?;
     }
-    let settings = Settings { account: account.clone(), region: region.clone(), ssh_from, hours };
-    Ok((settings, Done::unchanged(format!("account {account}, {region}, {hour:.2} dollars an hour"))))
+    let text = format!("account {account}, {region}, {hour:.2} dollars an hour");
+    Ok((settings, Done::unchanged(text)))
+}
+
+/// What applies: what was typed, else what the deployment has, else the default; and as whom AWS is asked.
+///
+/// # Errors
+/// Where the credentials or the region are another deployment's.
+pub(super) fn decide(
+    args: &Args,
+    opened: Option<&Deployment>,
+    interruptions: &Interruptions,
+) -> Result<(Settings, String), Stop> {
+    let before = opened.map(Deployment::settings);
+    let region = match (&args.region, before) {
+        (Some(region), Some(before)) if *region != before.region => {
+            let text = format!("--region {region}: this deployment is in {}: name another with --state", before.region);
+            return Err(Error::Usage(text).into());
+        }
+        (Some(region), _) => region.clone(),
+        (None, Some(before)) => before.region.clone(),
+        (None, None) => REGION.to_owned(),
+    };
+    let (account, arn) = caller(&region)?;
+    interruptions.check()?;
+    if let Some(before) = before.filter(|before| before.account != account) {
+        return Err(Error::Usage(format!(
+            "these are credentials of account {account}, and this deployment is in account {}: name another with --state, or other credentials",
+            before.account
+        ))
+        .into());
+    }
+    let ssh_from = match (&args.ssh_from, before) {
+        (Some(Networks(networks)), _) => networks.clone(),
+        (None, Some(before)) => before.ssh_from.clone(),
+        (None, None) => own_address(args, interruptions)?,
+    };
+    let hours = match (args.hours, before) {
+        (Some(Hours(hours)), _) => hours,
+        (None, Some(before)) => before.hours,
+        (None, None) => Some(4),
+    };
+    let mut variables = before.map(|before| before.variables.clone()).unwrap_or_default();
+    let given = std::env::vars().filter_map(|(name, value)| Some((name.strip_prefix(VARIABLE)?.to_owned(), value)));
+    variables.extend(given);
+    Ok((Settings { account, region, ssh_from, hours, variables }, arn))
 }
 
 /// What nobody here knows of would stand in the way, and be paid for: another deployment, or what is left of one.
@@ -174,15 +200,21 @@ pub(crate) fn caller(region: &str) -> Result<(String, String), Error> {
     Ok((word("Account"), word("Arn")))
 }
 
-/// The address by which the internet knows this machine.
-fn own_address() -> Result<String, Error> {
+/// The address by which the internet knows this machine; where nobody tells, the operator is asked.
+fn own_address(args: &Args, interruptions: &Interruptions) -> Result<Vec<String>, Stop> {
     let output = Command::new("curl").args(["--silent", "--fail", "--max-time", "10", WHO_AM_I]).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-    network(&text).map_err(|_| {
-        Error::Usage(format!(
-            "{WHO_AM_I} does not tell this machine's address: say with --ssh-from who may reach the hosts"
-        ))
-    })
+    if let Ok(own) = network(&text) {
+        return Ok(vec![own]);
+    }
+    let unknown =
+        format!("curl and {WHO_AM_I} do not tell this machine's address: say with --ssh-from who may reach the hosts");
+    if args.yes || expect_terminal().is_err() {
+        return Err(Error::Usage(unknown).into());
+    }
+    let answer = ask("Who may reach the hosts by SSH? An address such as 203.0.113.7, or a network:", interruptions)?;
+    let Networks(networks) = networks(&answer).map_err(Error::Usage)?;
+    Ok(networks)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{APPLY, Deploy, PLAN, changes, check};
+use super::{Deploy, check};
 use crate::deployment::{Host, Root};
 use crate::stages::Done;
 use crate::tool::{Stop, Tools};
@@ -13,23 +13,18 @@ impl Deploy<'_> {
     pub(super) fn cluster(&self, tools: &mut Tools<'_>) -> Result<Done, Stop> {
         let settings = self.deployment.settings();
         let pages: Vec<&String> = settings.ssh_from.iter().filter(|network| *network != check::ANYWHERE).collect();
-        self.deployment.write_variables(
-            Root::Cluster,
-            &json!({
-                "region": settings.region,
-                "ssh_public_key": self.deployment.public_key()?,
-                "ssh_cidrs": settings.ssh_from,
-                "allowed_cidrs": pages,
-            }),
-        )?;
-        if self.args.plan {
-            self.deployment.terraform(Root::Cluster, &PLAN, tools)?;
+        let variables = json!({
+            "region": settings.region,
+            "ssh_public_key": self.deployment.public_key()?,
+            "ssh_cidrs": settings.ssh_from,
+            "allowed_cidrs": pages,
+        });
+        let Some(changed) = self.apply(Root::Cluster, &variables, tools)? else {
             return Ok(Done::unchanged("planned"));
-        }
-        let said = self.deployment.terraform(Root::Cluster, &APPLY, tools)?;
+        };
         let hosts = self.deployment.hosts()?;
         self.expect_running(&hosts)?;
-        Ok(Done { text: format!("{} hosts run", hosts.len()), changed: changes(&said) })
+        Ok(Done { text: format!("{} hosts run; {changed} changes", hosts.len()), changed })
     }
 
     fn expect_running(&self, hosts: &BTreeMap<String, Host>) -> Result<(), Error> {
@@ -58,8 +53,9 @@ impl Deploy<'_> {
         }
         let ids: Vec<&str> = hosts.values().map(|host| host.instance_id.as_str()).collect();
         Err(Error::Failed(format!(
-            "{}: start what was stopped by `aws ec2 start-instances --instance-ids {}`, and deploy again",
+            "{}: start what was stopped by `aws ec2 start-instances --region {} --instance-ids {}`, and deploy again",
             others.join(", "),
+            self.region(),
             ids.join(" ")
         )))
     }

@@ -16,8 +16,11 @@ impl Deploy<'_> {
             );
         };
         let text = inventory::render(&outputs).map_err(Error::Failed)?;
-        self.deployment.write("inventory.ini", &text)?;
         let hosts = self.deployment.hosts()?;
+        if self.args.plan {
+            return Ok(Done::unchanged(format!("{} hosts", hosts.len())));
+        }
+        self.deployment.write("inventory.ini", &text)?;
         self.deployment.write_ssh_config(&hosts)?;
         Ok(Done::unchanged(format!("{} hosts in {}", hosts.len(), self.deployment.inventory().display())))
     }

@@ -2,14 +2,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{APPLY, Deploy, PLAN, changes};
+use super::Deploy;
 use crate::deployment::Root;
 use crate::stages::Done;
 use crate::tool::{Stop, Tools};
 use crate::{Error, aws};
 
 /// Functions in a VPC and mappings take their time.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(180);
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
 impl Deploy<'_> {
@@ -20,21 +20,16 @@ impl Deploy<'_> {
         if self.args.plan && (deployment.outputs(Root::Cluster)?.is_none() || !credentials.exists()) {
             return Ok(Done::unchanged("planned once there is a cluster"));
         }
-        deployment.write_variables(
-            Root::Services,
-            &json!({
-                "cluster": deployment.output(Root::Cluster, "cluster")?,
-                "credentials_file": credentials,
-                "ca_file": ca,
-                "zips": deployment.zips(),
-                "stop_after_hours": deployment.settings().hours,
-            }),
-        )?;
-        if self.args.plan {
-            deployment.terraform(Root::Services, &PLAN, tools)?;
+        let variables = json!({
+            "cluster": deployment.output(Root::Cluster, "cluster")?,
+            "credentials_file": credentials,
+            "ca_file": ca,
+            "zips": deployment.zips(),
+            "stop_after_hours": deployment.settings().hours,
+        });
+        let Some(changed) = self.apply(Root::Services, &variables, tools)? else {
             return Ok(Done::unchanged("planned"));
-        }
-        let said = deployment.terraform(Root::Services, &APPLY, tools)?;
+        };
         let begun = Instant::now();
         loop {
             let waited_for = self.not_ready()?;
@@ -52,9 +47,12 @@ impl Deploy<'_> {
             tools.note(&format!("waiting for {}", waited_for.join(", ")))?;
             tools.interruptions().pause(ASK_EVERY)?;
         }
-        let text =
-            format!("{} functions are active, {} mappings enabled", self.functions().len(), self.mappings()?.len());
-        Ok(Done { text, changed: changes(&said) })
+        let text = format!(
+            "{} functions are active, {} mappings enabled; {changed} changes",
+            self.functions().len(),
+            self.mappings()?.len()
+        );
+        Ok(Done { text, changed })
     }
 
     /// Mappings by consumer group.
@@ -66,28 +64,56 @@ impl Deploy<'_> {
 
     /// What does not work yet, each with its state.
     fn not_ready(&self) -> Result<Vec<String>, Error> {
-        let functions =
-            aws::call(self.region(), &["lambda", "list-functions", "--query", "Functions[].[FunctionName,State]"])?;
-        let mappings = aws::call(
-            self.region(),
-            &[
-                "lambda",
-                "list-event-source-mappings",
-                "--query",
-                "EventSourceMappings[].[UUID,State,LastProcessingResult]",
-            ],
-        )?;
-        let state_of = |rows: &Value, name: &str| {
-            let row = rows.as_array().into_iter().flatten().find(|row| row[0] == name);
-            row.map_or_else(|| "missing".to_owned(), |row| row[1].as_str().unwrap_or("Active").to_owned())
+        let names = self.functions();
+        let ask = |name: &&str| {
+            let words = ["lambda", "get-function-configuration", "--query", "State", "--function-name", name];
+            words.map(str::to_owned).to_vec()
         };
-        let functions =
-            self.functions().into_iter().map(|name| (name.to_owned(), state_of(&functions, name), "Active"));
-        let mappings = self.mappings()?.into_iter().map(|(group, uuid)| (group, state_of(&mappings, &uuid), "Enabled"));
-        let all = functions.chain(mappings);
-        Ok(all
-            .filter(|(_, state, wanted)| state != wanted)
-            .map(|(name, state, _)| format!("{name} ({state})"))
-            .collect())
+        let states = aws::calls(self.region(), &names.iter().map(ask).collect::<Vec<_>>());
+        let mut waited_for = Vec::new();
+        for (name, state) in names.into_iter().zip(states) {
+            let state = state?;
+            if state != "Active" {
+                waited_for.push(format!("{name} ({})", state.as_str().unwrap_or("unknown")));
+            }
+        }
+        let query = "EventSourceMappings[].[UUID,State,LastProcessingResult]";
+        let rows = aws::call(self.region(), &["lambda", "list-event-source-mappings", "--query", query])?;
+        let found = |uuid: &str| rows.as_array().into_iter().flatten().find(|row| row[0] == uuid);
+        for (group, uuid) in self.mappings()? {
+            if let Some(state) = found(&uuid).map_or_else(|| Some("missing".to_owned()), problem) {
+                waited_for.push(format!("{group} ({state})"));
+            }
+        }
+        Ok(waited_for)
+    }
+}
+
+/// What is wrong with a mapping; a function that failed is the function's affair, and its batch comes again.
+fn problem(row: &Value) -> Option<String> {
+    let (state, result) = (row[1].as_str().unwrap_or_default(), row[2].as_str().unwrap_or_default());
+    let is_well = ["", "OK", "No records processed"].contains(&result) || result.starts_with("PROBLEM: Function ");
+    match (state, is_well) {
+        ("Enabled", true) => None,
+        (_, true) => Some(state.to_owned()),
+        (_, false) => Some(format!("{state}, {result}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_is_ready_once_it_is_enabled_and_reaches_its_brokers() {
+        for (state, result, expected) in [
+            ("Enabled", json!("No records processed"), None),
+            ("Enabled", json!(null), None),
+            ("Enabled", json!("PROBLEM: Function call failed: Emulator.Injected"), None),
+            ("Creating", json!("No records processed"), Some("Creating")),
+            ("Enabled", json!("PROBLEM: a:9093: no answer"), Some("Enabled, PROBLEM: a:9093: no answer")),
+        ] {
+            assert_eq!(problem(&json!(["uuid", state, result])).as_deref(), expected);
+        }
     }
 }

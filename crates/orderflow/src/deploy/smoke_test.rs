@@ -35,7 +35,7 @@ impl Deploy<'_> {
             }
             if begun.elapsed() > PATIENCE {
                 return Err(Error::Failed(format!(
-                    "order {order} has not reached its end: {}; `orderflow lambda logs --aws FUNCTION` shows why, lag by group: {}",
+                    "order {order} has not reached its end: {}; the functions' logs show why (`aws logs filter-log-events --log-group-name /aws/lambda/FUNCTION`), lag by group: {}",
                     audited["audit"], audited["lag"]
                 ))
                 .into());

@@ -27,7 +27,7 @@ const KEYS: (&str, &str) = ("-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH H
 /// What is tried from a host for each `NAME:PORT`: whoever answers, if only by a refusal, was let through. With a firewall of its
 /// own, which Ansible brings, a host refuses what nobody serves.
 const PROBE: &str = r#"
-if systemctl --quiet is-active nftables; then exit; fi
+if systemctl --quiet is-active nftables; then echo guarded; exit; fi
 for target in TARGETS; do
   (
     name=${target%:*} port=${target#*:}
@@ -38,6 +38,9 @@ for target in TARGETS; do
 done
 wait
 "#;
+
+/// What a host says that has its own firewall.
+const GUARDED: &str = "guarded";
 
 type Hosts = BTreeMap<String, Host>;
 
@@ -53,10 +56,12 @@ impl Deploy<'_> {
         self.wait_for_answers(&hosts, tools)?;
         let rules = self.deployment.output(Root::Cluster, "ingress")?;
         let tried = self.expect_ways(&hosts, &ways(&hosts, &rules))?;
-        Ok(Done::unchanged(format!(
-            "{} hosts answer with the keys that AWS tells of them; {tried} ways between them are open",
-            hosts.len()
-        )))
+        let ways = if tried == 0 {
+            "those between them are Ansible's to try".to_owned()
+        } else {
+            format!("{tried} ways between them are open")
+        };
+        Ok(Done::unchanged(format!("{} hosts answer with the keys that AWS tells of them; {ways}", hosts.len())))
     }
 
     /// Asks AWS for each host's key, over its own API: a first connection would take whatever key it is shown.
@@ -102,18 +107,12 @@ impl Deploy<'_> {
 
     /// What each has printed of its key, in their order.
     fn ask_for_keys(&self, hosts: &[(&String, &Host)]) -> Vec<Result<Option<String>, Error>> {
-        let ask = |host: &Host| {
-            let arguments = ["ec2", "get-console-output", "--query", "Output", "--instance-id", &host.instance_id];
-            let output = aws::call(self.region(), &arguments)?;
-            Ok(output.as_str().and_then(key_in))
+        let ask = |(_, host): &(&String, &Host)| {
+            let words = ["ec2", "get-console-output", "--query", "Output", "--instance-id", &host.instance_id];
+            words.map(str::to_owned).to_vec()
         };
-        thread::scope(|scope| {
-            let asked: Vec<_> = hosts.iter().map(|(_, host)| scope.spawn(|| ask(host))).collect();
-            asked
-                .into_iter()
-                .map(|asked| asked.join().unwrap_or_else(|_| Err(Error::Failed("a thread ended".into()))))
-                .collect()
-        })
+        let answers = aws::calls(self.region(), &hosts.iter().map(ask).collect::<Vec<_>>());
+        answers.into_iter().map(|output| Ok(output?.as_str().and_then(key_in))).collect()
     }
 
     fn wait_for_answers(&self, hosts: &Hosts, tools: &mut Tools<'_>) -> Result<(), Stop> {
@@ -156,24 +155,24 @@ impl Deploy<'_> {
         }
     }
 
-    /// Tries each way from its host; gives how many there are.
+    /// Tries each way from its host, unless that has its own firewall by now; gives how many were tried.
     fn expect_ways(&self, hosts: &Hosts, ways: &BTreeSet<(String, String)>) -> Result<usize, Error> {
         let scripts = hosts.keys().map(|from| {
             let targets: Vec<&str> = ways.iter().filter(|(of, _)| of == from).map(|(_, to)| to.as_str()).collect();
             // Spelt for the shell of the host, whichever it is.
             (from.as_str(), format!("bash -c '{}'", PROBE.replace("TARGETS", &targets.join(" "))))
         });
-        let closed: Vec<String> = self
-            .on_each(scripts)?
-            .into_iter()
-            .flat_map(|(from, output)| {
-                let said =
-                    text(&output.stdout) + &if output.status.success() { String::new() } else { text(&output.stderr) };
-                said.lines().map(|line| format!("{from} {line}")).collect::<Vec<_>>()
-            })
-            .collect();
+        let (mut closed, mut tried) = (Vec::new(), 0);
+        for (from, output) in self.on_each(scripts)? {
+            if !output.status.success() {
+                closed.push(format!("{from} cannot be asked: {}", text(&output.stderr)));
+            } else if text(&output.stdout) != GUARDED {
+                tried += ways.iter().filter(|(of, _)| of == from).count();
+                closed.extend(text(&output.stdout).lines().map(|line| format!("{from} {line}")));
+            }
+        }
         if closed.is_empty() {
-            return Ok(ways.len());
+            return Ok(tried);
         }
         for line in &closed {
             tell(line);

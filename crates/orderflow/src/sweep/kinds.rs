@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Found, Functions, Item, Ours};
+use crate::tool::quoted;
 
 /// A type of things.
 #[derive(Debug)]
@@ -551,14 +552,4 @@ fn text<'a>(about: &'a Value, key: &str) -> &'a str {
 
 fn call(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|&argument| argument.to_owned()).collect()
-}
-
-/// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:@%+=,".contains(letter);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }

@@ -1,13 +1,16 @@
-use std::thread;
 use std::time::Duration;
 
-use ::topology::{Host, Topology};
+use ::topology::{Host, Service, Topology};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
+use shop::order_generator;
 
 use crate::deployment::Deployment;
 use crate::tool::{Interruptions, Stop};
 use crate::{Error, aws};
+
+/// What CloudWatch gives of either form of a log.
+const REPORTS: &str = r#"?"REPORT RequestId" ?"platform.report""#;
 
 /// CloudWatch shows a line some seconds after it was logged: the logs are asked until they say no more than before.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -21,7 +24,7 @@ const MAX_US: u64 = 900_000_000;
 pub(super) struct Function {
     pub(super) name: String,
     pub(super) invocations: u64,
-    /// Those of them whose REPORT has a `Status`.
+    /// Those of them that failed, by Lambda's report.
     pub(super) errors: u64,
     /// New environments.
     pub(super) cold_starts: u64,
@@ -35,7 +38,7 @@ pub(super) struct Function {
 pub(super) struct Functions(Vec<Function>);
 
 impl Functions {
-    /// What they have logged since a time in milliseconds since 1970.
+    /// What they have logged since a time in milliseconds since 1970, by when orders were placed in so many invocations.
     ///
     /// # Errors
     /// Where CloudWatch does not tell, or the operator interrupts.
@@ -43,32 +46,44 @@ impl Functions {
         deployment: &Deployment,
         topology: &Topology,
         since_ms: u64,
+        placed_in: u64,
         interruptions: &Interruptions,
     ) -> Result<Self, Stop> {
-        let region = &deployment.settings().region;
-        let names: Vec<&str> = topology
-            .services()
-            .filter(|service| service.host == Host::Lambda)
-            .map(|service| service.name.as_str())
-            .collect();
-        let mut before = u64::MAX;
-        for look in 1.. {
-            let functions = thread::scope(|scope| {
-                let asked: Vec<_> =
-                    names.iter().map(|name| scope.spawn(|| Function::ask(region, name, since_ms))).collect();
-                let joined = asked
-                    .into_iter()
-                    .map(|asked| asked.join().unwrap_or_else(|_| Err(Error::Failed("a thread ended".into()))));
-                joined.collect::<Result<Vec<_>, _>>()
-            })?;
-            let invocations = functions.iter().map(|function| function.invocations).sum();
-            if invocations == before || look == LOOKS {
-                return Ok(Self(functions));
-            }
-            before = invocations;
+        let services: Vec<&Service> = topology.services().filter(|service| service.host == Host::Lambda).collect();
+        let (mut functions, mut looks) = (Self::look(deployment, &services, since_ms)?, 1);
+        loop {
+            let before = functions.invocations();
             interruptions.pause(SETTLE)?;
+            functions = Self::look(deployment, &services, since_ms)?;
+            looks += 1;
+            let is_whole = functions.invocations_of(order_generator::NAME) >= placed_in;
+            if looks == LOOKS || (is_whole && functions.invocations() == before) {
+                return Ok(functions);
+            }
         }
-        Ok(Self(Vec::new()))
+    }
+
+    fn look(deployment: &Deployment, services: &[&Service], since_ms: u64) -> Result<Self, Error> {
+        let ask = |service: &&Service| {
+            let (group, since) = (format!("/aws/lambda/{}", service.name), since_ms.to_string());
+            let words = ["logs", "filter-log-events", "--log-group-name", &group, "--start-time", &since];
+            let words = words.into_iter().chain(["--filter-pattern", REPORTS, "--query", "events[].message"]);
+            words.map(str::to_owned).collect()
+        };
+        let answers = aws::calls(&deployment.settings().region, &services.iter().map(ask).collect::<Vec<_>>());
+        let functions = services.iter().zip(answers).map(|(service, answer)| {
+            let messages = answer?;
+            Function::of(&service.name, messages.as_array().into_iter().flatten().filter_map(Value::as_str))
+        });
+        functions.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn invocations(&self) -> u64 {
+        self.iter().map(|function| function.invocations).sum()
+    }
+
+    pub(super) fn invocations_of(&self, name: &str) -> u64 {
+        self.iter().filter(|function| function.name == name).map(|function| function.invocations).sum()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Function> {
@@ -77,25 +92,6 @@ impl Functions {
 }
 
 impl Function {
-    fn ask(region: &str, name: &str, since_ms: u64) -> Result<Self, Error> {
-        let (group, since) = (format!("/aws/lambda/{name}"), since_ms.to_string());
-        let arguments = [
-            "logs",
-            "filter-log-events",
-            "--log-group-name",
-            &group,
-            "--start-time",
-            &since,
-            "--filter-pattern",
-            "REPORT",
-            "--query",
-            "events[].message",
-        ];
-        let messages = aws::call(region, &arguments)?;
-        let lines = messages.as_array().into_iter().flatten().filter_map(Value::as_str);
-        Self::of(name, lines)
-    }
-
     fn of<'l>(name: &str, lines: impl Iterator<Item = &'l str>) -> Result<Self, Error> {
         let durations = Histogram::new_with_bounds(1, MAX_US, 2).map_err(Error::failed)?;
         let mut function =
@@ -104,23 +100,14 @@ impl Function {
         Ok(function)
     }
 
-    /// `REPORT RequestId: .. Duration: 12.34 ms Billed Duration: .. Memory Size: .. Max Memory Used: 20 MB Init Duration: ..`, fields
-    /// with tabs between, and a `Status` where it failed.
+    /// Counts a line, if it is Lambda's report of an invocation.
     fn see(&mut self, line: &str) {
-        if !line.starts_with("REPORT RequestId: ") {
-            return;
-        }
-        let field = |name: &str| {
-            line.trim_end().split('\t').find_map(|field| field.trim().strip_prefix(name)?.split(' ').next())
-        };
-        let number = |name: &str| field(name).and_then(|text| text.parse::<f64>().ok());
+        let Some(Reported { duration_ms, memory_mb, is_cold, has_failed }) = Reported::of(line) else { return };
         self.invocations += 1;
-        self.errors += u64::from(field("Status: ").is_some());
-        self.cold_starts += u64::from(field("Init Duration: ").is_some());
-        if let Some(ms) = number("Duration: ") {
-            self.durations.saturating_record((ms * 1_000.0) as u64);
-        }
-        self.memory_mb = self.memory_mb.max(number("Max Memory Used: ").unwrap_or(0.0) as u64);
+        self.errors += u64::from(has_failed);
+        self.cold_starts += u64::from(is_cold);
+        self.durations.saturating_record((duration_ms * 1_000.0) as u64);
+        self.memory_mb = self.memory_mb.max(memory_mb);
     }
 
     /// In milliseconds.
@@ -132,6 +119,49 @@ impl Function {
         json!({
             "invocations": self.invocations, "errors": self.errors, "cold_starts": self.cold_starts, "memory_mb": self.memory_mb,
             "duration_ms": {"p50": self.duration_ms(0.5), "p99": self.duration_ms(0.99), "max": self.duration_ms(1.0)},
+        })
+    }
+}
+
+/// Lambda's report of an invocation.
+#[derive(Debug, PartialEq)]
+struct Reported {
+    duration_ms: f64,
+    memory_mb: u64,
+    is_cold: bool,
+    has_failed: bool,
+}
+
+impl Reported {
+    /// In either form of a function's log.
+    fn of(line: &str) -> Option<Self> {
+        match line.trim_end().strip_prefix("REPORT RequestId: ") {
+            Some(line) => Self::of_text(line),
+            None => Self::of_json(&serde_json::from_str(line).ok()?),
+        }
+    }
+
+    /// `.. Duration: 12.34 ms Billed Duration: .. Memory Size: .. Max Memory Used: 20 MB Init Duration: ..`, fields with tabs between,
+    /// and a `Status` where it failed.
+    fn of_text(line: &str) -> Option<Self> {
+        let field = |name: &str| line.split('\t').find_map(|field| field.trim().strip_prefix(name)?.split(' ').next());
+        Some(Self {
+            duration_ms: field("Duration: ")?.parse().ok()?,
+            memory_mb: field("Max Memory Used: ").and_then(|text| text.parse().ok()).unwrap_or(0),
+            is_cold: field("Init Duration: ").is_some(),
+            has_failed: field("Status: ").is_some(),
+        })
+    }
+
+    /// `{"type": "platform.report", "record": {"status": "success", "metrics": {"durationMs": ..}}}`
+    fn of_json(event: &Value) -> Option<Self> {
+        let (record, metrics) = (&event["record"], &event["record"]["metrics"]);
+        (event["type"] == "platform.report").then_some(())?;
+        Some(Self {
+            duration_ms: metrics["durationMs"].as_f64()?,
+            memory_mb: metrics["maxMemoryUsedMB"].as_u64().unwrap_or(0),
+            is_cold: metrics.get("initDurationMs").is_some(),
+            has_failed: record["status"] != "success",
         })
     }
 }
@@ -149,10 +179,13 @@ mod tests {
             "REPORT RequestId: 3\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\tMax Memory Used: 22 MB\tStatus: timeout\n",
             "INIT_REPORT Init Duration: 5 ms\tPhase: init\tStatus: error\n",
             "{\"message\":\"REPORT RequestId: \"}\n",
+            r#"{"time":"t","type":"platform.start","record":{"requestId":"4"}}"#,
+            r#"{"time":"t","type":"platform.report","record":{"requestId":"4","status":"success","metrics":{"durationMs":13.5,"maxMemoryUsedMB":25,"initDurationMs":150.0}}}"#,
+            r#"{"time":"t","type":"platform.report","record":{"requestId":"5","status":"error","metrics":{"durationMs":11.5,"maxMemoryUsedMB":20}}}"#,
         ];
         let function = Function::of("f", lines.into_iter()).unwrap();
         let Function { invocations, errors, cold_starts, memory_mb, .. } = function;
-        assert_eq!((invocations, errors, cold_starts, memory_mb), (3, 1, 1, 24));
+        assert_eq!((invocations, errors, cold_starts, memory_mb), (5, 2, 2, 25));
         assert!((function.duration_ms(0.5) - 12.0).abs() < 0.2, "{}", function.duration_ms(0.5));
     }
 }

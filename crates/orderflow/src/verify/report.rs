@@ -27,10 +27,6 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn run(&self) -> &str {
-        &self.run
-    }
-
     pub(super) fn holds(&self) -> bool {
         self.problems.is_empty()
     }

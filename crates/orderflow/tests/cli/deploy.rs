@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -39,7 +40,7 @@ fn what_does_not_serve_is_told_before_anything_is_asked() {
             "possible values: check, package, cluster, inventory, ssh, ansible, services, smoke-test, summary",
         ),
         (&format!("deploy --state {state} {repository}"), 2, "nobody can be asked here: add --yes"),
-        (&format!("deploy --state {state} {repository} --yes"), 1, "5 programs are missing"),
+        (&format!("deploy --state {state} {repository} --yes"), 1, "7 programs are missing"),
         (
             &format!("deploy --state {state} {repository} --from ansible"),
             2,
@@ -79,19 +80,34 @@ fn a_folder_that_holds_something_else_is_left_alone() {
 
 #[test]
 fn a_stage_that_fails_is_told_with_what_stands_and_what_goes_on_and_as_json() {
-    let (_folder, state) = begun();
+    let (folder, state) = begun();
+    let path = aws_of("000000000000", &folder);
     let command = format!("deploy --state {} --source {REPOSITORY} --only services --format json", state.display());
-    let ended = orderflow(&command).end().with_status(1);
+    let ended = orderflow(&command).env("PATH", &path).end().with_status(1);
     let line: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((&line["stage"], &line["status"]), (&"services".into(), &"failed".into()));
     assert!(line["text"].as_str().unwrap().contains("terraform/cluster has no output `cluster`"), "{line}");
-    for words in
-        ["to remove it: orderflow destroy --state ", "to go on: orderflow deploy --state ", " --from services\n"]
-    {
-        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    for words in ["nothing of AWS is recorded; logs: ".to_owned(), format!("to go on: orderflow {command}\n")] {
+        assert!(ended.stderr.contains(&words), "{}", ended.stderr);
     }
-    // What was deployed stays what is destroyed: the roots' own copies, of Terraform's files alone.
-    for (file, is_there) in [("cluster/main.tf", true), ("modules/network/main.tf", true), ("cluster/tests", false)] {
-        assert_eq!(state.join("terraform").join(file).exists(), is_there, "{file}");
+}
+
+#[test]
+fn another_account_than_the_deployments_is_refused_whatever_stage_it_begins_with() {
+    let (folder, state) = begun();
+    let path = aws_of("111122223333", &folder);
+    for command in [format!("deploy --from cluster --yes --source {REPOSITORY}"), "destroy --yes".to_owned()] {
+        let ended =
+            orderflow(&format!("{command} --state {}", state.display())).env("PATH", &path).end().with_status(2);
+        assert!(ended.stderr.contains("111122223333"), "{}", ended.stderr);
     }
+}
+
+/// A path with an `aws` that knows no more than whose account it is.
+fn aws_of(account: &str, folder: &TempDir) -> String {
+    let aws = folder.path().join("aws");
+    let answer = format!(r#"{{"Account": "{account}", "Arn": "arn:aws:iam::{account}:user/test"}}"#);
+    fs::write(&aws, format!("#!/bin/sh\necho '{answer}'\n")).unwrap();
+    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:/usr/bin:/bin", folder.path().display())
 }

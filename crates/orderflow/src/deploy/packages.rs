@@ -1,5 +1,4 @@
 use std::fs;
-use std::path::Path;
 
 use super::Deploy;
 use crate::deployment::failed;
@@ -10,15 +9,15 @@ use crate::{Error, package};
 
 impl Deploy<'_> {
     /// Builds what is deployed, or takes it from where it lies; the deployment keeps its own.
-    pub(super) fn package(&self, source: &Path, tools: &mut Tools<'_>) -> Result<Done, Stop> {
+    pub(super) fn package(&self, tools: &mut Tools<'_>) -> Result<Done, Stop> {
         let kept = self.deployment.zips();
         let from = match &self.args.zips {
             Some(folder) => folder.clone(),
             None if self.args.plan => return Ok(Done::unchanged("`ci/package` would build the zips")),
             None => {
-                let mut command = tool::program("bash")?;
-                command.arg(source.join("ci/package")).arg("--out").arg(&kept);
-                tools.run(command)?;
+                let mut program = tool::program("bash")?;
+                program.command.arg(self.source.join("ci/package")).arg("--out").arg(&kept);
+                tools.run(program)?;
                 kept.clone()
             }
         };

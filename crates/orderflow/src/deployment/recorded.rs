@@ -23,7 +23,7 @@ const NOTABLE: [(&str, &str); 9] = [
 
 /// What a root's state has recorded: things of AWS, and what they are called.
 #[derive(Debug, Default)]
-pub(super) struct Recorded {
+pub(crate) struct Recorded {
     /// Attributes by type.
     things: BTreeMap<String, Vec<Value>>,
 }
@@ -87,7 +87,7 @@ impl Recorded {
         Ok(Self { things })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.things.values().all(Vec::is_empty)
     }
 
@@ -96,23 +96,28 @@ impl Recorded {
         self.things.get(kind).into_iter().flatten().filter_map(move |one| one[attribute].as_str())
     }
 
-    pub(super) fn bucket(&self) -> Option<&str> {
+    pub(crate) fn bucket(&self) -> Option<&str> {
         self.all("aws_s3_bucket", "bucket").next()
     }
 
-    pub(super) fn vpc(&self) -> Option<&str> {
+    pub(crate) fn vpc(&self) -> Option<&str> {
         self.all("aws_vpc", "id").next()
     }
 
     /// Functions, also those of which there is only the log group.
-    pub(super) fn functions(&self) -> BTreeSet<String> {
+    pub(crate) fn functions(&self) -> BTreeSet<String> {
         let of_logs = self.all("aws_cloudwatch_log_group", "name").filter_map(|name| name.strip_prefix("/aws/lambda/"));
         self.all("aws_lambda_function", "function_name").chain(of_logs).map(str::to_owned).collect()
     }
 
+    /// How many things.
+    pub(crate) fn count(&self) -> u64 {
+        self.things.values().map(|things| things.len() as u64).sum()
+    }
+
     /// For a person: how many things, and which of them one may miss.
-    pub(super) fn summary(&self) -> String {
-        let count: usize = self.things.values().map(Vec::len).sum();
+    pub(crate) fn summary(&self) -> String {
+        let count = self.count();
         let notable = NOTABLE.iter().filter_map(|(kind, name)| match self.things.get(*kind).map_or(0, Vec::len) {
             0 => None,
             1 => Some((*name).trim_end_matches('s').to_owned()).map(|name| format!("1 {name}")),
