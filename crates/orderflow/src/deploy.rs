@@ -253,6 +253,9 @@ impl Deploy<'_> {
     }
 
     fn summary(&self) -> Result<Done, Stop> {
+        if self.args.plan {
+            return Ok(Done::unchanged("nothing was changed"));
+        }
         let deployment = &self.deployment;
         let config = quoted(&deployment.ssh_config().display().to_string());
         let mut text = String::from("\n");
