@@ -28,6 +28,13 @@ pub(crate) fn passed(audited: &Value) -> bool {
     audited["audit"]["passed"] == true
 }
 
+/// Whether waiting changes nothing any more: an order is lost once all groups are at the ends of their topics, and a record that
+/// should not be there stays.
+pub(crate) fn is_final(audited: &Value) -> bool {
+    let is_found = |fault: &&str| audited["audit"][fault].as_u64().is_some_and(|count| count > 0);
+    ["lost", "doubled", "unexpected"].iter().any(|fault| is_found(fault))
+}
+
 /// The ids of a run's orders, as they stand in the topics.
 ///
 /// # Errors
@@ -66,4 +73,17 @@ pub(crate) fn ask(deployment: &Deployment, command: &str) -> Result<Answer, Erro
         return Err(Error::Failed(format!("{name}: {}: `orderflow deploy --only ssh` says more", reason.trim())));
     }
     Ok(Answer { text: text.into_owned(), reason: reason.trim().to_owned(), succeeded: output.status.success() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn who_waits_for_orders_waits_no_longer_once_one_is_lost() {
+        let audited = |lost: u64, unfinished: u64| json!({"audit": {"lost": lost, "doubled": 0, "unexpected": 0, "unfinished": unfinished}});
+        assert!(is_final(&audited(1, 0)));
+        assert!(!is_final(&audited(0, 5)) && !is_final(&Value::Null));
+    }
 }

@@ -135,7 +135,7 @@ impl Args {
                         grouped(accepted),
                         count("unfinished")
                     ));
-                    if is_over || (console::passed(&audited) && accepted >= orders) || is_final(&audited) {
+                    if is_over || (console::passed(&audited) && accepted >= orders) || console::is_final(&audited) {
                         return Ok(audited);
                     }
                 }
@@ -148,14 +148,6 @@ impl Args {
             interruptions.pause(LOOK_EVERY)?;
         }
     }
-}
-
-/// Whether waiting changes nothing any more: an order is lost once all groups are at the ends of their topics, and a record that
-/// should not be there stays.
-fn is_final(audited: &Value) -> bool {
-    ["lost", "doubled", "unexpected"]
-        .iter()
-        .any(|fault| audited["audit"][fault].as_u64().is_some_and(|count| count > 0))
 }
 
 fn write(place: &Path, report: &Report) -> Result<(), Error> {
@@ -172,17 +164,4 @@ fn write(place: &Path, report: &Report) -> Result<(), Error> {
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn who_waits_for_orders_waits_no_longer_once_one_is_lost() {
-        let audited = |lost: u64, unfinished: u64| json!({"audit": {"lost": lost, "doubled": 0, "unexpected": 0, "unfinished": unfinished}});
-        assert!(is_final(&audited(1, 0)));
-        assert!(!is_final(&audited(0, 5)) && !is_final(&Value::Null));
-    }
 }

@@ -33,7 +33,7 @@ impl Deploy<'_> {
                     begun.elapsed().as_secs_f64()
                 )));
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > PATIENCE || console::is_final(&audited) {
                 return Err(Error::Failed(format!(
                     "order {order} has not reached its end: {}; the functions' logs show why (`aws logs filter-log-events --log-group-name /aws/lambda/FUNCTION`), lag by group: {}",
                     audited["audit"], audited["lag"]
