@@ -32,7 +32,7 @@ pub(crate) fn passed(audited: &Value) -> bool {
 /// should not be there stays.
 pub(crate) fn is_final(audited: &Value) -> bool {
     let is_found = |fault: &&str| audited["audit"][fault].as_u64().is_some_and(|count| count > 0);
-    ["lost", "doubled", "unexpected"].iter().any(|fault| is_found(fault))
+    ["lost", "doubled", "unexpected"].iter().any(is_found)
 }
 
 /// The ids of a run's orders, as they stand in the topics.
