@@ -42,7 +42,8 @@ impl<'a> Stages<'a> {
     pub(crate) fn run(&self, name: &str, work: impl FnOnce() -> Result<Done, Stop>) -> Result<Done, Stop> {
         tell(&format!("\n{name}:"));
         let begun = Instant::now();
-        let result = self.interruptions.judge(work());
+        // Whoever interrupted one that reached its end all the same wants no other.
+        let result = self.interruptions.check().and_then(|()| self.interruptions.judge(work()));
         let (status, done, text) = match &result {
             Ok(done) => ("passed", Some(done), done.text.clone()),
             Err(Stop::Interrupted) => ("interrupted", None, "interrupted".to_owned()),
@@ -85,4 +86,24 @@ impl<'a> Stages<'a> {
 
 fn seconds(time: Duration) -> String {
     format!("{:.0} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_stage_begins_after_an_interruption_and_what_fails_meanwhile_was_interrupted() {
+        let interruptions = Interruptions::nobody();
+        let stages = Stages::new(Format::Json, &interruptions);
+        assert!(stages.run("one", || Ok(Done::unchanged("done"))).is_ok());
+        let failed = stages.run("two", || {
+            interruptions.hear();
+            Err(Error::Failed("aws ended without a word".into()).into())
+        });
+        assert!(matches!(failed, Err(Stop::Interrupted)));
+        let begun = stages.run("three", || -> Result<Done, Stop> { unreachable!() });
+        assert!(matches!(begun, Err(Stop::Interrupted)));
+        assert_eq!(stages.conclude(begun.map(|_| ()), String::new, "").unwrap(), Status::Interrupted);
+    }
 }

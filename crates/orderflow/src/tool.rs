@@ -77,6 +77,11 @@ impl Interruptions {
         Self(Arc::default())
     }
 
+    #[cfg(test)]
+    pub(crate) fn hear(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+
     fn count(&self) -> usize {
         self.0.load(Ordering::Acquire)
     }
