@@ -10,7 +10,7 @@ use kafka_transport::Admin;
 use topology::Topology;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{Error, Status, logging, print, tell};
+use crate::{Error, Status, logging, print, state_folder, tell};
 
 /// Starts and ends a secured Kafka cluster on this machine: three ZooKeeper servers, three brokers, TLS, SCRAM and ACLs.
 #[derive(Subcommand)]
@@ -179,10 +179,7 @@ fn commands(
 }
 
 fn default_folder() -> Result<PathBuf, Error> {
-    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
-    let state = state.ok_or_else(|| Error::Usage("neither XDG_STATE_HOME nor HOME is set: name a --folder".into()))?;
-    let folder = state.join("orderflow/cluster");
+    let folder = state_folder("cluster", "--folder")?;
     plain_path(&folder.to_string_lossy()).map_err(|allowed| {
         Error::Usage(format!("{}: {allowed} in a cluster's path: name another --folder", folder.display()))
     })

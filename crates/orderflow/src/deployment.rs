@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::tool::{self, Interruptions, Program, Said, Stop, Tools, quoted};
-use crate::{Error, tell};
+use crate::{Error, state_folder, tell};
 pub(crate) use recorded::Recorded;
 
 mod recorded; // what Terraform's states have recorded
@@ -94,11 +94,7 @@ impl Place {
         if let Some(folder) = &self.state {
             return std::path::absolute(folder).map_err(|error| failed(folder, &error));
         }
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let home = || set("HOME").map(|home| home.join(".local/state"));
-        let state = set("XDG_STATE_HOME").or_else(home);
-        let missing = || Error::Usage("HOME is not set: name a folder with --state".into());
-        Ok(state.ok_or_else(missing)?.join("orderflow/deployment"))
+        state_folder("deployment", "--state")
     }
 
     /// As it was typed, for another command.

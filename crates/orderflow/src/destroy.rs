@@ -115,7 +115,6 @@ impl Destroy<'_> {
 
     fn what_stands(&self) -> String {
         let recorded = |root: &Root| match self.deployment.recorded(*root) {
-            Ok(recorded) if recorded.is_empty() => format!("{}: nothing recorded", root.name()),
             Ok(recorded) => format!("{}: {}", root.name(), recorded.summary()),
             Err(error) => error.to_string(),
         };
@@ -137,9 +136,8 @@ impl Destroy<'_> {
                 "warning: you act by the role orderflow-deployer, which goes with the cluster: what comes after it needs credentials of your own",
             );
         }
-        let of = |recorded: &Recorded| if recorded.is_empty() { "nothing recorded".into() } else { recorded.summary() };
-        let text =
-            format!("account {account}, {}: services: {}; cluster: {}", self.region(), of(&services), of(&cluster));
+        let (region, of_services, of_cluster) = (self.region(), services.summary(), cluster.summary());
+        let text = format!("account {account}, {region}: services: {of_services}; cluster: {of_cluster}");
         let is_empty = services.is_empty() && cluster.is_empty();
         if !self.args.yes && !is_empty {
             tell(&text);

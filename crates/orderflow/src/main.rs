@@ -199,6 +199,14 @@ fn grouped(number: u64) -> String {
     text
 }
 
+/// Where a command keeps its state, unless an option of this name says otherwise.
+fn state_folder(name: &str, option: &str) -> Result<PathBuf, Error> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
+    let missing = || Error::Usage(format!("neither XDG_STATE_HOME nor HOME is set: name a {option}"));
+    Ok(state.ok_or_else(missing)?.join("orderflow").join(name))
+}
+
 fn read_topology(path: Option<&Path>) -> Result<Topology, Error> {
     let Some(path) = path else {
         return Topology::built_in().map_err(|error| Error::Usage(error.to_string()));

@@ -10,10 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use ::topology::{Host, Topology};
+use ::topology::Topology;
 use serde_json::{Value, json};
 
-use crate::aws;
+use crate::{aws, package};
 use kinds::{KINDS, Kind, Tags};
 
 mod kinds; // the table of types
@@ -30,8 +30,7 @@ pub(crate) struct Functions {
 impl Functions {
     /// Those that a topology asks for.
     pub(crate) fn of(topology: &Topology) -> Self {
-        let services = topology.services().filter(|service| service.host == Host::Lambda);
-        let possible = services.map(|service| service.name.clone()).chain(["hello_world".to_owned()]).collect();
+        let possible = package::functions(topology).into_iter().map(str::to_owned).collect();
         Self { possible, known: BTreeSet::new() }
     }
 

@@ -30,9 +30,9 @@ impl Deploy<'_> {
         let Some(changed) = self.apply(Root::Services, &variables, tools)? else {
             return Ok(Done::unchanged("planned"));
         };
-        let begun = Instant::now();
+        let (mappings, begun) = (self.mappings()?, Instant::now());
         loop {
-            let waited_for = self.not_ready()?;
+            let waited_for = self.not_ready(&mappings)?;
             if waited_for.is_empty() {
                 break;
             }
@@ -50,7 +50,7 @@ impl Deploy<'_> {
         let text = format!(
             "{} functions are active, {} mappings enabled; {changed} changes",
             self.functions().len(),
-            self.mappings()?.len()
+            mappings.len()
         );
         Ok(Done { text, changed })
     }
@@ -63,7 +63,7 @@ impl Deploy<'_> {
     }
 
     /// What does not work yet, each with its state.
-    fn not_ready(&self) -> Result<Vec<String>, Error> {
+    fn not_ready(&self, mappings: &[(String, String)]) -> Result<Vec<String>, Error> {
         let names = self.functions();
         let ask = |name: &&str| {
             let words = ["lambda", "get-function-configuration", "--query", "State", "--function-name", name];
@@ -80,8 +80,8 @@ impl Deploy<'_> {
         let query = "EventSourceMappings[].[UUID,State,LastProcessingResult]";
         let rows = aws::call(self.region(), &["lambda", "list-event-source-mappings", "--query", query])?;
         let found = |uuid: &str| rows.as_array().into_iter().flatten().find(|row| row[0] == uuid);
-        for (group, uuid) in self.mappings()? {
-            if let Some(state) = found(&uuid).map_or_else(|| Some("missing".to_owned()), problem) {
+        for (group, uuid) in mappings {
+            if let Some(state) = found(uuid).map_or_else(|| Some("missing".to_owned()), problem) {
                 waited_for.push(format!("{group} ({state})"));
             }
         }

@@ -117,6 +117,9 @@ impl Recorded {
 
     /// For a person: how many things, and which of them one may miss.
     pub(crate) fn summary(&self) -> String {
+        if self.is_empty() {
+            return "nothing recorded".into();
+        }
         let count = self.count();
         let notable = NOTABLE.iter().filter_map(|(kind, name)| match self.things.get(*kind).map_or(0, Vec::len) {
             0 => None,

@@ -280,12 +280,12 @@ pub(super) static KINDS: [Kind; 25] = [
             !each(&item.about, "Associations").any(|one| one["Main"] == true) && is_tagged_or_within(item, ours)
         },
         removal: Removal::Shell(|item, _, aws| {
-            let mut command = String::new();
-            for one in each(&item.about, "Associations") {
+            let disassociate = |one: &Value| {
                 let id = quoted(text(one, "RouteTableAssociationId"));
-                command.push_str(&format!("{aws} ec2 disassociate-route-table --association-id {id} && "));
-            }
-            command + &format!("{aws} ec2 delete-route-table --route-table-id {}", item.id("RouteTableId"))
+                format!("{aws} ec2 disassociate-route-table --association-id {id}")
+            };
+            let delete = format!("{aws} ec2 delete-route-table --route-table-id {}", item.id("RouteTableId"));
+            after(each(&item.about, "Associations").map(disassociate), delete)
         }),
     },
     Kind {
@@ -299,14 +299,12 @@ pub(super) static KINDS: [Kind; 25] = [
         is_ours: |item, ours| item.is_tagged || attachments(item).any(|one| ours.has(text(one, "VpcId"))),
         removal: Removal::Shell(|item, _, aws| {
             let id = item.id("InternetGatewayId");
-            let mut command = String::new();
-            for one in attachments(item) {
+            let detach = |one: &Value| {
                 let vpc = quoted(text(one, "VpcId"));
-                command.push_str(&format!(
-                    "{aws} ec2 detach-internet-gateway --internet-gateway-id {id} --vpc-id {vpc} && "
-                ));
-            }
-            command + &format!("{aws} ec2 delete-internet-gateway --internet-gateway-id {id}")
+                format!("{aws} ec2 detach-internet-gateway --internet-gateway-id {id} --vpc-id {vpc}")
+            };
+            let delete = format!("{aws} ec2 delete-internet-gateway --internet-gateway-id {id}");
+            after(attachments(item).map(detach), delete)
         }),
     },
     Kind {
@@ -374,14 +372,12 @@ pub(super) static KINDS: [Kind; 25] = [
         is_ours: |item, _| item.is_tagged || text(&item.about, "InstanceProfileName").starts_with(PREFIX),
         removal: Removal::Shell(|item, _, aws| {
             let name = item.id("InstanceProfileName");
-            let mut command = String::new();
-            for role in each(&item.about, "Roles") {
+            let remove = |role: &Value| {
                 let role = quoted(text(role, "RoleName"));
-                command.push_str(&format!(
-                    "{aws} iam remove-role-from-instance-profile --instance-profile-name {name} --role-name {role} && "
-                ));
-            }
-            command + &format!("{aws} iam delete-instance-profile --instance-profile-name {name}")
+                format!("{aws} iam remove-role-from-instance-profile --instance-profile-name {name} --role-name {role}")
+            };
+            let delete = format!("{aws} iam delete-instance-profile --instance-profile-name {name}");
+            after(each(&item.about, "Roles").map(remove), delete)
         }),
     },
     Kind {
@@ -552,4 +548,9 @@ fn text<'a>(about: &'a Value, key: &str) -> &'a str {
 
 fn call(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|&argument| argument.to_owned()).collect()
+}
+
+/// A command that runs once all these have succeeded.
+fn after(commands: impl Iterator<Item = String>, last: String) -> String {
+    commands.chain([last]).collect::<Vec<_>>().join(" && ")
 }
