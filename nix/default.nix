@@ -24,8 +24,14 @@ let
   );
   own = rust.${lib.head (lib.splitString "-" system)};
 
-  # A file takes what it needs by the names of its arguments, from nixpkgs or from here.
-  call = lib.callPackageWith (pkgs // parts);
+  # A file takes what it needs by the names of its arguments, from nixpkgs or from here. Not callPackage, which adds functions to the sets
+  # that a flake's outputs are.
+  call =
+    file: given:
+    let
+      make = import file;
+    in
+    make (builtins.intersectAttrs (builtins.functionArgs make) (pkgs // parts) // given);
   parts = {
     inherit self system pkgsStatic;
     orderflow = own.programs;

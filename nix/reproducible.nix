@@ -1,8 +1,6 @@
 # The same source gives the same zips, byte for byte: the workspace is built once more, in another folder. What it depends on is not;
 # `nix build .#lambdas --rebuild` does that for any of it.
 {
-  lib,
-  callPackage,
   runCommand,
   orderflow,
   topology,

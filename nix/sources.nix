@@ -33,6 +33,7 @@ in
       ../.config
       ../ci
       ../clippy.toml
+      ./fixtures
       ../rustfmt.toml
     ]
   );

@@ -105,15 +105,6 @@ let
     splitString = separator: split (literal separator);
     unique = foldl' (found: value: if elem value found then found else found ++ [ value ]) [ ];
 
-    callPackageWith =
-      scope: file: given:
-      let
-        f = if isFunction file then file else import file;
-        wanted = removeAttrs (builtins.functionArgs f) (attrNames given);
-        find = name: scope.${name} or (throw "${toString file} asks for `${name}`, and nixpkgs-surface.md lists no such package");
-      in
-      f (mapAttrs (name: _: find name) wanted // given);
-
     filesystem.listFilesRecursive =
       folder:
       concatMap (

@@ -91,7 +91,6 @@ let
       inherit lib listed mkDerivation pkgs surface;
     };
     buildPackages = native;
-    callPackage = whole.callPackageWith pkgs;
     linkFarm = name: entries: mkDerivation { inherit name entries; };
     mkShell = arguments: mkDerivation ({ name = "shell"; } // arguments);
     runCommand = name: environment: text: mkDerivation (environment // { inherit name text; });
