@@ -58,6 +58,7 @@ in
     runtimeInputs = deployment;
     runtimeEnv = {
       FLAKE = self;
+      KVM = "/dev/kvm";
       SYSTEM = system;
       SOURCE = sources.deployment;
       ZIPS = lambdas;

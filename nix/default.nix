@@ -67,7 +67,12 @@ in
     packages
     // own.checks
     // import ./tests {
-      inherit lib pkgs system packages;
+      inherit
+        lib
+        pkgs
+        system
+        packages
+        ;
       inherit (parts) topology kafkaHome;
       modules = self.nixosModules;
     }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sees that it can, has virtual machines run the flow that is to be deployed, and only then deploys. From nix/apps.nix it has
-# FLAKE, this very flake; SYSTEM; SOURCE, Terraform's and Ansible's files; ZIPS, what is deployed.
+# FLAKE, this very flake; SYSTEM; KVM, the device; SOURCE, Terraform's and Ansible's files; ZIPS, what is deployed.
 
 say() { echo "deploy: $*" >&2; }
 
@@ -37,8 +37,8 @@ caller=$(aws sts get-caller-identity --query Arn --output text) ||
 say "as $caller"
 
 if [[ $test_it = true ]]; then
-  [[ -e /dev/kvm ]] ||
-    die "this machine has no KVM (/dev/kvm), with which the test's virtual machines run. Switch virtualisation on in its firmware and load
+  [[ -e $KVM ]] ||
+    die "this machine has no KVM ($KVM), with which the test's virtual machines run. Switch virtualisation on in its firmware and load
 kvm_intel or kvm_amd; on a rented machine choose a type with nested virtualisation or a bare one. Or deploy untested, with --skip-vm-test"
   say "virtual machines run the flow, if they have not yet"
   nix --extra-experimental-features 'nix-command flakes' build --no-link --print-build-logs "$FLAKE#checks.$SYSTEM.kafka-flow" ||

@@ -12,9 +12,23 @@ let
     builtins.path {
       path = src;
       name = "manifests";
-      filter = path: type: type == "directory" && !isSources path || builtins.elem (baseNameOf path) [ "Cargo.toml" "Cargo.lock" ];
+      filter =
+        path: type:
+        type == "directory" && !isSources path
+        || builtins.elem (baseNameOf path) [
+          "Cargo.toml"
+          "Cargo.lock"
+        ];
     };
-  isSources = path: builtins.elem (baseNameOf path) [ "benches" "ci" "examples" "src" "tests" ];
+  isSources =
+    path:
+    builtins.elem (baseNameOf path) [
+      "benches"
+      "ci"
+      "examples"
+      "src"
+      "tests"
+    ];
 
   library = pkgs: toolchain: {
     overrideToolchain = library pkgs;

@@ -7,7 +7,10 @@ let
   value =
     name:
     builtins.foldl' (
-      set: part: set.${part} or (throw "${if real != "" then real else "nix/stub/lib.nix"} has no lib.${name}, which nixpkgs-surface.md lists")
+      set: part:
+      set.${part} or (throw "${
+        if real != "" then real else "nix/stub/lib.nix"
+      } has no lib.${name}, which nixpkgs-surface.md lists")
     ) whole (split "\\." name);
 
   inherit (builtins)
@@ -64,7 +67,9 @@ let
     any = builtins.any;
     concatMapAttrs = f: set: foldl' (all: name: all // f name set.${name}) { } (attrNames set);
     concatMapStrings = f: list: concatStringsSep "" (map f list);
-    concatMapStringsSep = separator: f: list: concatStringsSep separator (map f list);
+    concatMapStringsSep =
+      separator: f: list:
+      concatStringsSep separator (map f list);
     escapeShellArg = value: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString value)}'";
     escapeShellArgs = own.concatMapStringsSep " " own.escapeShellArg;
     filterAttrs = keep: set: removeAttrs set (filter (name: !keep name set.${name}) (attrNames set));
@@ -75,7 +80,8 @@ let
     hasInfix = part: text: length (split (literal part) text) > 1;
     hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
     hasSuffix =
-      suffix: text: substring (stringLength text - stringLength suffix) (stringLength suffix) text == suffix;
+      suffix: text:
+      substring (stringLength text - stringLength suffix) (stringLength suffix) text == suffix;
     imap1 = f: list: builtins.genList (n: f (n + 1) (builtins.elemAt list n)) (length list);
     importJSON = file: builtins.fromJSON (readFile file);
     importTOML = file: fromTOML (readFile file);
@@ -95,13 +101,20 @@ let
       one: other:
       one
       // mapAttrs (
-        name: value: if isAttrs value && isAttrs (one.${name} or null) then own.recursiveUpdate one.${name} value else value
+        name: value:
+        if isAttrs value && isAttrs (one.${name} or null) then
+          own.recursiveUpdate one.${name} value
+        else
+          value
       ) other;
     removePrefix =
       prefix: text: if own.hasPrefix prefix text then substring (stringLength prefix) (-1) text else text;
     removeSuffix =
       suffix: text:
-      if own.hasSuffix suffix text then substring 0 (stringLength text - stringLength suffix) text else text;
+      if own.hasSuffix suffix text then
+        substring 0 (stringLength text - stringLength suffix) text
+      else
+        text;
     splitString = separator: split (literal separator);
     unique = foldl' (found: value: if elem value found then found else found ++ [ value ]) [ ];
 
@@ -130,7 +143,10 @@ let
           filter =
             path: type:
             builtins.any (
-              set: path == set.path || own.hasPrefix "${set.path}/" path && (type == "directory" || set.keep (file path)) || type == "directory" && own.hasPrefix "${path}/" set.path
+              set:
+              path == set.path
+              || own.hasPrefix "${set.path}/" path && (type == "directory" || set.keep (file path))
+              || type == "directory" && own.hasPrefix "${path}/" set.path
             ) (if isList fileset then fileset else own.fileset.unions [ fileset ]);
         };
     };

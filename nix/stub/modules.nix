@@ -59,11 +59,20 @@ let
   strongest =
     found:
     let
-      least = foldl' (least: definition: if definition.priority < least then definition.priority else least) 10000 found;
+      least = foldl' (
+        least: definition: if definition.priority < least then definition.priority else least
+      ) 10000 found;
     in
     filter (definition: definition.priority == least) found;
 
-  show = value: if isPackage value then "a package" else if isFunction value then "a function" else builtins.toJSON value;
+  show =
+    value:
+    if isPackage value then
+      "a package"
+    else if isFunction value then
+      "a function"
+    else
+      builtins.toJSON value;
   wrong =
     path: type: definition:
     throw "A definition for option `${dotted path}' is not of type `${type.name}'. Definition value: ${show definition.value}, in ${definition.file}";
@@ -83,7 +92,9 @@ let
       else if all (definition: definition.value == first.value) values then
         first.value
       else
-        throw "The option `${dotted path}' has conflicting definitions, in ${concatStringsSep " and " (map (d: d.file) values)}";
+        throw "The option `${dotted path}' has conflicting definitions, in ${
+          concatStringsSep " and " (map (d: d.file) values)
+        }";
   };
   collected = name: check: merge: { inherit name check merge; };
   checked =
@@ -95,7 +106,13 @@ let
 
   types = rec {
     str = scalar "str" isString;
-    path = scalar "path" (value: builtins.isPath value || isString value && builtins.substring 0 1 value == "/" || isPackage value || isAttrs value && value ? outPath);
+    path = scalar "path" (
+      value:
+      builtins.isPath value
+      || isString value && builtins.substring 0 1 value == "/"
+      || isPackage value
+      || isAttrs value && value ? outPath
+    );
     package = scalar "package" (value: isPackage value || isAttrs value && value ? outPath);
     int = scalar "int" builtins.isInt;
     bool = scalar "bool" builtins.isBool;
@@ -104,9 +121,15 @@ let
     ints = {
       positive = scalar "ints.positive" (value: builtins.isInt value && value > 0);
       unsigned = scalar "ints.unsigned" (value: builtins.isInt value && value >= 0);
-      between = low: high: scalar "ints.between ${toString low} ${toString high}" (value: builtins.isInt value && value >= low && value <= high);
+      between =
+        low: high:
+        scalar "ints.between ${toString low} ${toString high}" (
+          value: builtins.isInt value && value >= low && value <= high
+        );
     };
-    strMatching = pattern: scalar "strMatching ${pattern}" (value: isString value && builtins.match pattern value != null);
+    strMatching =
+      pattern:
+      scalar "strMatching ${pattern}" (value: isString value && builtins.match pattern value != null);
     enum = values: scalar "enum ${builtins.toJSON values}" (value: elem value values);
     lines = collected "lines" isString (
       path: found: concatStringsSep "\n" (map (definition: definition.value) (checked lines path found))
@@ -118,7 +141,9 @@ let
         names = foldl' (all: definition: all // definition.value) { } values;
       in
       if all (definition: isSet definition.value) values then
-        mapAttrs (name: _: anything.merge (path ++ [ name ]) (within name values)) (filterDefined names values)
+        mapAttrs (name: _: anything.merge (path ++ [ name ]) (within name values)) (
+          filterDefined names values
+        )
       else if all (definition: isList definition.value) values then
         concatMap (definition: definition.value) values
       else
@@ -153,7 +178,10 @@ let
       type:
       collected "nullOr ${type.name}" (value: value == null || type.check value) (
         path: found:
-        if all (definition: definition.value == null) (strongest found) then null else type.merge path (strongest found)
+        if all (definition: definition.value == null) (strongest found) then
+          null
+        else
+          type.merge path (strongest found)
       );
     either =
       one: other:
@@ -162,7 +190,10 @@ let
         let
           values = checked (either one other) path found;
         in
-        if all (definition: one.check definition.value) values then one.merge path values else other.merge path values
+        if all (definition: one.check definition.value) values then
+          one.merge path values
+        else
+          other.merge path values
       );
     oneOf = list: if length list == 1 then head list else either (head list) (oneOf (tail list));
     submodule =
@@ -183,9 +214,22 @@ let
       );
   };
 
-  filterDefined = names: values: listToAttrs (
-    concatMap (name: if within name values == [ ] then [ ] else [ { inherit name; value = null; } ]) (attrNames names)
-  );
+  filterDefined =
+    names: values:
+    listToAttrs (
+      concatMap (
+        name:
+        if within name values == [ ] then
+          [ ]
+        else
+          [
+            {
+              inherit name;
+              value = null;
+            }
+          ]
+      ) (attrNames names)
+    );
 
   # A module is a file, a function of what modules may ask for, or a set; what it imports comes behind it.
   load =
@@ -304,7 +348,17 @@ in
   mkIf = condition: content: typed "if" { inherit condition content; };
   mkMerge = contents: typed "merge" { inherit contents; };
   mkOverride = priority: content: typed "override" { inherit priority content; };
-  mkDefault = content: typed "override" { priority = 1000; inherit content; };
-  mkForce = content: typed "override" { priority = 50; inherit content; };
+  mkDefault =
+    content:
+    typed "override" {
+      priority = 1000;
+      inherit content;
+    };
+  mkForce =
+    content:
+    typed "override" {
+      priority = 50;
+      inherit content;
+    };
   literalExpression = text: typed "literalExpression" { inherit text; };
 }

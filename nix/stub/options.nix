@@ -62,7 +62,11 @@ let
           option { inherit (builtins.head leaf) name type; }
         else if builtins.head (builtins.head inner).path == "<name>" then
           lib.mkOption {
-            type = lib.types.attrsOf (lib.types.submodule { options = grouped (map (entry: entry // { path = builtins.tail entry.path; }) inner); });
+            type = lib.types.attrsOf (
+              lib.types.submodule {
+                options = grouped (map (entry: entry // { path = builtins.tail entry.path; }) inner);
+              }
+            );
             default = { };
           }
         else

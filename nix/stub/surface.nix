@@ -3,7 +3,11 @@ let
   text = builtins.readFile ../nixpkgs-surface.md;
   lines = builtins.filter builtins.isString (builtins.split "\n" text);
   # "| `name` | `type` | `file` |" has three cells, and those of most tables two: | `name` | `file` |
-  cells = line: builtins.concatMap (part: if builtins.isList part then part else [ ]) (builtins.split "`([^`]*)`" line);
+  cells =
+    line:
+    builtins.concatMap (part: if builtins.isList part then part else [ ]) (
+      builtins.split "`([^`]*)`" line
+    );
   add =
     state: line:
     let
@@ -14,7 +18,12 @@ let
     if heading != null then
       state // { at = builtins.head heading; }
     else if isRow && state.at != null then
-      state // { tables = state.tables // { ${state.at} = (state.tables.${state.at} or [ ]) ++ [ row ]; }; }
+      state
+      // {
+        tables = state.tables // {
+          ${state.at} = (state.tables.${state.at} or [ ]) ++ [ row ];
+        };
+      }
     else
       state;
   read = builtins.foldl' add {
@@ -24,7 +33,9 @@ let
   table = name: read.tables.${name} or (throw "nixpkgs-surface.md: there is no table `${name}`");
 in
 {
-  revision = builtins.head (builtins.match ".*revision `([0-9a-f]{40})`.*" (builtins.replaceStrings [ "\n" ] [ " " ] text));
+  revision = builtins.head (
+    builtins.match ".*revision `([0-9a-f]{40})`.*" (builtins.replaceStrings [ "\n" ] [ " " ] text)
+  );
   packages = map builtins.head (table "Packages and their functions");
   library = map builtins.head (table "Library");
   options = map (row: {
@@ -42,7 +53,10 @@ in
         if path == [ ] then
           set // { __value = value; }
         else
-          set // { ${builtins.head path} = insert (set.${builtins.head path} or { }) (builtins.tail path) value; };
+          set
+          // {
+            ${builtins.head path} = insert (set.${builtins.head path} or { }) (builtins.tail path) value;
+          };
       split = name: builtins.filter builtins.isString (builtins.split "\\." name);
       nested = builtins.foldl' (set: name: insert set (split name) (traced name)) { } names;
       # A name that others begin with has those as its attributes: `terraform` and `terraform.withPlugins`.

@@ -50,14 +50,17 @@ let
       pname = arguments.pname or name;
       meta = arguments.meta or { };
       overrideAttrs =
-        change: mkDerivation (arguments // (if builtins.isFunction change then change arguments else change));
+        change:
+        mkDerivation (arguments // (if builtins.isFunction change then change arguments else change));
     }
     // (arguments.passthru or { });
 
-  package = name: mkDerivation {
-    pname = name;
-    version = "0";
-  };
+  package =
+    name:
+    mkDerivation {
+      pname = name;
+      version = "0";
+    };
   script =
     name: text: more:
     mkDerivation (
@@ -82,18 +85,32 @@ let
         name = "terraform-with-plugins";
         plugins = choose (surface.tree "package terraform-providers." package terraformProviders);
       };
-    "dockerTools.buildLayeredImage" = arguments: mkDerivation (arguments // { name = "${arguments.name}.tar.gz"; });
+    "dockerTools.buildLayeredImage" =
+      arguments: mkDerivation (arguments // { name = "${arguments.name}.tar.gz"; });
     "formats.json" = _: {
       type = lib.types.anything;
-      generate = name: value: mkDerivation { inherit name; text = builtins.toJSON value; };
+      generate =
+        name: value:
+        mkDerivation {
+          inherit name;
+          text = builtins.toJSON value;
+        };
     };
     "testers.runNixOSTest" = import ./test.nix {
-      inherit lib listed mkDerivation pkgs surface;
+      inherit
+        lib
+        listed
+        mkDerivation
+        pkgs
+        surface
+        ;
     };
     buildPackages = native;
     linkFarm = name: entries: mkDerivation { inherit name entries; };
     mkShell = arguments: mkDerivation ({ name = "shell"; } // arguments);
-    runCommand = name: environment: text: mkDerivation (environment // { inherit name text; });
+    runCommand =
+      name: environment: text:
+      mkDerivation (environment // { inherit name text; });
     stdenv = {
       inherit mkDerivation;
       cc = package "cc-for-${target}";
@@ -104,19 +121,25 @@ let
       };
     };
     symlinkJoin = arguments: mkDerivation arguments;
-    writeShellApplication = arguments: script arguments.name arguments.text (removeAttrs arguments [ "text" ]);
+    writeShellApplication =
+      arguments: script arguments.name arguments.text (removeAttrs arguments [ "text" ]);
     writeShellScriptBin = name: text: script name text { };
     writeShellScript = name: text: mkDerivation { inherit name text; };
     writeText = name: text: mkDerivation { inherit name text; };
   };
-  below = prefix: map (lib.removePrefix prefix) (builtins.filter (lib.hasPrefix prefix) surface.packages);
+  below =
+    prefix: map (lib.removePrefix prefix) (builtins.filter (lib.hasPrefix prefix) surface.packages);
   pythonPackages = below "python3.pkgs.";
   terraformProviders = below "terraform-providers.";
 
   native = if crossSystem == null then pkgs else import ./. { inherit localSystem overlays config; };
   packages = surface.tree "package" (name: functions.${name} or (package name)) surface.packages;
   pkgs = builtins.foldl' (all: overlay: all // overlay pkgs packages) (
-    packages // { inherit pkgs; lib = listed; }
+    packages
+    // {
+      inherit pkgs;
+      lib = listed;
+    }
   ) overlays;
 in
 pkgs

@@ -35,7 +35,8 @@ let
 in
 mkDerivation {
   name = "vm-test-run-${test.name}";
-  testScript = if builtins.isFunction test.testScript then test.testScript { inherit nodes; } else test.testScript;
+  testScript =
+    if builtins.isFunction test.testScript then test.testScript { inherit nodes; } else test.testScript;
   nodes = builtins.toJSON (builtins.mapAttrs held nodes);
   timeout = test.globalTimeout;
 }
