@@ -179,10 +179,18 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    assertions = map (service: {
-      assertion = lib.elem service known;
-      message = "services.orderflow-worker.workers.${service}: ${toString cfg.topology} has no such service; there are ${lib.concatStringsSep ", " known}.";
-    }) (lib.attrNames cfg.workers);
+    assertions = lib.concatLists (
+      lib.mapAttrsToList (service: worker: [
+        {
+          assertion = lib.elem service known;
+          message = "services.orderflow-worker.workers.${service}: ${toString cfg.topology} has no such service; there are ${lib.concatStringsSep ", " known}.";
+        }
+        {
+          assertion = cfg.caFile != null -> worker.credentialsFile != null;
+          message = "services.orderflow-worker.workers.${service}.credentialsFile: missing, but caFile says that brokers are behind TLS, where each worker needs a user; set both, or neither.";
+        }
+      ]) cfg.workers
+    );
 
     systemd.services = lib.listToAttrs (lib.concatLists (lib.mapAttrsToList unitsOf cfg.workers));
   };
