@@ -102,7 +102,7 @@ in
         );
         kafka_home = "${kafkaHome}";
         java_home = "${java}";
-        openssl = lib.getExe pkgs.openssl;
+        openssl = lib.getExe' pkgs.openssl "openssl";
         kafka_access = "${../../../ansible/roles/kafka_access/filter_plugins/kafka_access.py}";
       };
     in
