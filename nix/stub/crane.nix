@@ -71,5 +71,5 @@ let
   };
 in
 {
-  mkLib = pkgs: library pkgs (pkgs: pkgs.rustc);
+  mkLib = pkgs: library pkgs (_: throw "crane has nixpkgs' own Rust, and not the pinned one");
 }

@@ -44,6 +44,7 @@ let
       concatStringsSep
       elem
       filter
+      genList
       head
       length
       listToAttrs
@@ -53,6 +54,7 @@ let
     inherit (import ./modules.nix own)
       evalModules
       literalExpression
+      literalMD
       mkDefault
       mkEnableOption
       mkForce
@@ -65,6 +67,7 @@ let
 
     all = builtins.all;
     any = builtins.any;
+    concatLines = own.concatMapStrings (line: line + "\n");
     concatMapAttrs = f: set: foldl' (all: name: all // f name set.${name}) { } (attrNames set);
     concatMapStrings = f: list: concatStringsSep "" (map f list);
     concatMapStringsSep =
@@ -116,6 +119,10 @@ let
       else
         text;
     splitString = separator: split (literal separator);
+    toUpper = replaceStrings (own.stringToCharacters "abcdefghijklmnopqrstuvwxyz") (
+      own.stringToCharacters "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    );
+    stringToCharacters = text: builtins.genList (n: substring n 1 text) (stringLength text);
     unique = foldl' (found: value: if elem value found then found else found ++ [ value ]) [ ];
 
     filesystem.listFilesRecursive =
@@ -182,5 +189,5 @@ in
 {
   inherit whole;
   # With those that are listed alone, and told when they are used.
-  listed = surface.tree "library" value surface.library;
+  listed = surface.tree "library " value surface.library;
 }

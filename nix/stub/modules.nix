@@ -26,11 +26,14 @@ let
   isPackage = value: (value.type or null) == "derivation";
   isSet = value: isAttrs value && !isPackage value && !(value ? outPath);
 
-  # The definitions in a value: conditions decided, merges taken apart, priorities noted. The lower one wins, as in nixpkgs.
+  # The definitions in a value: merges taken apart, priorities and conditions noted. Those are decided as late as may be, because they
+  # depend on other options.
   definitions =
     file: value:
     if kindOf value == "if" then
-      (if value.condition then definitions file value.content else [ ])
+      map (definition: definition // { condition = value.condition && definition.condition; }) (
+        definitions file value.content
+      )
     else if kindOf value == "merge" then
       concatMap (definitions file) value.contents
     else if kindOf value == "override" then
@@ -40,6 +43,7 @@ let
         {
           inherit file value;
           priority = 100;
+          condition = true;
         }
       ];
 
@@ -49,13 +53,20 @@ let
     concatMap (
       definition:
       if isSet definition.value && definition.value ? ${name} then
-        map (inner: if inner.priority == 100 then inner // { inherit (definition) priority; } else inner) (
-          definitions definition.file definition.value.${name}
-        )
+        map (
+          inner:
+          inner
+          // {
+            condition = definition.condition && inner.condition;
+            priority = if inner.priority == 100 then definition.priority else inner.priority;
+          }
+        ) (definitions definition.file definition.value.${name})
       else
         [ ]
     ) outer;
 
+  # What applies: the lower priority wins, as in nixpkgs.
+  applying = filter (definition: definition.condition);
   strongest =
     found:
     let
@@ -96,6 +107,10 @@ let
           concatStringsSep " and " (map (d: d.file) values)
         }";
   };
+  # A type that is made of another one, or of options.
+  of =
+    inner: make: name: check: merge:
+    make name check merge // { inherit inner; };
   collected = name: check: merge: { inherit name check merge; };
   checked =
     type: path: found:
@@ -113,6 +128,20 @@ let
       || isPackage value
       || isAttrs value && value ? outPath
     );
+    externalPath = scalar "externalPath" (
+      value:
+      isString value && builtins.substring 0 1 value == "/" && !lib.hasPrefix builtins.storeDir value
+    );
+    attrs = anything // {
+      name = "attrs";
+    };
+    nonEmptyListOf =
+      type:
+      listOf type
+      // {
+        name = "nonEmptyListOf ${type.name}";
+        check = value: isList value && value != [ ];
+      };
     package = scalar "package" (value: isPackage value || isAttrs value && value ? outPath);
     int = scalar "int" builtins.isInt;
     bool = scalar "bool" builtins.isBool;
@@ -141,7 +170,7 @@ let
         names = foldl' (all: definition: all // definition.value) { } values;
       in
       if all (definition: isSet definition.value) values then
-        mapAttrs (name: _: anything.merge (path ++ [ name ]) (within name values)) (
+        mapAttrs (name: _: anything.merge (path ++ [ name ]) (applying (within name values))) (
           filterDefined names values
         )
       else if all (definition: isList definition.value) values then
@@ -151,14 +180,14 @@ let
     );
     listOf =
       type:
-      collected "listOf ${type.name}" isList (
+      of type collected "listOf ${type.name}" isList (
         path: found:
         concatMap (
           definition:
           concatMap (
             value:
             let
-              inner = definitions definition.file value;
+              inner = applying (definitions definition.file value);
             in
             if inner == [ ] then [ ] else [ (type.merge (path ++ [ "*" ]) inner) ]
           ) definition.value
@@ -166,17 +195,19 @@ let
       );
     attrsOf =
       type:
-      collected "attrsOf ${type.name}" isSet (
+      of type collected "attrsOf ${type.name}" isSet (
         path: found:
         let
           values = checked (attrsOf type) path found;
           names = foldl' (all: definition: all // definition.value) { } values;
         in
-        mapAttrs (name: _: type.merge (path ++ [ name ]) (within name values)) (filterDefined names values)
+        mapAttrs (name: _: type.merge (path ++ [ name ]) (applying (within name values))) (
+          filterDefined names values
+        )
       );
     nullOr =
       type:
-      collected "nullOr ${type.name}" (value: value == null || type.check value) (
+      of type collected "nullOr ${type.name}" (value: value == null || type.check value) (
         path: found:
         if all (definition: definition.value == null) (strongest found) then
           null
@@ -198,20 +229,22 @@ let
     oneOf = list: if length list == 1 then head list else either (head list) (oneOf (tail list));
     submodule =
       module:
-      collected "submodule" (value: isSet value || isFunction value) (
-        path: found:
-        (evaluate {
-          inherit path;
-          specialArgs.name = builtins.elemAt path (length path - 1);
-          modules = [
-            module
-          ]
-          ++ map (definition: {
-            _file = definition.file;
-            config = definition.value;
-          }) (checked (submodule module) path found);
-        }).config
-      );
+      of { options = (evaluate { modules = [ module ]; }).options; } collected "submodule"
+        (value: isSet value || isFunction value)
+        (
+          path: found:
+          (evaluate {
+            inherit path;
+            specialArgs.name = builtins.elemAt path (length path - 1);
+            modules = [
+              module
+            ]
+            ++ map (definition: {
+              _file = definition.file;
+              config = definition.value;
+            }) (checked (submodule module) path found);
+          }).config
+        );
   };
 
   filterDefined =
@@ -219,7 +252,7 @@ let
     listToAttrs (
       concatMap (
         name:
-        if within name values == [ ] then
+        if applying (within name values) == [ ] then
           [ ]
         else
           [
@@ -233,13 +266,13 @@ let
 
   # A module is a file, a function of what modules may ask for, or a set; what it imports comes behind it.
   load =
-    arguments: origin: module:
+    argument: origin: module:
     let
       file = if builtins.isPath module || isString module then toString module else origin;
       content = if builtins.isPath module || isString module then import module else module;
       set =
         if isFunction content then
-          content (mapAttrs (name: _: arguments.${name}) (builtins.functionArgs content))
+          content (mapAttrs (name: _: argument name) (builtins.functionArgs content))
         else
           content;
       named = set._file or file;
@@ -256,7 +289,7 @@ let
         config = if set ? options || set ? config then set.config or { } else bare;
       }
     ]
-    ++ concatMap (load arguments named) (set.imports or [ ]);
+    ++ concatMap (load argument named) (set.imports or [ ]);
 
   joined =
     one: other:
@@ -266,16 +299,15 @@ let
     ) other;
 
   valueOf =
-    path: option: found:
+    path: option: given:
     let
+      found = applying given;
       value = option.type.merge path found;
     in
     if found != [ ] then
       (option.apply or (value: value)) value
     else if option ? default then
       (option.apply or (value: value)) option.default
-    else if option.type ? empty then
-      option.type.empty path
     else
       throw "The option `${dotted path}' was accessed but has no value defined";
 
@@ -286,20 +318,38 @@ let
     else
       mapAttrs (name: inner: configOf (path ++ [ name ]) inner (within name found)) options;
 
+  # What the documents of NixOS have of an option, and of those within it.
+  documented =
+    options:
+    if kindOf options == "option" then
+      builtins.deepSeq [
+        (options.description or null)
+        (options.defaultText or null)
+        (options.example or null)
+      ] (named options.type)
+    else
+      all (name: documented options.${name}) (attrNames options);
+  named =
+    type:
+    if type ? options then
+      documented type.options
+    else
+      builtins.seq type.name (!(type ? inner) || named type.inner);
+
   # Whatever is defined has an option.
   complete =
     path: options: found:
     kindOf options == "option"
-    || all (
-      definition:
-      all (
-        name:
-        if !(options ? ${name}) then
-          throw "The option `${dotted (path ++ [ name ])}' does not exist. It is defined in ${definition.file}"
-        else
-          complete (path ++ [ name ]) options.${name} (within name [ definition ])
-      ) (attrNames definition.value)
-    ) found;
+    ||
+      all (name: complete (path ++ [ name ]) options.${name} (within name found)) (attrNames options)
+      && all (
+        definition:
+        all (
+          name:
+          options ? ${name}
+          || throw "The option `${dotted (path ++ [ name ])}' does not exist. It is defined in ${definition.file}"
+        ) (attrNames definition.value)
+      ) found;
 
   evaluate =
     {
@@ -308,13 +358,16 @@ let
       path ? [ ],
     }:
     let
-      arguments =
-        specialArgs
-        // {
-          inherit lib config options;
-        }
-        // foldl' (all: definition: all // definition.value) { } (within "args" (within "_module" found));
-      loaded = concatMap (load arguments "a module without a file") modules;
+      # What modules themselves add is looked for last: it depends on them.
+      added = foldl' (all: definition: all // definition.value) { } (
+        within "args" (within "_module" found)
+      );
+      given = {
+        inherit lib config options;
+      }
+      // specialArgs;
+      argument = name: given.${name} or added.${name};
+      loaded = concatMap (load argument "a module without a file") modules;
       options = foldl' joined { } (map (module: module.options) loaded);
       found = concatMap (module: definitions module.file module.config) loaded;
       config = configOf path options found;
@@ -324,7 +377,7 @@ let
     in
     {
       inherit options;
-      config = builtins.seq (complete path options ours) config;
+      config = builtins.seq (documented options && complete path options ours) config;
     };
 
   typed = kind: fields: { _type = kind; } // fields;
@@ -361,4 +414,5 @@ in
       inherit content;
     };
   literalExpression = text: typed "literalExpression" { inherit text; };
+  literalMD = text: typed "literalMD" { inherit text; };
 }

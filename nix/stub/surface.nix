@@ -45,9 +45,9 @@ in
 
   # A tree of values by dotted names; who takes one says so, on stderr: that is how `ci/nix` knows what is used.
   tree =
-    kind: valueOf: names:
+    prefix: valueOf: names:
     let
-      traced = name: builtins.trace "uses ${kind} ${name}" (valueOf name);
+      traced = name: builtins.trace "uses ${prefix}${name}" (valueOf name);
       insert =
         set: path: value:
         if path == [ ] then

@@ -38,7 +38,7 @@ let
     derivation (
       environment
       // {
-        inherit name;
+        name = builtins.deepSeq (arguments.meta or { }) name;
         system = localSystem;
         builder = "/stub";
         for = target;
@@ -73,6 +73,11 @@ let
 
   # What of nixpkgs is more than a package.
   functions = {
+    terraform =
+      if config.allowUnfreePredicate (package "terraform") then
+        package "terraform"
+      else
+        throw "terraform is unfree, and not allowed";
     "python3.withPackages" =
       choose:
       mkDerivation {
@@ -133,7 +138,7 @@ let
   terraformProviders = below "terraform-providers.";
 
   native = if crossSystem == null then pkgs else import ./. { inherit localSystem overlays config; };
-  packages = surface.tree "package" (name: functions.${name} or (package name)) surface.packages;
+  packages = surface.tree "package " (name: functions.${name} or (package name)) surface.packages;
   pkgs = builtins.foldl' (all: overlay: all // overlay pkgs packages) (
     packages
     // {

@@ -9,18 +9,31 @@
 test:
 let
   external = import ../options.nix { inherit lib pkgs surface; };
+  # What NixOS hands to each module.
+  utils.escapeSystemdExecArgs = arguments: lib.concatStringsSep " " (map toString arguments);
   machine =
     name: module:
     (lib.evalModules {
       specialArgs.lib = listed;
       modules = [
         external
-        { _module.args = { inherit pkgs; }; }
+        { _module.args = { inherit nodes pkgs utils; }; }
         (test.defaults or { })
         module
-        { networking.hostName = lib.mkDefault name; }
+        {
+          networking = {
+            hostName = lib.mkDefault name;
+            primaryIPAddress = addresses.${name};
+          };
+        }
       ];
     }).config;
+  # Nodes have addresses by their order.
+  addresses = lib.listToAttrs (
+    lib.imap1 (number: name: lib.nameValuePair name "192.168.1.${toString number}") (
+      builtins.attrNames test.nodes
+    )
+  );
   nodes = builtins.mapAttrs machine test.nodes;
   refused = config: builtins.filter (assertion: !assertion.assertion) (config.assertions or [ ]);
   held =
