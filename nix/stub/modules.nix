@@ -311,12 +311,19 @@ let
     else
       throw "The option `${dotted path}' was accessed but has no value defined";
 
-  configOf =
+  # Options with what is defined of them, as nixpkgs' have it; `config` is their values.
+  evaluated =
     path: options: found:
     if kindOf options == "option" then
-      valueOf path options found
+      options
+      // {
+        isDefined = applying found != [ ];
+        value = valueOf path options found;
+      }
     else
-      mapAttrs (name: inner: configOf (path ++ [ name ]) inner (within name found)) options;
+      mapAttrs (name: inner: evaluated (path ++ [ name ]) inner (within name found)) options;
+  configOf =
+    options: if kindOf options == "option" then options.value else mapAttrs (_: configOf) options;
 
   # What the documents of NixOS have of an option, and of those within it.
   documented =
@@ -368,16 +375,17 @@ let
       // specialArgs;
       argument = name: given.${name} or added.${name};
       loaded = concatMap (load argument "a module without a file") modules;
-      options = foldl' joined { } (map (module: module.options) loaded);
+      declared = foldl' joined { } (map (module: module.options) loaded);
       found = concatMap (module: definitions module.file module.config) loaded;
-      config = configOf path options found;
+      options = evaluated path declared found;
+      config = configOf options;
       ours = map (
         definition: definition // { value = removeAttrs definition.value [ "_module" ]; }
       ) found;
     in
     {
       inherit options;
-      config = builtins.seq (documented options && complete path options ours) config;
+      config = builtins.seq (documented declared && complete path declared ours) config;
     };
 
   typed = kind: fields: { _type = kind; } // fields;

@@ -28,17 +28,19 @@ let
       0
     else
       "/placeholder/${name}";
+  # Who reads one that nobody defines uses it, too; but whoever reads an element of a set reads all of it.
   option =
     { name, type }:
     let
       plain = typeOf type;
       told = builtins.trace "uses option ${name}";
+      absent = placeholder name plain;
     in
     lib.mkOption {
       type = plain // {
         merge = path: found: told (plain.merge path found);
       };
-      default = told (placeholder name plain);
+      default = if lib.hasInfix "<name>" name then absent else told absent;
     };
 
   # `systemd.services.<name>.wants` is an option within each element of `systemd.services`.

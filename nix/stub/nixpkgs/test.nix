@@ -13,7 +13,7 @@ let
   utils.escapeSystemdExecArgs = arguments: lib.concatStringsSep " " (map toString arguments);
   machine =
     name: module:
-    (lib.evalModules {
+    lib.evalModules {
       specialArgs.lib = listed;
       modules = [
         external
@@ -27,22 +27,31 @@ let
           };
         }
       ];
-    }).config;
+    };
   # Nodes have addresses by their order.
   addresses = lib.listToAttrs (
     lib.imap1 (number: name: lib.nameValuePair name "192.168.1.${toString number}") (
       builtins.attrNames test.nodes
     )
   );
-  nodes = builtins.mapAttrs machine test.nodes;
-  refused = config: builtins.filter (assertion: !assertion.assertion) (config.assertions or [ ]);
+  machines = builtins.mapAttrs machine test.nodes;
+  nodes = builtins.mapAttrs (_: machine: machine.config) machines;
+  # What somebody has defined; the rest is placeholders.
+  defined =
+    options:
+    if options._type or null == "option" then
+      options.value
+    else
+      builtins.mapAttrs (_: defined) (
+        lib.filterAttrs (_: inner: inner._type or null != "option" || inner.isDefined) options
+      );
   held =
-    name: config:
+    name: machine:
     let
-      failed = refused config;
+      failed = builtins.filter (assertion: !assertion.assertion) machine.config.assertions;
     in
     if failed == [ ] then
-      config
+      defined (removeAttrs machine.options [ "_module" ])
     else
       throw "${name}: ${lib.concatStringsSep "; " (map (assertion: assertion.message) failed)}";
 in
@@ -50,6 +59,6 @@ mkDerivation {
   name = "vm-test-run-${test.name}";
   testScript =
     if builtins.isFunction test.testScript then test.testScript { inherit nodes; } else test.testScript;
-  nodes = builtins.toJSON (builtins.mapAttrs held nodes);
+  nodes = builtins.toJSON (builtins.mapAttrs held machines);
   timeout = test.globalTimeout;
 }
