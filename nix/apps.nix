@@ -9,6 +9,7 @@
   openssl,
   util-linux,
   ansible,
+  stdenv,
   self,
   system,
   sources,
@@ -70,7 +71,7 @@ in
   };
 
   rehearse = app "rehearse" "Rehearses deploy and destroy on this machine, as root, from a checkout" {
-    runtimeInputs = tools.packages;
+    runtimeInputs = tools.packages ++ [ stdenv.cc ]; # cargo links with it
     runtimeEnv = tools.environment;
   };
 

@@ -14,7 +14,11 @@ let
 
   # On either system the other one's programs are built across.
   pkgsStatic = machine: pkgsFor "${machine}-unknown-linux-musl";
-  rust = lib.genAttrs [ "x86_64" "aarch64" ] (
+  each = lib.genAttrs [
+    "x86_64"
+    "aarch64"
+  ];
+  rust = each (
     machine:
     import ./rust.nix {
       inherit lib crane;
@@ -22,7 +26,9 @@ let
       pkgs = pkgsStatic machine;
     }
   );
-  own = rust.${lib.head (lib.splitString "-" system)};
+  lambdas = each (machine: call ./lambdas.nix { inherit (rust.${machine}) programs; });
+  machine = lib.head (lib.splitString "-" system);
+  own = rust.${machine};
 
   # A file takes what it needs by the names of its arguments, from nixpkgs or from here. Not callPackage, which adds functions to the sets
   # that a flake's outputs are.
@@ -42,7 +48,7 @@ let
     terraformRoots = call ./terraform.nix { };
     formatting = import ./treefmt.nix { inherit treefmt-nix pkgs lib; };
     tools = call ./tools.nix { };
-    lambdas = call ./lambdas.nix { inherit (rust.x86_64) programs; }; # the machine that terraform/services names
+    lambdas = lambdas.x86_64; # the machine that terraform/services names
   };
 
   inventory = call ./inventory.nix { };
@@ -52,7 +58,7 @@ let
     orderflow = own.programs;
     inherit (programs) lambda-emulator image;
     inherit (parts) lambdas topology;
-    lambdas-arm64 = call ./lambdas.nix { inherit (rust.aarch64) programs; };
+    lambdas-arm64 = lambdas.aarch64;
     inventory = inventory ./fixtures/cluster-outputs.json;
     kafka-home = parts.kafkaHome;
   };
@@ -63,24 +69,29 @@ in
   apps = call ./apps.nix { };
   lib = { inherit inventory; };
   formatter = parts.formatting.config.build.wrapper;
+  # Of the programs those of this system alone: the others are built across, and that takes a compiler of their own.
   checks =
-    packages
-    // own.checks
+    own.checks
     // import ./tests {
-      inherit
-        lib
-        pkgs
-        system
-        packages
-        ;
-      inherit (parts) topology kafkaHome;
+      inherit lib pkgs packages;
+      inherit (parts) kafkaHome;
       modules = self.nixosModules;
     }
     // {
+      inherit (packages)
+        image
+        kafka-home
+        lambda-emulator
+        orderflow
+        topology
+        ;
       ansible = call ./ansible.nix { };
       fmt = parts.formatting.config.build.check self;
-      reproducible = call ./reproducible.nix { inherit (rust.x86_64) programs; };
       inventory = call ./inventory-check.nix { inherit (packages) inventory; };
+      reproducible = call ./reproducible.nix {
+        inherit (own) programs;
+        lambdas = lambdas.${machine};
+      };
       shell = devShells.default;
       terraform = parts.terraformRoots.check;
     };

@@ -8,6 +8,9 @@
 let
   craneLib = (crane.mkLib pkgs).overrideToolchain (import ./toolchain.nix);
   build = pkgs.buildPackages;
+  host = pkgs.stdenv.hostPlatform.rust;
+  # By their names alone: OpenSSL keeps that of its compiler, and what ships may name nothing in the store.
+  prefix = pkgs.stdenv.cc.targetPrefix;
 
   common = {
     pname = "orderflow";
@@ -22,7 +25,19 @@ let
       build.perl # configures OpenSSL
     ];
     depsBuildBuild = [ build.stdenv.cc ]; # for build scripts
-    env.CARGO_BUILD_RUSTFLAGS = "-C target-feature=+crt-static -C relocation-model=static";
+    # crane's own would link build scripts statically, too, with a libc that has no such library (ipetkov/crane#1059).
+    doIncludeCrossToolchainEnv = false;
+    env = {
+      CARGO_BUILD_TARGET = host.rustcTarget;
+      "CARGO_TARGET_${host.cargoEnvVarTarget}_LINKER" = "${prefix}cc";
+      CARGO_BUILD_RUSTFLAGS = "-C target-feature=+crt-static -C relocation-model=static";
+      HOST_CC = "cc";
+      HOST_CXX = "c++";
+      HOST_AR = "ar";
+      TARGET_CC = "${prefix}cc";
+      TARGET_CXX = "${prefix}c++";
+      TARGET_AR = "${prefix}ar";
+    };
   };
 
   cargoVendorDir = craneLib.vendorCargoDeps {
@@ -88,9 +103,13 @@ in
       nativeBuildInputs = common.nativeBuildInputs ++ [
         build.openssh
         build.openssl
+        build.python3 # what of Ansible is Python
         build.util-linux # setsid, which keeps a cluster
       ];
-      preCheck = "patchShebangs ci";
+      preCheck = ''
+        patchShebangs ci
+        export HOME=$TMPDIR
+      '';
     };
   };
 }

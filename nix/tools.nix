@@ -21,8 +21,8 @@ in
     pkgs.ansible
     pkgs.ansible-lint
     pkgs.awscli
-    pkgs.cargo-llvm-cov
     pkgs.cargo-nextest
+    pkgs.curl
     pkgs.git
     pkgs.gnumake
     pkgs.graphviz
@@ -38,6 +38,7 @@ in
     terraformRoots.program
   ]
   ++ lib.optionals stdenv.hostPlatform.isLinux [
+    pkgs.cargo-llvm-cov
     pkgs.debootstrap # the disk of ci/fleet's hosts
     pkgs.dpkg
     pkgs.iproute2

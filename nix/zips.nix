@@ -1,4 +1,4 @@
-# Each zip by itself, as `nix build .#payment_processor.zip`.
+# Each zip by itself, as `nix build .#payment_processor-zip`; with a dot in its name the command would look for an attribute within another.
 {
   lib,
   runCommand,
@@ -9,6 +9,6 @@ let
   onLambda = lib.filterAttrs (_: service: service.host == "lambda") services;
   zip =
     name:
-    lib.nameValuePair "${name}.zip" (runCommand "${name}.zip" { } "cp ${lambdas}/${name}.zip $out");
+    lib.nameValuePair "${name}-zip" (runCommand "${name}.zip" { } "cp ${lambdas}/${name}.zip $out");
 in
 lib.listToAttrs (map zip ([ "hello_world" ] ++ lib.attrNames onLambda))

@@ -28,7 +28,13 @@ let
         lambda-emulator
         ./shop-functions.nix
       ];
-      services.shop-functions.lambdas = lib.mkDefault (packagesOf pkgs).lambdas;
+      # Those that this machine can run.
+      services.shop-functions.lambdas = lib.mkDefault (
+        if pkgs.stdenv.hostPlatform.isx86_64 then
+          (packagesOf pkgs).lambdas
+        else
+          (packagesOf pkgs).lambdas-arm64
+      );
     };
 in
 {
