@@ -1,0 +1,20 @@
+# The playbooks, by `ci/ansible`: lint, syntax, every template, and refusals.
+{
+  runCommand,
+  openssl,
+  sources,
+  venvs,
+}:
+runCommand "ansible-check"
+  {
+    nativeBuildInputs = [ openssl ];
+    ORDERFLOW_VENVS = venvs;
+    LC_ALL = "C.UTF-8";
+  }
+  ''
+    cp -r ${sources.tests}/. .
+    chmod -R u+w .
+    patchShebangs ci
+    HOME=$TMPDIR ci/ansible
+    touch $out
+  ''

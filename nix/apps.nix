@@ -1,0 +1,87 @@
+# What `nix run` runs. Each is a script of nix/apps with its programs beside it, whatever the machine has.
+{
+  lib,
+  writeShellApplication,
+  awscli,
+  curl,
+  jdk17_headless,
+  openssh,
+  openssl,
+  util-linux,
+  ansible,
+  self,
+  system,
+  sources,
+  orderflow,
+  lambdas,
+  kafkaHome,
+  terraformRoots,
+  tools,
+}:
+let
+  deployment = [
+    ansible
+    awscli
+    curl
+    openssh
+    openssl
+    orderflow
+    terraformRoots.program
+    util-linux
+  ];
+
+  app = name: description: extra: {
+    type = "app";
+    program = lib.getExe (
+      writeShellApplication (
+        {
+          inherit name;
+          text = builtins.readFile ./apps/${name}.sh;
+        }
+        // extra
+      )
+    );
+    meta = { inherit description; };
+  };
+
+  run = {
+    type = "app";
+    program = lib.getExe orderflow;
+    meta.description = "The operator's command; without arguments ten thousand orders through the shop, and the audit";
+  };
+in
+{
+  inherit run;
+  default = run;
+
+  deploy = app "deploy" "Deploys to AWS, once virtual machines have run the flow that is deployed" {
+    runtimeInputs = deployment;
+    runtimeEnv = {
+      FLAKE = self;
+      KVM = "/dev/kvm";
+      SYSTEM = system;
+      SOURCE = sources.deployment;
+      ZIPS = lambdas;
+    };
+  };
+
+  destroy = app "destroy" "Destroys a deployment, and proves that nothing of it is left" {
+    runtimeInputs = deployment;
+  };
+
+  rehearse = app "rehearse" "Rehearses deploy and destroy on this machine, as root, from a checkout" {
+    runtimeInputs = tools.packages;
+    runtimeEnv = tools.environment;
+  };
+
+  cluster = app "cluster" "A secured Kafka cluster on this machine" {
+    runtimeInputs = [
+      jdk17_headless
+      orderflow
+      util-linux
+    ];
+    runtimeEnv.KAFKA_HOME = kafkaHome;
+  };
+
+  update = app "update" "Moves the flake's pins, and says what has to follow them" { };
+}

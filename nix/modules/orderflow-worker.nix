@@ -1,0 +1,197 @@
+# services.orderflow-worker: services of topology.json as members of their consumer groups, each instance a unit.
+{
+  config,
+  lib,
+  utils,
+  ...
+}:
+let
+  cfg = config.services.orderflow-worker;
+  known = lib.attrNames (lib.importJSON cfg.topology).services;
+
+  unitsOf = service: worker: lib.genList (unitOf service worker) worker.instances;
+
+  unitOf =
+    service: worker: index:
+    let
+      number = index + 1;
+    in
+    # A number also where there is but one: a second instance leaves the first alone.
+    lib.nameValuePair "orderflow-worker-${service}-${toString number}" {
+      description = "orderflow, ${service}, instance ${toString number}";
+      wantedBy = [ "multi-user.target" ];
+      wants = [ "network-online.target" ];
+      after = [ "network-online.target" ];
+      # Without brokers a worker ends after nine seconds: it comes back until they are there.
+      startLimitIntervalSec = 600;
+      startLimitBurst = 30;
+      environment = {
+        KAFKA_BROKERS = lib.concatStringsSep "," cfg.brokers;
+        KAFKA_CA_FILE = if cfg.caFile == null then null else "%d/ca.pem";
+        RUST_LOG = cfg.logLevel;
+      };
+      serviceConfig = import ./hardening.nix // {
+        Type = "notify"; # READY=1 once each group has given it its place
+        ExecStart = utils.escapeSystemdExecArgs (
+          [
+            (lib.getExe' cfg.package "orderflow")
+            "work"
+            service
+            "--topology"
+            "${cfg.topology}"
+          ]
+          ++ lib.optionals (worker.listen != null) [
+            "--listen"
+            "${worker.listen.address}:${toString (worker.listen.port + index)}"
+          ]
+          ++ worker.extraArgs
+        );
+        EnvironmentFile = lib.optional (worker.credentialsFile != null) worker.credentialsFile;
+        LoadCredential = lib.optional (cfg.caFile != null) "ca.pem:${cfg.caFile}";
+        Restart = "on-failure";
+        RestartSec = 5;
+        RestartPreventExitStatus = 2; # its settings are wrong, and will be again
+        TimeoutStopSec = 30; # it drains for ten seconds at most
+        MemoryMax = worker.memoryMax;
+        MemoryDenyWriteExecute = true;
+      };
+    };
+in
+{
+  options.services.orderflow-worker = {
+    enable = lib.mkEnableOption "orderflow's workers on Apache Kafka";
+
+    package = lib.mkOption {
+      type = lib.types.package;
+      description = "The package with `bin/orderflow`.";
+    };
+
+    topology = lib.mkOption {
+      type = lib.types.path;
+      default = ../../topology.json;
+      defaultText = lib.literalMD "the `topology.json` of the package's own source";
+      description = "The topology: which services there are, and what each reads and writes. Read as the system is evaluated.";
+    };
+
+    brokers = lib.mkOption {
+      type = lib.types.nonEmptyListOf (lib.types.strMatching "[^,[:space:]]+:[0-9]+");
+      example = [
+        "kafka-1.example.org:9093"
+        "kafka-2.example.org:9093"
+      ];
+      description = "Brokers as `HOST:PORT` (`KAFKA_BROKERS`).";
+    };
+
+    caFile = lib.mkOption {
+      type = lib.types.nullOr lib.types.path;
+      default = null;
+      example = "/var/lib/secrets/kafka-ca.pem";
+      description = ''
+        Certificate of the authority that signed the brokers' certificates (`KAFKA_CA_FILE`). systemd reads it as root and
+        hands it on. Needed where brokers are behind TLS.
+      '';
+    };
+
+    logLevel = lib.mkOption {
+      type = lib.types.enum [
+        "error"
+        "warn"
+        "info"
+        "debug"
+      ];
+      default = "info";
+      description = "What is logged, as JSON lines, to the journal (`RUST_LOG`).";
+    };
+
+    workers = lib.mkOption {
+      default = { };
+      example = lib.literalExpression ''
+        {
+          payment_processor = {
+            instances = 3;
+            credentialsFile = "/var/lib/secrets/payment_processor.env";
+          };
+        }
+      '';
+      description = "The services that run here, by their names in the topology.";
+      type = lib.types.attrsOf (
+        lib.types.submodule {
+          options = {
+            instances = lib.mkOption {
+              type = lib.types.ints.positive;
+              default = 1;
+              description = "How many run here. Members of a group share its partitions: more than these have nothing to do.";
+            };
+
+            credentialsFile = lib.mkOption {
+              type = lib.types.nullOr lib.types.externalPath;
+              default = null;
+              example = "/var/lib/secrets/payment_processor.env";
+              description = ''
+                File outside the store with `KAFKA_USERNAME=..` and `KAFKA_PASSWORD=..`, a line each: the service's own user,
+                with the rights of `orderflow topology show`. Without it the connection is plaintext.
+              '';
+            };
+
+            listen = lib.mkOption {
+              type = lib.types.nullOr (
+                lib.types.submodule {
+                  options = {
+                    address = lib.mkOption {
+                      type = lib.types.str;
+                      default = "127.0.0.1";
+                      description = "Address, or name, of this machine.";
+                    };
+                    port = lib.mkOption {
+                      type = lib.types.port;
+                      description = "Port of the first instance; each further one takes the next.";
+                    };
+                  };
+                }
+              );
+              default = null;
+              example = {
+                port = 9400;
+              };
+              description = "Where `/health/live`, `/health/ready` and `/metrics` are served. Nobody has to log in.";
+            };
+
+            memoryMax = lib.mkOption {
+              type = lib.types.str;
+              default = "128M";
+              example = "256M";
+              description = "What an instance may take before the kernel ends it (`MemoryMax`).";
+            };
+
+            extraArgs = lib.mkOption {
+              type = lib.types.listOf lib.types.str;
+              default = [ ];
+              example = [
+                "--rate"
+                "100"
+              ];
+              description = "Further arguments of `orderflow work`, for each instance.";
+            };
+          };
+        }
+      );
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    assertions = lib.concatLists (
+      lib.mapAttrsToList (service: worker: [
+        {
+          assertion = lib.elem service known;
+          message = "services.orderflow-worker.workers.${service}: ${toString cfg.topology} has no such service; there are ${lib.concatStringsSep ", " known}.";
+        }
+        {
+          assertion = cfg.caFile != null -> worker.credentialsFile != null;
+          message = "services.orderflow-worker.workers.${service}.credentialsFile: missing, but caFile says that brokers are behind TLS, where each worker needs a user; set both, or neither.";
+        }
+      ]) cfg.workers
+    );
+
+    systemd.services = lib.listToAttrs (lib.concatLists (lib.mapAttrsToList unitsOf cfg.workers));
+  };
+}
