@@ -83,7 +83,7 @@ const LIFTING: [&str; 4] = ["clippy::disallowed", "clippy::all", "clippy::style"
 const LIFTED_BANS: [&str; 1] = ["crates/messaging/src/audit/orders.rs"];
 
 /// What may stand at the top: what the owner's card (C04) names, then what tools and readers look for there.
-const TOP_LEVEL: [&str; 22] = [
+const TOP_LEVEL: [&str; 23] = [
     // C04
     "flake.nix",
     "flake.lock",
@@ -106,6 +106,7 @@ const TOP_LEVEL: [&str; 22] = [
     "deny.toml",
     ".gitignore",
     ".ci",
+    ".github",
     ".config",
     ".cargo",
 ];

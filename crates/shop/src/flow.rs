@@ -55,7 +55,8 @@ impl Flow for ShopFlow {
         }
     }
 
-    /// Three topics say all by their name; of the two results the status counts, which canonical bytes hold once.
+    /// Three topics say all by their name; of the two results the status counts, which canonical bytes hold once. Any other
+    /// record is decoded, which is only slower.
     fn encoded(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
         let says = |field: &str| str::from_utf8(value).is_ok_and(|value| value.contains(field));
         if topic == OrderPlaced::TOPIC {
@@ -69,7 +70,7 @@ impl Flow for ShopFlow {
         } else if topic == Notification::TOPIC {
             Some(NOTIFIED)
         } else {
-            None
+            self.written(topic, value)
         }
     }
 
@@ -157,13 +158,13 @@ mod tests {
         ShopFlow.stage(marks.iter().fold(Marks::NONE, |all, &mark| all.with(mark)))
     }
 
-    const SHIPPED_ORDER: [Mark; 6] = [PLACED, PAID, AVAILABLE, SHIPPED, TOLD_STOCK, TOLD_SHIPPED];
-    const DECLINED_ORDER: [Mark; 6] = [PLACED, DECLINED, SHORT, NOTIFIED, TOLD_STOCK, TOLD_DECLINED];
+    const SHIPPED_ORDER: &[Mark] = &[PLACED, PAID, AVAILABLE, SHIPPED, TOLD_STOCK, TOLD_SHIPPED];
+    const DECLINED_ORDER: &[Mark] = &[PLACED, DECLINED, SHORT, NOTIFIED, TOLD_STOCK, TOLD_DECLINED];
 
     #[test]
     fn an_order_ends_only_with_every_record_it_must_have() {
         for marks in [SHIPPED_ORDER, DECLINED_ORDER] {
-            assert_eq!(stage(&marks), Stage::Ended);
+            assert_eq!(stage(marks), Stage::Ended);
             for missing in 0..marks.len() {
                 let rest: Vec<Mark> = marks.iter().copied().filter(|&mark| mark != marks[missing]).collect();
                 assert_eq!(stage(&rest), Stage::Open, "without {}", ShopFlow.describe(marks[missing]));
@@ -181,8 +182,8 @@ mod tests {
     fn an_order_shipped_although_stock_was_short_is_oversold() {
         let marks = |list: &[Mark]| list.iter().fold(Marks::NONE, |all, &mark| all.with(mark));
         let tally = BTreeMap::from([
-            (marks(&SHIPPED_ORDER), 70),
-            (marks(&DECLINED_ORDER), 10),
+            (marks(SHIPPED_ORDER), 70),
+            (marks(DECLINED_ORDER), 10),
             (marks(&[PLACED, PAID, SHORT, SHIPPED, TOLD_STOCK, TOLD_SHIPPED]), 20),
         ]);
         assert_eq!(

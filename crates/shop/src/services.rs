@@ -23,7 +23,7 @@ struct Code {
     settings: &'static [&'static str],
 }
 
-const SHOP: [Code; 5] = [
+const SHOP: &[Code] = &[
     Code { name: order_generator::NAME, reads: &[], writes: &[OrderPlaced::TOPIC], settings: &[order_generator::SEED] },
     Code {
         name: payment_processor::NAME,
@@ -94,7 +94,7 @@ pub enum Error {
 }
 
 fn names() -> String {
-    SHOP.map(|code| code.name).join(", ")
+    SHOP.iter().map(|code| code.name).collect::<Vec<_>>().join(", ")
 }
 
 impl Services {
@@ -111,7 +111,7 @@ impl Services {
     /// # Errors
     /// Where it declares other services, topics or settings than the code has, or the host leaves one out.
     pub fn configured(topology: &Topology, settings: impl Fn(&str, &str) -> Option<u64>) -> Result<Self, Error> {
-        for Code { name, reads, writes, settings } in SHOP {
+        for &Code { name, reads, writes, settings } in SHOP {
             let of_shop = |service: &&topology::Service| service.system == System::Shop;
             let service = topology.service(name).filter(of_shop).ok_or(Error::NoService(name))?;
             if let Some(setting) = service.settings.keys().find(|setting| !settings.contains(&setting.as_str())) {
@@ -222,7 +222,6 @@ mod tests {
         let groups: Vec<String> = services.iter().map(|(subscription, _)| subscription.group.clone()).collect();
         let declared: Vec<String> = topology.groups().map(|(_, consumption)| consumption.group.clone()).collect();
         assert_eq!(groups, declared);
-        assert_eq!(groups.len(), 6);
     }
 
     #[test]
@@ -257,8 +256,7 @@ mod tests {
         check(
             r#""order_generator": {"#,
             mailer,
-            "services.mailer: the shop has no code for it; it has order_generator, payment_processor, inventory_manager, \
-             shipping_handler, notification_handler",
+            &format!("services.mailer: the shop has no code for it; it has {}", names()),
         );
     }
 

@@ -16,6 +16,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What `order_generator` publishes.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "order_generator")]
+#[group(skip)] // a second group of this name: only debug builds notice, and panic
 pub(crate) struct Args {
     /// How many orders; without end if absent.
     #[arg(long, value_name = "N")]
