@@ -118,11 +118,17 @@ let
       mkDerivation (environment // { inherit name text; });
     stdenv = {
       inherit mkDerivation;
-      cc = package "cc-for-${target}";
+      cc = package "cc-for-${target}" // {
+        targetPrefix = if crossSystem == null then "" else "${target}-";
+      };
       hostPlatform = {
         system = "${machine}-linux";
         isLinux = builtins.match ".*-linux.*" target != null;
         isx86_64 = machine == "x86_64";
+        rust = {
+          rustcTarget = target;
+          cargoEnvVarTarget = lib.toUpper (builtins.replaceStrings [ "-" ] [ "_" ] target);
+        };
       };
     };
     symlinkJoin = arguments: mkDerivation arguments;
