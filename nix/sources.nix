@@ -25,6 +25,8 @@ in
 {
   programs = of programs;
   deployment = of deployment;
+  # Terraform's tests look into these documents.
+  terraform = of (deployment ++ [ ../docs/deployment ]);
   # Tests read of the repository what the documents, Terraform and Ansible share with the code.
   tests = of (
     programs

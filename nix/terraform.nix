@@ -11,7 +11,7 @@ in
   inherit program;
 
   check = runCommand "terraform-check" { nativeBuildInputs = [ program ]; } ''
-    cp -r ${sources.deployment}/. .
+    cp -r ${sources.terraform}/. .
     chmod -R u+w .
     terraform fmt -check -diff -recursive terraform
     for root in cluster services; do
