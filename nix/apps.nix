@@ -14,19 +14,18 @@
   system,
   sources,
   orderflow,
-  lambdas,
   kafkaHome,
   terraformRoots,
   tools,
 }:
 let
+  # What `orderflow deploy` and `destroy` call.
   deployment = [
     ansible
     awscli
     curl
     openssh
     openssl
-    orderflow
     terraformRoots.program
     util-linux
   ];
@@ -62,12 +61,11 @@ in
       KVM = "/dev/kvm";
       SYSTEM = system;
       SOURCE = sources.deployment;
-      ZIPS = lambdas;
     };
   };
 
   destroy = app "destroy" "Destroys a deployment, and proves that nothing of it is left" {
-    runtimeInputs = deployment;
+    runtimeInputs = deployment ++ [ orderflow ];
   };
 
   rehearse = app "rehearse" "Rehearses deploy and destroy on this machine, as root, from a checkout" {

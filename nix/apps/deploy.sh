@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Sees that it can, has virtual machines run the flow that is to be deployed, and only then deploys. From nix/apps.nix it has
-# FLAKE, this very flake; SYSTEM; KVM, the device; SOURCE, Terraform's and Ansible's files; ZIPS, what is deployed.
+# Sees that it can, has virtual machines run the flow that is to be deployed, and only then deploys. Nothing of the project is built
+# before that, so this script needs none of it. From nix/apps.nix it has FLAKE, this very flake; SYSTEM; KVM, the device; SOURCE,
+# Terraform's and Ansible's files.
 
 say() { echo "deploy: $*" >&2; }
 
@@ -9,31 +10,34 @@ die() {
   exit 1
 }
 
+build() { # ATTRIBUTE OPTION...
+  nix --extra-experimental-features 'nix-command flakes' build --no-link --print-build-logs "$FLAKE#$1" "${@:2}"
+}
+
+built() { build "$1" --print-out-paths; } # ATTRIBUTE
+
 usage() {
   echo "usage: nix run .#deploy -- [--skip-vm-test] [OPTION...]
 
   --skip-vm-test   deploys what no virtual machine has run: without KVM, or in a hurry
 
 Before anything is built it asks AWS who you are. Then it builds the check kafka-flow, a Kafka cluster of three virtual machines
-under the functions that are deployed, about five minutes if this flow was not tested before. With --plan nothing is changed, so
-nothing is tested. Every OPTION goes to \`orderflow deploy\`:
-"
-  exec orderflow deploy --help
+under the functions that are deployed, minutes if this flow was not tested before. With --plan nothing is changed, so nothing is
+tested. Every OPTION goes to \`orderflow deploy\`; \`nix run . -- deploy --help\` shows them."
 }
 
-test_it=true
-arguments=()
+test_it=true warn=false arguments=()
 for argument in "$@"; do
   case $argument in
-    --help | -h) usage ;;
-    --skip-vm-test) test_it=false ;;
+    --help | -h) usage && exit ;;
+    --skip-vm-test) test_it=false warn=true ;;
     --plan) test_it=false && arguments+=("$argument") ;;
     *) arguments+=("$argument") ;;
   esac
 done
 
 caller=$(aws sts get-caller-identity --query Arn --output text) ||
-  die "AWS knows nobody of these credentials. Give some, as AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; nothing was built"
+  die "AWS knows nobody of these credentials: give some, as AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Nothing was built"
 say "as $caller"
 
 if [[ $test_it = true ]]; then
@@ -41,11 +45,13 @@ if [[ $test_it = true ]]; then
     die "this machine has no KVM ($KVM), with which the test's virtual machines run. Switch virtualisation on in its firmware and load
 kvm_intel or kvm_amd; on a rented machine choose a type with nested virtualisation or a bare one. Or deploy untested, with --skip-vm-test"
   say "virtual machines run the flow, if they have not yet"
-  nix --extra-experimental-features 'nix-command flakes' build --no-link --print-build-logs "$FLAKE#checks.$SYSTEM.kafka-flow" ||
-    die "the flow failed in virtual machines, or they could not run: nothing was deployed"
-elif [[ " ${arguments[*]} " != *' --plan '* ]]; then
+  build "checks.$SYSTEM.kafka-flow" || die "the flow failed in virtual machines, or they could not run: nothing was deployed"
+elif [[ $warn = true ]]; then
   say "WARNING: --skip-vm-test: no virtual machine has run what is deployed now. Whether functions, mappings, rights and TLS work
 together on Kafka, and whether orders outlive the loss of a broker, is first seen on AWS"
 fi
 
-exec orderflow deploy --source "$SOURCE" --zips "$ZIPS" "${arguments[@]}"
+unbuilt='what is deployed could not be built: nothing was deployed'
+orderflow=$(built orderflow) || die "$unbuilt"
+zips=$(built lambdas) || die "$unbuilt"
+exec "$orderflow/bin/orderflow" deploy --source "$SOURCE" --zips "$zips" "${arguments[@]}"
