@@ -13,7 +13,7 @@ let
   pkgs = pkgsFor null;
 
   # On either system the other one's programs are built across.
-  pkgsStatic = machine: pkgsFor "${machine}-unknown-linux-musl";
+  staticFor = machine: pkgsFor "${machine}-unknown-linux-musl";
   each = lib.genAttrs [
     "x86_64"
     "aarch64"
@@ -23,7 +23,7 @@ let
     import ./rust.nix {
       inherit lib crane;
       inherit (parts) sources;
-      pkgs = pkgsStatic machine;
+      pkgs = staticFor machine;
     }
   );
   lambdas = each (machine: call ./lambdas.nix { inherit (rust.${machine}) programs; });
@@ -39,7 +39,7 @@ let
     in
     make (builtins.intersectAttrs (builtins.functionArgs make) (pkgs // parts) // given);
   parts = {
-    inherit self system pkgsStatic;
+    inherit self system staticFor;
     orderflow = own.programs;
     sources = import ./sources.nix { inherit lib; };
     topology = call ./topology.nix { };

@@ -10,7 +10,8 @@ let
     name: description:
     runCommand name
       {
-        meta = orderflow.meta // {
+        meta = {
+          inherit (orderflow.meta) license platforms;
           inherit description;
           mainProgram = name;
         };

@@ -5,14 +5,14 @@
   pkgs,
   writeShellScriptBin,
   writeText,
-  pkgsStatic,
+  staticFor,
   kafkaHome,
   terraformRoots,
   venvs,
 }:
 let
   muslGcc = writeShellScriptBin "musl-gcc" ''
-    exec ${(pkgsStatic "x86_64").stdenv.cc}/bin/x86_64-unknown-linux-musl-cc "$@"
+    exec ${(staticFor "x86_64").stdenv.cc}/bin/x86_64-unknown-linux-musl-cc "$@"
   '';
 in
 {
