@@ -12,7 +12,7 @@ runCommand "ansible-check"
     LC_ALL = "C.UTF-8";
   }
   ''
-    cp -r ${sources.tests}/. .
+    cp -r ${sources.ansible}/. .
     chmod -R u+w .
     patchShebangs ci
     HOME=$TMPDIR ci/ansible

@@ -4,6 +4,7 @@
   lib,
   orderflow,
   runCommand,
+  topology,
 }:
 let
   only =
@@ -29,6 +30,7 @@ in
   image = dockerTools.buildLayeredImage {
     name = "orderflow";
     tag = orderflow.version;
+    extraCommands = "test -f ${topology}/topology.json"; # no image of a topology that breaks a rule
     config = {
       Entrypoint = [
         (lib.getExe worker)

@@ -9,17 +9,20 @@ let
       fileset = fileset.unions files;
     };
 
+  # Documents apart.
+  code = fileset.fileFilter (file: !file.hasExt "md");
+
   programs = [
     ../Cargo.toml
     ../Cargo.lock
     ../topology.json
-    (fileset.fileFilter (file: !file.hasExt "md") ../crates)
+    (code ../crates)
     ../ci/kafka-dist.d/config/log4j.properties # of the clusters on one machine, within the program
   ];
   deployment = [
     ../topology.json
     ../terraform
-    ../ansible
+    (code ../ansible)
   ];
 in
 {
@@ -27,13 +30,21 @@ in
   deployment = of deployment;
   # Terraform's tests look into these documents.
   terraform = of (deployment ++ [ ../docs/deployment ]);
+  ansible = of [
+    ../topology.json
+    (code ../ansible)
+    ../ci/ansible
+    ../ci/ansible.d
+    ../ci/need
+    ../ci/venv
+  ];
   # Tests read of the repository what the documents, Terraform and Ansible share with the code.
   tests = of (
     programs
     ++ deployment
     ++ [
       ../.config
-      ../ci
+      (code ../ci)
       ../clippy.toml
       ./fixtures
       ../rustfmt.toml

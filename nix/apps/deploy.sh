@@ -26,12 +26,12 @@ under the functions that are deployed, minutes if this flow was not tested befor
 tested. Every OPTION goes to \`orderflow deploy\`; \`nix run . -- deploy --help\` shows them."
 }
 
-test_it=true warn=false arguments=()
+skip=false plan=false arguments=()
 for argument in "$@"; do
   case $argument in
     --help | -h) usage && exit ;;
-    --skip-vm-test) test_it=false warn=true ;;
-    --plan) test_it=false && arguments+=("$argument") ;;
+    --skip-vm-test) skip=true ;;
+    --plan) plan=true && arguments+=("$argument") ;;
     *) arguments+=("$argument") ;;
   esac
 done
@@ -40,13 +40,15 @@ caller=$(aws sts get-caller-identity --query Arn --output text) ||
   die "AWS knows nobody of these credentials: give some, as AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Nothing was built"
 say "as $caller"
 
-if [[ $test_it = true ]]; then
+if [[ $plan = true ]]; then
+  say 'a plan changes nothing: no virtual machine is asked'
+elif [[ $skip = false ]]; then
   [[ -e $KVM ]] ||
     die "this machine has no KVM ($KVM), with which the test's virtual machines run. Switch virtualisation on in its firmware and load
 kvm_intel or kvm_amd; on a rented machine choose a type with nested virtualisation or a bare one. Or deploy untested, with --skip-vm-test"
   say "virtual machines run the flow, if they have not yet"
   build "checks.$SYSTEM.kafka-flow" || die "the flow failed in virtual machines, or they could not run: nothing was deployed"
-elif [[ $warn = true ]]; then
+else
   say "WARNING: --skip-vm-test: no virtual machine has run what is deployed now. Whether functions, mappings, rights and TLS work
 together on Kafka, and whether orders outlive the loss of a broker, is first seen on AWS"
 fi

@@ -1,10 +1,32 @@
 # crane: one derivation for what the workspace depends on, of its manifests and lock alone, and others that begin with that.
 let
+  # What we hand to each of its functions: crane itself takes a word that it does not know for a variable of the build.
+  common = [
+    "cargoArtifacts"
+    "cargoExtraArgs"
+    "cargoVendorDir"
+    "depsBuildBuild"
+    "doIncludeCrossToolchainEnv"
+    "doInstallCargoArtifacts"
+    "env"
+    "nativeBuildInputs"
+    "pname"
+    "src"
+    "strictDeps"
+    "toolchain"
+    "version"
+  ];
   derived =
-    pkgs: name: arguments:
-    pkgs.stdenv.mkDerivation (
-      removeAttrs arguments [ "pnameSuffix" ] // { pname = "${arguments.pname}${name}"; }
-    );
+    pkgs: suffix: own: arguments:
+    let
+      unknown = builtins.filter (name: !builtins.elem name (common ++ own)) (
+        builtins.attrNames arguments
+      );
+    in
+    if unknown != [ ] then
+      throw "crane: nix/stub/crane.nix knows no argument ${toString unknown} of what makes `${arguments.pname}${suffix}`"
+    else
+      pkgs.stdenv.mkDerivation (arguments // { pname = "${arguments.pname}${suffix}"; });
 
   # As crane's: what a change of a source file does not touch.
   manifests =
@@ -57,17 +79,26 @@ let
       };
     buildDepsOnly =
       arguments:
-      derived pkgs "-deps" (
+      derived pkgs "-deps" [ ] (
         arguments
         // {
           src = manifests arguments.src;
           toolchain = toolchain pkgs;
         }
       );
-    buildPackage = arguments: derived pkgs "" (arguments // { toolchain = toolchain pkgs; });
-    cargoClippy = derived pkgs "-clippy";
-    cargoDoc = derived pkgs "-doc";
-    cargoNextest = derived pkgs "-nextest";
+    buildPackage =
+      arguments:
+      derived pkgs "" [
+        "allowedReferences"
+        "doCheck"
+        "meta"
+      ] (arguments // { toolchain = toolchain pkgs; });
+    cargoClippy = derived pkgs "-clippy" [ "cargoClippyExtraArgs" ];
+    cargoDoc = derived pkgs "-doc" [ "cargoDocExtraArgs" ];
+    cargoNextest = derived pkgs "-nextest" [
+      "cargoNextestExtraArgs"
+      "preCheck"
+    ];
   };
 in
 {

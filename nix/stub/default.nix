@@ -4,7 +4,11 @@ let
   flake = import ../../flake.nix;
   outputs = flake.outputs (import ./inputs.nix // { inherit self; });
   self = outputs // {
-    outPath = "/stub/source"; # what depends on the whole repository would change with any of it
+    # As a flake's own: what depends on it changes with any file.
+    outPath = builtins.path {
+      path = ../..;
+      name = "source";
+    };
   };
 
   # An app is a path within its derivation.

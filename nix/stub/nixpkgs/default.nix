@@ -24,9 +24,8 @@ let
   printed = value: if builtins.isFunction value then "a function" else value;
 
   mkDerivation =
-    given:
+    arguments:
     let
-      arguments = if builtins.isFunction given then given arguments else given;
       name = arguments.name or "${arguments.pname}-${arguments.version or "0"}";
       environment = builtins.mapAttrs (_: coerced) (
         removeAttrs arguments [
@@ -135,7 +134,6 @@ let
     writeShellApplication =
       arguments: script arguments.name arguments.text (removeAttrs arguments [ "text" ]);
     writeShellScriptBin = name: text: script name text { };
-    writeShellScript = name: text: mkDerivation { inherit name text; };
     writeText = name: text: mkDerivation { inherit name text; };
   };
   below =

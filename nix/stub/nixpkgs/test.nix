@@ -51,7 +51,13 @@ let
       failed = builtins.filter (assertion: !assertion.assertion) machine.config.assertions;
     in
     if failed == [ ] then
-      defined (removeAttrs machine.options [ "_module" ])
+      # Assertions are no part of a machine.
+      defined (
+        removeAttrs machine.options [
+          "_module"
+          "assertions"
+        ]
+      )
     else
       throw "${name}: ${lib.concatStringsSep "; " (map (assertion: assertion.message) failed)}";
 in

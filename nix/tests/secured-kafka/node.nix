@@ -37,6 +37,8 @@ let
   '';
 in
 {
+  _file = ./node.nix; # errors name it, though a function made it
+
   virtualisation = {
     memorySize = 1536;
     cores = 2;
