@@ -69,7 +69,7 @@ in
   apps = call ./apps.nix { };
   lib = { inherit inventory; };
   formatter = parts.formatting.config.build.wrapper;
-  # Of the programs those of this system alone: the others are built across, and that takes a compiler of their own.
+  # Programs of this system alone: the others are cross-built, with a compiler that has to be built first.
   checks =
     own.checks
     // import ./tests {

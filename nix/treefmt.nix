@@ -13,7 +13,7 @@ in
 treefmt-nix.lib.evalModule pkgs {
   projectRootFile = "flake.nix";
   programs = {
-    actionlint.enable = pkgs.stdenv.hostPlatform.isLinux; # .github/workflows
+    actionlint.enable = pkgs.stdenv.hostPlatform.isLinux; # there is none for macOS
     nixfmt.enable = true;
     rustfmt = {
       enable = true;

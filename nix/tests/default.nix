@@ -3,7 +3,7 @@
 # - lib, pkgs: nixpkgs', pkgs of the system that runs the test
 # - modules: what ../modules gives
 # - packages: this flake's for that system; orderflow, lambda-emulator and lambdas are used
-# - kafkaHome: Apache Kafka 3.9.2 with ZooKeeper: libs/*.jar, config/log4j.properties, and bin/kafka-*.sh with /usr/bin/env's bash
+# - kafkaHome: Apache Kafka 3.9.2 with ZooKeeper: libs/*.jar, config/log4j.properties, and bin/kafka-*.sh
 args@{ lib, pkgs, ... }:
 let
   isTest = name: type: type == "regular" && lib.hasSuffix ".nix" name && name != "default.nix";
