@@ -7,6 +7,7 @@
 //!
 //! Start with [`shop::OrderPlaced`]; the others have its shape.
 
+pub mod saga; // orders that are paid and reserved, or undone
 pub mod shop; // the events of the five services
 pub mod wire; // JSON in and out, with errors that name the field
 
@@ -20,7 +21,7 @@ use wire::Fields;
 
 pub use envelope::Envelope;
 pub use identity::{EventId, OrderId, hash_of, hash64_of};
-pub use money::Cents;
+pub use money::{Cents, SignedCents};
 pub use timestamp::Timestamp;
 pub use topic::Topic;
 pub use wire::DecodeError;

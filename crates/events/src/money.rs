@@ -26,6 +26,54 @@ impl Cents {
     }
 }
 
+/// An amount as somebody states it, before anybody has looked whether it makes sense: of either sign.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignedCents(i64);
+
+impl SignedCents {
+    /// An amount in cents; the highest or lowest one allowed for more or less than that.
+    pub const fn new(cents: i64) -> Self {
+        let highest = Cents::MAX.0 as i64;
+        Self(if cents > highest {
+            highest
+        } else if cents < -highest {
+            -highest
+        } else {
+            cents
+        })
+    }
+
+    /// The amount of a JSON number; `None` where it is too large, or finer than a cent.
+    pub fn from_decimal(amount: f64) -> Option<Self> {
+        let size = Cents::from_decimal(amount.abs())?.0 as i64; // at most Cents::MAX
+        Some(Self(if amount < 0.0 { -size } else { size }))
+    }
+
+    /// The amount, where it is none below nothing.
+    pub fn to_cents(self) -> Option<Cents> {
+        u64::try_from(self.0).ok().map(Cents::new)
+    }
+}
+
+impl From<Cents> for SignedCents {
+    fn from(amount: Cents) -> Self {
+        Self(amount.0 as i64) // at most Cents::MAX
+    }
+}
+
+impl fmt::Display for SignedCents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", Cents(self.0.unsigned_abs()))
+    }
+}
+
+impl fmt::Debug for SignedCents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Add for Cents {
     type Output = Self;
     fn add(self, other: Self) -> Self {
@@ -78,6 +126,21 @@ mod tests {
             assert_eq!(Cents::from_decimal(bad), None, "{bad}");
         }
         assert_eq!(Cents::from_decimal(-0.0), Some(Cents(0)));
+    }
+
+    #[test]
+    fn a_signed_amount_survives_the_wire_and_is_an_amount_where_it_is_not_negative() {
+        for (cents, written) in [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (-123_456, "-1234.56")] {
+            let amount = SignedCents::new(cents);
+            assert_eq!(amount.to_string(), written);
+            assert_eq!(SignedCents::from_decimal(written.parse().unwrap()), Some(amount), "{written}");
+            assert_eq!(amount.to_cents(), u64::try_from(cents).ok().map(Cents::new), "{written}");
+        }
+        assert_eq!(SignedCents::new(i64::MIN).to_string(), "-10000000000.00");
+        assert_eq!(SignedCents::new(i64::MAX), SignedCents::from(Cents::MAX));
+        for bad in [0.001, -19.999, 1e10 + 1.0, -1e10 - 1.0, f64::NAN] {
+            assert_eq!(SignedCents::from_decimal(bad), None, "{bad}");
+        }
     }
 
     #[test]

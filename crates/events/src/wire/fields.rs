@@ -7,7 +7,7 @@ use serde::de::DeserializeSeed;
 use super::DecodeError;
 use super::value::{Append, Entry, Value, siblings};
 use crate::identity::is_identifier;
-use crate::{Cents, OrderId, Timestamp};
+use crate::{Cents, OrderId, SignedCents, Timestamp};
 
 /// The largest value that is decoded, in bytes: what is larger is no event of ours, and reading it could exhaust a host.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
@@ -125,13 +125,28 @@ impl<'e, 'a> Fields<'e, 'a> {
     /// Where it is no number, outside, or finer than a cent.
     pub fn cents(&self, name: &str, range: RangeInclusive<Cents>) -> Result<Cents, DecodeError> {
         self.take(name, format_args!("{} to {}, with two decimals", range.start(), range.end()), |value| {
-            let amount = match value {
-                Value::Integer(number) => *number as f64,
-                Value::Large(number) => *number as f64,
-                Value::Float(number) => *number,
-                _ => return None,
-            };
-            Cents::from_decimal(amount).filter(|cents| range.contains(cents))
+            Cents::from_decimal(value.as_number()?).filter(|cents| range.contains(cents))
+        })
+    }
+
+    /// An amount of money of either sign, as somebody states it.
+    ///
+    /// # Errors
+    /// Where it is no number, too large, or finer than a cent.
+    pub fn signed_cents(&self, name: &str) -> Result<SignedCents, DecodeError> {
+        self.take(name, format_args!("-{max} to {max}, with two decimals", max = Cents::MAX), |value| {
+            SignedCents::from_decimal(value.as_number()?)
+        })
+    }
+
+    /// A whole number of either sign, as somebody states it.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn signed(&self, name: &str) -> Result<i64, DecodeError> {
+        self.take(name, "a whole number", |value| match value {
+            Value::Integer(number) => Some(*number),
+            _ => None,
         })
     }
 

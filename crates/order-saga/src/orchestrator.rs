@@ -1,0 +1,579 @@
+//! One saga an order: what was asked of whom, what came of it, and what follows.
+//!
+//! The state is nothing but its events: [`decide`] answers an input with the events to append, [`evolve`] applies one. An input that comes
+//! again appends nothing.
+//!
+//! Payment and reservation are asked for together. Both granted: the customer is told, the order is completed. One refused, or one
+//! that never answers: what the other granted is undone, the customer is told, the order has failed. It fails only once nothing of it
+//! is left, so an undoing that does not succeed is asked for again, with a growing wait, without an end ([`Saga::is_stuck`]).
+
+use std::collections::BTreeSet;
+
+use events::saga::{EmailAbout, Order, Payment, Stock};
+use events::{OrderId, Timestamp};
+use messaging::{Draw, RetryPolicy};
+
+use crate::{Leg, Participant};
+
+/// The service's name in `topology.json`.
+pub const NAME: &str = "order_orchestrator";
+
+/// What came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// `orders.validated`.
+    Validated(Order),
+    /// `payments.completed`.
+    Charged(Payment),
+    /// `payments.failed`.
+    Declined(Payment),
+    /// `payments.refunded`.
+    Refunded(Payment),
+    /// `inventory.reserved`.
+    Reserved(Stock),
+    /// `inventory.rejected`.
+    Rejected(Stock),
+    /// `inventory.released`.
+    Released(Stock),
+    /// The answer of this participant is overdue at this moment, as [`Saga::overdue`] says.
+    Overdue(Participant, Timestamp, Then),
+}
+
+/// What comes of an overdue answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It is asked for once more.
+    AskAgain,
+    /// It is given up, and the part undone.
+    GiveUp,
+}
+
+/// What happened, in the order in which it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// The order's saga began.
+    Began(Order),
+    /// A participant was asked for its part, perhaps not for the first time.
+    Asked(Participant),
+    /// It granted its part: for the inventory, this product of it.
+    Granted(Participant, Option<String>),
+    /// It refused its part.
+    Refused(Participant),
+    /// It never answered: its part is undone, whatever it may have done.
+    GivenUp(Participant),
+    /// It was asked to undo its part, perhaps not for the first time.
+    Undoing(Participant),
+    /// It has undone its part: for the inventory, this product of it.
+    Undone(Participant, Option<String>),
+    /// The customer was told.
+    Told(EmailAbout),
+    /// The order is completed.
+    Completed,
+    /// The order has failed, and nothing of it is left.
+    Failed,
+}
+
+/// An event of the stream: what happened, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SagaEvent {
+    /// What happened.
+    pub happened: Happened,
+    /// When: the time of the input that led to it, never the clock's.
+    pub at: Timestamp,
+}
+
+/// Why an input has no place in the saga: it goes to the dead letters, and changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// An answer about an order of which nobody asked anything.
+    #[error("order {0}: nothing was asked about it")]
+    Unknown(OrderId),
+    /// An order's id, a second time, with other content.
+    #[error("order {0}: an order of this id has begun with other content")]
+    OtherOrder(OrderId),
+    /// An answer about something else than what was asked.
+    #[error("order {order_id}: found {found}, allowed {allowed}")]
+    OtherAnswer {
+        /// The order.
+        order_id: OrderId,
+        /// What was answered.
+        found: String,
+        /// What was asked.
+        allowed: String,
+    },
+}
+
+/// How long an answer may take, and how often it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The wait for an answer, which grows with each time that it is asked for; and when somebody should look.
+    pub retry: RetryPolicy,
+    /// How often a participant is asked for its part before that is given up, 1 or more. For an undoing there is no limit.
+    pub asks: u32,
+}
+
+/// An order's saga: what its events say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saga {
+    order: Order,
+    payment: Leg,
+    inventory: Leg,
+    /// Products that are reserved, and those that were released: an order has an answer for each.
+    reserved: BTreeSet<String>,
+    released: BTreeSet<String>,
+    /// Who refused first, or did not answer: why everything is undone.
+    cause: Option<Participant>,
+    is_told: bool,
+    has_ended: bool,
+}
+
+/// What follows from an input: the events to append, none where nothing is new.
+///
+/// # Errors
+/// Where the input has no place in the saga.
+pub fn decide(saga: Option<&Saga>, input: &Input) -> Result<Vec<SagaEvent>, Refusal> {
+    let (fact, at) = match saga {
+        Some(saga) => (saga.fact(input)?, input.at()),
+        None => match input {
+            Input::Validated(order) => (Some(Happened::Began(order.clone())), order.timestamp),
+            Input::Overdue(..) => (None, input.at()), // its saga is gone
+            Input::Charged(Payment { order_id, .. })
+            | Input::Declined(Payment { order_id, .. })
+            | Input::Refunded(Payment { order_id, .. })
+            | Input::Reserved(Stock { order_id, .. })
+            | Input::Rejected(Stock { order_id, .. })
+            | Input::Released(Stock { order_id, .. }) => return Err(Refusal::Unknown(order_id.clone())),
+        },
+    };
+    let mut events = Vec::new();
+    let mut next = fact;
+    let mut state = saga.cloned();
+    while let Some(happened) = next {
+        let event = SagaEvent { happened, at };
+        state = evolve(state, &event);
+        events.push(event);
+        next = state.as_ref().and_then(Saga::follows);
+    }
+    Ok(events)
+}
+
+/// The saga after an event; events before its first one have no effect.
+pub fn evolve(saga: Option<Saga>, event: &SagaEvent) -> Option<Saga> {
+    if let Happened::Began(order) = &event.happened {
+        return Some(Saga::new(order.clone()));
+    }
+    let mut saga = saga?;
+    match &event.happened {
+        Happened::Began(_) => {}
+        Happened::Asked(participant) => {
+            let leg = saga.leg_mut(*participant);
+            *leg = Leg::Asked(leg.times() + 1, event.at);
+        }
+        Happened::Granted(participant, product) => {
+            saga.reserved.extend(product.clone());
+            if *participant == Participant::Payment || saga.reserved.len() == saga.order.items.len() {
+                *saga.leg_mut(*participant) = Leg::Granted;
+            }
+        }
+        Happened::Refused(participant) => {
+            *saga.leg_mut(*participant) = Leg::Refused;
+            saga.cause.get_or_insert(*participant);
+        }
+        Happened::GivenUp(participant) => {
+            *saga.leg_mut(*participant) = Leg::Undoing(0, event.at);
+            saga.cause.get_or_insert(*participant);
+        }
+        Happened::Undoing(participant) => {
+            let leg = saga.leg_mut(*participant);
+            *leg = Leg::Undoing(leg.times() + 1, event.at);
+        }
+        Happened::Undone(participant, product) => {
+            saga.released.extend(product.clone());
+            if *participant == Participant::Payment || saga.released.len() == saga.order.items.len() {
+                *saga.leg_mut(*participant) = Leg::Undone;
+            }
+        }
+        Happened::Told(_) => saga.is_told = true,
+        Happened::Completed | Happened::Failed => saga.has_ended = true,
+    }
+    Some(saga)
+}
+
+impl Saga {
+    fn new(order: Order) -> Self {
+        let (payment, inventory) = (Leg::Idle, Leg::Idle);
+        let (reserved, released) = (BTreeSet::new(), BTreeSet::new());
+        Self { order, payment, inventory, reserved, released, cause: None, is_told: false, has_ended: false }
+    }
+
+    /// The order.
+    pub fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// How far a participant's part is.
+    pub fn leg(&self, participant: Participant) -> Leg {
+        match participant {
+            Participant::Payment => self.payment,
+            Participant::Inventory => self.inventory,
+        }
+    }
+
+    fn leg_mut(&mut self, participant: Participant) -> &mut Leg {
+        match participant {
+            Participant::Payment => &mut self.payment,
+            Participant::Inventory => &mut self.inventory,
+        }
+    }
+
+    /// Whether the order has come to its end.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// The payment that is asked for; its refund is of the same.
+    pub fn payment(&self, at: Timestamp) -> Payment {
+        let order_id = self.order.order_id.clone();
+        let hash = events::hash64_of(&[order_id.as_str(), "payment"]);
+        Payment {
+            order_id,
+            payment_id: format!("PAY-{hash:016X}"),
+            amount: self.order.total(),
+            payment_method: "card".into(),
+            timestamp: at,
+        }
+    }
+
+    /// Who has to answer next, and by when; nobody where all have.
+    ///
+    /// Waits are spread by the order and the participant, so that many sagas do not ask in step.
+    pub fn due(&self, patience: &Patience) -> Option<(Participant, Timestamp)> {
+        let dues = Participant::ALL.into_iter().filter_map(|participant| {
+            let (Leg::Asked(times, at) | Leg::Undoing(times, at)) = self.leg(participant) else { return None };
+            let draw = Draw::of(&self.order.order_id, NAME, participant.as_str(), times);
+            Some((participant, at.plus_ms(patience.retry.delay_ms(times, draw))))
+        });
+        dues.min_by_key(|(_, at)| *at)
+    }
+
+    /// Whether somebody should look: an undoing was asked for so many times, and is not done.
+    pub fn is_stuck(&self, patience: &Patience) -> bool {
+        Participant::ALL.into_iter().any(
+            |participant| matches!(self.leg(participant), Leg::Undoing(times, _) if patience.retry.is_stuck(times)),
+        )
+    }
+
+    /// What an overdue answer leads to: the question once more, or that it is given up.
+    ///
+    /// Nothing where the answer has come meanwhile.
+    pub fn overdue(&self, participant: Participant, at: Timestamp, patience: &Patience) -> Option<Input> {
+        let (due, when) = self.due(patience)?;
+        (due == participant && when <= at && !self.has_ended).then_some(())?;
+        let is_last = matches!(self.leg(participant), Leg::Asked(times, _) if times >= patience.asks);
+        Some(Input::Overdue(participant, at, if is_last { Then::GiveUp } else { Then::AskAgain }))
+    }
+
+    /// What an input says that is not known yet.
+    fn fact(&self, input: &Input) -> Result<Option<Happened>, Refusal> {
+        use Participant::{Inventory, Payment};
+        let (asked, undoing) = (|leg| matches!(leg, Leg::Asked(..)), |leg| matches!(leg, Leg::Undoing(..)));
+        match input {
+            Input::Validated(order) if *order == self.order => return Ok(None),
+            Input::Validated(order) => return Err(Refusal::OtherOrder(order.order_id.clone())),
+            Input::Charged(payment) | Input::Declined(payment) => self.expect_payment(payment, false)?,
+            Input::Refunded(payment) => self.expect_payment(payment, true)?,
+            Input::Reserved(stock) | Input::Rejected(stock) | Input::Released(stock) => self.expect_stock(stock)?,
+            Input::Overdue(..) => {}
+        }
+        Ok(match input {
+            Input::Charged(_) if asked(self.payment) => Some(Happened::Granted(Payment, None)),
+            Input::Declined(_) if asked(self.payment) => Some(Happened::Refused(Payment)),
+            Input::Refunded(_) if undoing(self.payment) => Some(Happened::Undone(Payment, None)),
+            Input::Reserved(stock) if asked(self.inventory) && !self.reserved.contains(&stock.product_id) => {
+                Some(Happened::Granted(Inventory, Some(stock.product_id.clone())))
+            }
+            Input::Rejected(_) if asked(self.inventory) => Some(Happened::Refused(Inventory)),
+            Input::Released(stock) if undoing(self.inventory) && !self.released.contains(&stock.product_id) => {
+                Some(Happened::Undone(Inventory, Some(stock.product_id.clone())))
+            }
+            Input::Overdue(participant, _, Then::GiveUp) if asked(self.leg(*participant)) => {
+                Some(Happened::GivenUp(*participant))
+            }
+            Input::Overdue(participant, _, Then::AskAgain) if asked(self.leg(*participant)) => {
+                Some(Happened::Asked(*participant))
+            }
+            Input::Overdue(participant, ..) if undoing(self.leg(*participant)) => Some(Happened::Undoing(*participant)),
+            // It is known, or comes too late to matter: whoever was asked to undo has undone that, too, or will.
+            _ => None,
+        })
+    }
+
+    fn expect_payment(&self, payment: &Payment, is_refund: bool) -> Result<(), Refusal> {
+        let asked = self.payment(payment.timestamp);
+        let is_amount = payment.amount == asked.amount || is_refund && payment.amount == events::Cents::new(0);
+        if payment.payment_id == asked.payment_id && is_amount {
+            return Ok(());
+        }
+        let of = |payment: &Payment| format!("{} of {}", payment.payment_id, payment.amount);
+        Err(Refusal::OtherAnswer { order_id: self.order.order_id.clone(), found: of(payment), allowed: of(&asked) })
+    }
+
+    fn expect_stock(&self, stock: &Stock) -> Result<(), Refusal> {
+        let wanted = self.order.items.iter().find(|item| item.product_id == stock.product_id);
+        if wanted.is_some_and(|item| [0, item.quantity].contains(&stock.quantity_reserved)) {
+            return Ok(());
+        }
+        let allowed =
+            wanted.map_or("a product of the order".into(), |item| format!("{} of {}", item.quantity, item.product_id));
+        let found = format!("{} of {}", stock.quantity_reserved, stock.product_id);
+        Err(Refusal::OtherAnswer { order_id: self.order.order_id.clone(), found, allowed })
+    }
+
+    /// What follows from the state by itself; nothing while an answer is awaited.
+    fn follows(&self) -> Option<Happened> {
+        if self.has_ended {
+            return None;
+        }
+        let all = |is: fn(Leg) -> bool| Participant::ALL.into_iter().all(|participant| is(self.leg(participant)));
+        let first = |is: fn(Leg) -> bool| Participant::ALL.into_iter().find(|&participant| is(self.leg(participant)));
+        if let Some(participant) = first(|leg| leg == Leg::Idle) {
+            return Some(Happened::Asked(participant));
+        }
+        let Some(cause) = self.cause else {
+            return all(|leg| leg == Leg::Granted)
+                .then_some(self.ends(EmailAbout::OrderConfirmed, Happened::Completed));
+        };
+        if let Some(participant) = first(|leg| leg == Leg::Granted || matches!(leg, Leg::Undoing(0, _))) {
+            return Some(Happened::Undoing(participant));
+        }
+        let about = match cause {
+            Participant::Payment => EmailAbout::PaymentFailed,
+            Participant::Inventory => EmailAbout::OutOfStock,
+        };
+        all(Leg::is_clear).then_some(self.ends(about, Happened::Failed))
+    }
+
+    /// The customer is told before the order ends.
+    fn ends(&self, about: EmailAbout, end: Happened) -> Happened {
+        if self.is_told { end } else { Happened::Told(about) }
+    }
+}
+
+impl Input {
+    /// When it happened.
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Validated(Order { timestamp, .. })
+            | Self::Charged(Payment { timestamp, .. })
+            | Self::Declined(Payment { timestamp, .. })
+            | Self::Refunded(Payment { timestamp, .. })
+            | Self::Reserved(Stock { timestamp, .. })
+            | Self::Rejected(Stock { timestamp, .. })
+            | Self::Released(Stock { timestamp, .. })
+            | Self::Overdue(_, timestamp, _) => *timestamp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::saga::Item;
+
+    use super::*;
+
+    const LATER: Timestamp = Timestamp::BASE;
+
+    fn order() -> Order {
+        let item = |product: &str| Item { product_id: product.into(), quantity: 2, price: events::Cents::new(500) };
+        let (order_id, customer_id) = (OrderId::parse("7f3a").unwrap(), "CUST-00042".into());
+        Order { order_id, customer_id, items: vec![item("hat"), item("shoe")], timestamp: Timestamp::BASE }
+    }
+
+    fn stock(product: &str) -> Stock {
+        Stock { product_id: product.into(), quantity_reserved: 2, order_id: order().order_id, timestamp: LATER }
+    }
+
+    fn payment() -> Payment {
+        Saga::new(order()).payment(LATER)
+    }
+
+    fn patience() -> Patience {
+        Patience { retry: RetryPolicy::try_new(100, 400, 3).unwrap(), asks: 2 }
+    }
+
+    /// A saga that had these inputs, and what the last one led to.
+    fn after(inputs: &[Input]) -> (Saga, Vec<Happened>) {
+        let (mut saga, mut happened) = (None, Vec::new());
+        for input in [Input::Validated(order())].iter().chain(inputs) {
+            let events = decide(saga.as_ref(), input).unwrap();
+            saga = events.iter().fold(saga, evolve);
+            happened = events.into_iter().map(|event| event.happened).collect();
+        }
+        (saga.unwrap(), happened)
+    }
+
+    fn granted(product: &str) -> Happened {
+        Happened::Granted(Participant::Inventory, Some(product.into()))
+    }
+
+    #[test]
+    fn payment_and_reservation_are_asked_for_together() {
+        let asked = |participant| Happened::Asked(participant);
+        let began = Happened::Began(order());
+        assert_eq!(after(&[]).1, [began, asked(Participant::Payment), asked(Participant::Inventory)]);
+    }
+
+    #[test]
+    fn an_order_is_completed_once_it_is_paid_and_each_of_its_products_is_reserved() {
+        let inputs = [Input::Charged(payment()), Input::Reserved(stock("hat")), Input::Reserved(stock("shoe"))];
+        assert_eq!(after(&inputs[..2]).1, [granted("hat")]);
+        let (saga, happened) = after(&inputs);
+        assert_eq!(happened, [granted("shoe"), Happened::Told(EmailAbout::OrderConfirmed), Happened::Completed]);
+        assert!(saga.has_ended());
+    }
+
+    #[test]
+    fn a_declined_payment_has_the_reservation_released_then_the_customer_told_and_the_order_fails() {
+        let declined = [Input::Reserved(stock("hat")), Input::Reserved(stock("shoe")), Input::Declined(payment())];
+        assert_eq!(
+            after(&declined).1,
+            [Happened::Refused(Participant::Payment), Happened::Undoing(Participant::Inventory)]
+        );
+        let released = [Input::Released(stock("hat")), Input::Released(stock("shoe"))];
+        let undone = Happened::Undone(Participant::Inventory, Some("shoe".into()));
+        assert_eq!(
+            after(&[&declined[..], &released].concat()).1,
+            [undone, Happened::Told(EmailAbout::PaymentFailed), Happened::Failed]
+        );
+    }
+
+    #[test]
+    fn a_shortage_has_the_payment_refunded_whether_it_is_known_before_or_after_the_payment_answers() {
+        let undoing = Happened::Undoing(Participant::Payment);
+        let (before, after_it) = (
+            [Input::Rejected(stock("hat")), Input::Charged(payment())],
+            [Input::Charged(payment()), Input::Rejected(stock("hat"))],
+        );
+        assert_eq!(after(&before).1, [Happened::Granted(Participant::Payment, None), undoing.clone()]);
+        assert_eq!(after(&after_it).1, [Happened::Refused(Participant::Inventory), undoing]);
+        for inputs in [before, after_it] {
+            let (saga, happened) = after(&[&inputs[..], &[Input::Refunded(payment())]].concat());
+            let undone = Happened::Undone(Participant::Payment, None);
+            assert_eq!(happened, [undone, Happened::Told(EmailAbout::OutOfStock), Happened::Failed]);
+            assert!(saga.has_ended());
+        }
+    }
+
+    #[test]
+    fn what_is_known_already_appends_nothing() {
+        let inputs = [Input::Charged(payment()), Input::Reserved(stock("hat")), Input::Reserved(stock("shoe"))];
+        for inputs in [&inputs[..1], &inputs[..2], &inputs] {
+            for again in inputs.iter().chain(&[Input::Validated(order())]) {
+                assert_eq!(after(&[inputs, std::slice::from_ref(again)].concat()).1, [], "{again:?}");
+            }
+        }
+        let late = [Input::Declined(payment()), Input::Rejected(stock("hat")), Input::Refunded(payment())];
+        for late in late {
+            assert_eq!(after(&[&inputs[..], std::slice::from_ref(&late)].concat()).1, [], "{late:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_place_in_the_saga_is_refused_and_says_why() {
+        let refusal = |saga: Option<&Saga>, input: Input| decide(saga, &input).unwrap_err().to_string();
+        let (saga, _) = after(&[]);
+        let other = Order { customer_id: "CUST-00001".into(), ..order() };
+        let dearer = Payment { amount: events::Cents::new(2_001), ..payment() };
+        let more = Stock { quantity_reserved: 3, ..stock("hat") };
+        for (saga, input, reason) in [
+            (None, Input::Charged(payment()), "order 7f3a: nothing was asked about it"),
+            (None, Input::Released(stock("hat")), "order 7f3a: nothing was asked about it"),
+            (Some(&saga), Input::Validated(other), "order 7f3a: an order of this id has begun with other content"),
+            (
+                Some(&saga),
+                Input::Reserved(stock("coat")),
+                "order 7f3a: found 2 of coat, allowed a product of the order",
+            ),
+            (Some(&saga), Input::Reserved(more), "order 7f3a: found 3 of hat, allowed 2 of hat"),
+        ] {
+            assert_eq!(refusal(saga, input), reason);
+        }
+        let text = refusal(Some(&saga), Input::Charged(dearer));
+        assert!(text.starts_with("order 7f3a: found PAY-") && text.ends_with(" of 20.00"), "{text}");
+    }
+
+    #[test]
+    fn an_answer_that_is_overdue_is_asked_for_again_and_then_given_up() {
+        let patience = patience();
+        let (mut saga, _) = after(&[Input::Reserved(stock("hat")), Input::Reserved(stock("shoe"))]);
+        let mut told = Vec::new();
+        for _ in 0..5 {
+            let (participant, at) = saga.due(&patience).unwrap();
+            assert_eq!(participant, Participant::Payment);
+            assert_eq!(saga.overdue(participant, Timestamp::BASE, &patience), None, "not yet");
+            let input = saga.overdue(participant, at, &patience).unwrap();
+            for event in decide(Some(&saga), &input).unwrap() {
+                saga = evolve(Some(saga), &event).unwrap();
+                told.push(event.happened);
+            }
+            if saga.leg(Participant::Inventory) == Leg::Granted {
+                continue;
+            }
+            for product in ["hat", "shoe"] {
+                for event in decide(Some(&saga), &Input::Released(stock(product))).unwrap() {
+                    saga = evolve(Some(saga), &event).unwrap();
+                }
+            }
+        }
+        let undoing = |participant| Happened::Undoing(participant);
+        assert_eq!(
+            told,
+            [
+                Happened::Asked(Participant::Payment),
+                Happened::GivenUp(Participant::Payment),
+                undoing(Participant::Payment),
+                undoing(Participant::Inventory),
+                undoing(Participant::Payment),
+                undoing(Participant::Payment),
+                undoing(Participant::Payment),
+            ]
+        );
+        // Never given up, and somebody is told.
+        assert!(saga.is_stuck(&patience) && !saga.has_ended());
+        assert_eq!(decide(None, &Input::Overdue(Participant::Payment, LATER, Then::AskAgain)), Ok(vec![]));
+    }
+
+    #[test]
+    fn waits_grow_to_their_cap_and_end_with_the_answer() {
+        let patience = patience();
+        let (mut saga, _) = after(&[Input::Reserved(stock("hat")), Input::Rejected(stock("shoe"))]);
+        let mut waits = Vec::new();
+        for times in 1..=4 {
+            let begin = LATER.plus_ms(1_000 * times);
+            saga.payment = Leg::Undoing(u32::try_from(times).unwrap(), begin);
+            let (_, at) = saga.due(&patience).unwrap();
+            waits.push(at.as_ms() - begin.as_ms());
+        }
+        assert_eq!(waits[0], 100);
+        assert!(
+            (100..=200).contains(&waits[1]) && waits[2..].iter().all(|wait| (200..=400).contains(wait)),
+            "{waits:?}"
+        );
+        saga.payment = Leg::Undone;
+        assert_eq!((saga.due(&patience), saga.is_stuck(&patience)), (None, false));
+    }
+
+    #[test]
+    fn a_stream_is_read_back_as_the_saga_that_wrote_it() {
+        let inputs = [Input::Rejected(stock("hat")), Input::Charged(payment()), Input::Refunded(payment())];
+        let (mut saga, mut stream) = (None, Vec::new());
+        for input in [Input::Validated(order())].iter().chain(&inputs) {
+            let events = decide(saga.as_ref(), input).unwrap();
+            saga = events.iter().fold(saga, evolve);
+            stream.extend(events);
+        }
+        assert_eq!(stream.iter().fold(None, evolve), saga);
+        assert_eq!(stream[1..].iter().fold(None, evolve), None, "nothing begins without its first event");
+        assert_eq!(saga.unwrap().order(), &order());
+    }
+}

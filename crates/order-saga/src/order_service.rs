@@ -1,0 +1,112 @@
+//! Finds orders valid, or refuses them with the field.
+
+use std::collections::BTreeSet;
+
+use events::saga::{Item, Order, StatedOrder};
+use events::{Cents, DecodeError};
+
+/// The service's name in `topology.json`.
+pub const NAME: &str = "order_service";
+
+/// The order, if it is one.
+///
+/// - `is_known`: whether there is a product of that id.
+///
+/// # Errors
+/// The first field that makes it none: what was found, and what is allowed. Such an order fails; asking again would not change it.
+pub fn validate(stated: &StatedOrder, is_known: impl Fn(&str) -> bool) -> Result<Order, DecodeError> {
+    if !(1..=Order::MAX_ITEMS).contains(&stated.items.len()) {
+        let allowed = format!("1 to {} items", Order::MAX_ITEMS);
+        return Err(DecodeError::new("items", format!("{} items", stated.items.len()), allowed));
+    }
+    let mut seen = BTreeSet::new();
+    let mut items = Vec::with_capacity(stated.items.len());
+    for (index, item) in stated.items.iter().enumerate() {
+        let field = |name: &str| format!("items[{index}].{name}");
+        if !is_known(&item.product_id) {
+            return Err(DecodeError::new(&field("product_id"), &item.product_id, "a product that there is"));
+        }
+        if !seen.insert(&item.product_id) {
+            return Err(DecodeError::new(&field("product_id"), &item.product_id, "each product once"));
+        }
+        let quantity =
+            u32::try_from(item.quantity).ok().filter(|quantity| (1..=Order::MAX_QUANTITY).contains(quantity));
+        let quantity = quantity.ok_or_else(|| {
+            DecodeError::new(&field("quantity"), item.quantity, format!("1 to {} pieces", Order::MAX_QUANTITY))
+        })?;
+        let price = item.price.to_cents().filter(|price| *price >= Cents::new(1));
+        let price = price.ok_or_else(|| DecodeError::new(&field("price"), item.price, "0.01 or more"))?;
+        items.push(Item { product_id: item.product_id.clone(), quantity, price });
+    }
+    let StatedOrder { order_id, customer_id, timestamp, .. } = stated.clone();
+    let order = Order { order_id, customer_id, items, timestamp };
+    // The highest amount is where sums stop: one that reaches it may have been higher.
+    if order.total() == Cents::MAX {
+        return Err(DecodeError::new("total_amount", stated.total_amount, format!("less than {}", Cents::MAX)));
+    }
+    if stated.total_amount.to_cents() != Some(order.total()) {
+        let allowed = format!("{}, the sum of the items", order.total());
+        return Err(DecodeError::new("total_amount", stated.total_amount, allowed));
+    }
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use events::saga::StatedItem;
+    use events::{OrderId, SignedCents, Timestamp};
+
+    use super::*;
+
+    fn item(product: &str, quantity: i64, price: i64) -> StatedItem {
+        StatedItem { product_id: product.into(), quantity, price: SignedCents::new(price) }
+    }
+
+    fn stated(items: Vec<StatedItem>, total: i64) -> StatedOrder {
+        StatedOrder {
+            order_id: OrderId::parse("7f3a").unwrap(),
+            customer_id: "CUST-00042".into(),
+            items,
+            total_amount: SignedCents::new(total),
+            timestamp: Timestamp::BASE,
+        }
+    }
+
+    fn checked(order: &StatedOrder) -> Result<Order, String> {
+        validate(order, |product| product.starts_with("SKU-")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_order_whose_total_is_the_sum_of_known_products_is_valid_as_it_was_stated() {
+        let order = stated(vec![item("SKU-1", 2, 1_999), item("SKU-2", 1, 5)], 4_003);
+        let valid = checked(&order).unwrap();
+        assert_eq!(StatedOrder::from(&valid), order);
+        let largest: Vec<StatedItem> = (0..1_000).map(|n| item(&format!("SKU-{n}"), 1_000, 1)).collect();
+        assert_eq!(checked(&stated(largest, 1_000_000)).unwrap().items.len(), 1_000);
+    }
+
+    #[test]
+    fn what_makes_it_no_order_is_told_by_its_field() {
+        let many: Vec<StatedItem> = (0..1_001).map(|n| item(&format!("SKU-{n}"), 1, 1)).collect();
+        let dear: Vec<StatedItem> = (0..2).map(|n| item(&format!("SKU-{n}"), 1_000, 500_000_000_000)).collect();
+        for (order, reason) in [
+            (stated(vec![], 0), "items: found 0 items, allowed 1 to 1000 items"),
+            (stated(many, 1_001), "items: found 1001 items, allowed 1 to 1000 items"),
+            (stated(vec![item("SKU-1", 0, 5)], 0), "items[0].quantity: found 0, allowed 1 to 1000 pieces"),
+            (
+                stated(vec![item("SKU-1", 1, 5), item("SKU-2", -2, 5)], -5),
+                "items[1].quantity: found -2, allowed 1 to 1000 pieces",
+            ),
+            (stated(vec![item("SKU-1", 1_001, 5)], 5_005), "items[0].quantity: found 1001, allowed 1 to 1000 pieces"),
+            (stated(vec![item("SKU-1", 1, 0)], 0), "items[0].price: found 0.00, allowed 0.01 or more"),
+            (stated(vec![item("SKU-1", 1, -5)], -5), "items[0].price: found -0.05, allowed 0.01 or more"),
+            (stated(vec![item("HAT", 1, 5)], 5), "items[0].product_id: found HAT, allowed a product that there is"),
+            (stated(vec![item("SKU-1", 1, 5); 2], 10), "items[1].product_id: found SKU-1, allowed each product once"),
+            (stated(vec![item("SKU-1", 2, 5)], 11), "total_amount: found 0.11, allowed 0.10, the sum of the items"),
+            (stated(vec![item("SKU-1", 2, 5)], -10), "total_amount: found -0.10, allowed 0.10, the sum of the items"),
+            (stated(dear, 1_000_000_000_000), "total_amount: found 10000000000.00, allowed less than 10000000000.00"),
+        ] {
+            assert_eq!(checked(&order).unwrap_err(), reason);
+        }
+    }
+}
