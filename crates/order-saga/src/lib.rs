@@ -1,12 +1,14 @@
 //! The saga: orders that are paid and reserved, or undone without a trace.
 //!
-//! Pure: events in, events out. An order begins valid ([`order_service`]); the [`orchestrator`] then asks for its payment and its
-//! reservation at once, and brings it to exactly one end, whatever the two answer, and whenever. Start there.
+//! Pure: events in, events out. An order begins valid ([`order_service`]); its [`saga`] then asks for payment and reservation at once,
+//! and comes to exactly one end, whatever the two answer, and whenever. Start there.
 
+pub mod event_store; // where streams are kept
 pub mod inventory_service; // conditional reservations, all of an order or none
-pub mod orchestrator; // decide and evolve: one saga an order
+pub mod order_orchestrator; // the saga as a service: a record in, what follows from it out
 pub mod order_service; // is it an order at all?
 pub mod payment_service; // charges once, refunds once
+pub mod saga; // decide and evolve: one saga an order
 
 mod leg; // how far a participant's part is
 

@@ -9,8 +9,8 @@ use events::saga::{Item, Order, Payment, Stock};
 use events::{Cents, OrderId, Timestamp};
 use messaging::RetryPolicy;
 use order_saga::inventory_service::{self, Warehouse};
-use order_saga::orchestrator::{Happened, Input, Patience, Saga, decide, evolve};
 use order_saga::payment_service::{self, Account};
+use order_saga::saga::{Happened, Input, Patience, Saga, decide, evolve};
 use order_saga::{Leg, Participant};
 
 const NOW: Timestamp = Timestamp::BASE;

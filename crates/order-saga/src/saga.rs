@@ -9,14 +9,14 @@
 
 use std::collections::BTreeSet;
 
-use events::saga::{EmailAbout, Order, Payment, Stock};
-use events::{OrderId, Timestamp};
+use events::saga::{
+    EmailAbout, InventoryRejected, InventoryReleased, InventoryReserved, Order, OrderValidated, Payment,
+    PaymentCompleted, PaymentFailed, PaymentRefunded, Stock,
+};
+use events::{Event, EventId, OrderId, Timestamp};
 use messaging::{Draw, RetryPolicy};
 
-use crate::{Leg, Participant};
-
-/// The service's name in `topology.json`.
-pub const NAME: &str = "order_orchestrator";
+use crate::{Leg, Participant, order_orchestrator};
 
 /// What came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,23 @@ pub enum Input {
     Rejected(Stock),
     /// `inventory.released`.
     Released(Stock),
-    /// The answer of this participant is overdue at this moment, as [`Saga::overdue`] says.
-    Overdue(Participant, Timestamp, Then),
+    /// An answer is overdue, as [`Saga::overdue`] says.
+    Overdue(Overdue),
+}
+
+/// An answer that is overdue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// Of which order.
+    pub order_id: OrderId,
+    /// Whose.
+    pub participant: Participant,
+    /// How often it was asked for.
+    pub times: u32,
+    /// When it became so.
+    pub at: Timestamp,
+    /// What comes of it.
+    pub then: Then,
 }
 
 /// What comes of an overdue answer.
@@ -80,6 +95,8 @@ pub struct SagaEvent {
     pub happened: Happened,
     /// When: the time of the input that led to it, never the clock's.
     pub at: Timestamp,
+    /// The input that led to it: if that comes again, this is published again.
+    pub cause: EventId,
 }
 
 /// Why an input has no place in the saga: it goes to the dead letters, and changes nothing.
@@ -136,7 +153,7 @@ pub fn decide(saga: Option<&Saga>, input: &Input) -> Result<Vec<SagaEvent>, Refu
         Some(saga) => (saga.fact(input)?, input.at()),
         None => match input {
             Input::Validated(order) => (Some(Happened::Began(order.clone())), order.timestamp),
-            Input::Overdue(..) => (None, input.at()), // its saga is gone
+            Input::Overdue(_) => return Ok(Vec::new()), // its saga is gone
             Input::Charged(Payment { order_id, .. })
             | Input::Declined(Payment { order_id, .. })
             | Input::Refunded(Payment { order_id, .. })
@@ -145,11 +162,12 @@ pub fn decide(saga: Option<&Saga>, input: &Input) -> Result<Vec<SagaEvent>, Refu
             | Input::Released(Stock { order_id, .. }) => return Err(Refusal::Unknown(order_id.clone())),
         },
     };
+    let cause = input.event_id();
     let mut events = Vec::new();
     let mut next = fact;
     let mut state = saga.cloned();
     while let Some(happened) = next {
-        let event = SagaEvent { happened, at };
+        let event = SagaEvent { happened, at, cause };
         state = evolve(state, &event);
         events.push(event);
         next = state.as_ref().and_then(Saga::follows);
@@ -250,7 +268,7 @@ impl Saga {
     pub fn due(&self, patience: &Patience) -> Option<(Participant, Timestamp)> {
         let dues = Participant::ALL.into_iter().filter_map(|participant| {
             let (Leg::Asked(times, at) | Leg::Undoing(times, at)) = self.leg(participant) else { return None };
-            let draw = Draw::of(&self.order.order_id, NAME, participant.as_str(), times);
+            let draw = Draw::of(&self.order.order_id, order_orchestrator::NAME, participant.as_str(), times);
             Some((participant, at.plus_ms(patience.retry.delay_ms(times, draw))))
         });
         dues.min_by_key(|(_, at)| *at)
@@ -270,7 +288,10 @@ impl Saga {
         let (due, when) = self.due(patience)?;
         (due == participant && when <= at && !self.has_ended).then_some(())?;
         let is_last = matches!(self.leg(participant), Leg::Asked(times, _) if times >= patience.asks);
-        Some(Input::Overdue(participant, at, if is_last { Then::GiveUp } else { Then::AskAgain }))
+        let (order_id, times) = (self.order.order_id.clone(), self.leg(participant).times());
+        let then = if is_last { Then::GiveUp } else { Then::AskAgain };
+        // When it became overdue, not when somebody looked: another host comes to the same.
+        Some(Input::Overdue(Overdue { order_id, participant, times, at: when, then }))
     }
 
     /// What an input says that is not known yet.
@@ -283,7 +304,7 @@ impl Saga {
             Input::Charged(payment) | Input::Declined(payment) => self.expect_payment(payment, false)?,
             Input::Refunded(payment) => self.expect_payment(payment, true)?,
             Input::Reserved(stock) | Input::Rejected(stock) | Input::Released(stock) => self.expect_stock(stock)?,
-            Input::Overdue(..) => {}
+            Input::Overdue(_) => {}
         }
         Ok(match input {
             Input::Charged(_) if asked(self.payment) => Some(Happened::Granted(Payment, None)),
@@ -296,13 +317,15 @@ impl Saga {
             Input::Released(stock) if undoing(self.inventory) && !self.released.contains(&stock.product_id) => {
                 Some(Happened::Undone(Inventory, Some(stock.product_id.clone())))
             }
-            Input::Overdue(participant, _, Then::GiveUp) if asked(self.leg(*participant)) => {
-                Some(Happened::GivenUp(*participant))
+            Input::Overdue(overdue) if overdue.times == self.leg(overdue.participant).times() => {
+                let participant = overdue.participant;
+                match (self.leg(participant), overdue.then) {
+                    (Leg::Asked(..), Then::GiveUp) => Some(Happened::GivenUp(participant)),
+                    (Leg::Asked(..), Then::AskAgain) => Some(Happened::Asked(participant)),
+                    (Leg::Undoing(..), _) => Some(Happened::Undoing(participant)),
+                    _ => None,
+                }
             }
-            Input::Overdue(participant, _, Then::AskAgain) if asked(self.leg(*participant)) => {
-                Some(Happened::Asked(*participant))
-            }
-            Input::Overdue(participant, ..) if undoing(self.leg(*participant)) => Some(Happened::Undoing(*participant)),
             // It is known, or comes too late to matter: whoever was asked to undo has undone that, too, or will.
             _ => None,
         })
@@ -360,6 +383,22 @@ impl Saga {
 }
 
 impl Input {
+    /// The id of the record that it came as; of an overdue answer one that tells how often it was asked for.
+    pub fn event_id(&self) -> EventId {
+        match self {
+            Self::Validated(order) => OrderValidated(order.clone()).event_id(),
+            Self::Charged(payment) => PaymentCompleted(payment.clone()).event_id(),
+            Self::Declined(payment) => PaymentFailed(payment.clone()).event_id(),
+            Self::Refunded(payment) => PaymentRefunded(payment.clone()).event_id(),
+            Self::Reserved(stock) => InventoryReserved(stock.clone()).event_id(),
+            Self::Rejected(stock) => InventoryRejected(stock.clone()).event_id(),
+            Self::Released(stock) => InventoryReleased(stock.clone()).event_id(),
+            Self::Overdue(Overdue { order_id, participant, times, .. }) => {
+                EventId::of(order_id, "overdue", participant.as_str(), *times)
+            }
+        }
+    }
+
     /// When it happened.
     fn at(&self) -> Timestamp {
         match self {
@@ -370,7 +409,7 @@ impl Input {
             | Self::Reserved(Stock { timestamp, .. })
             | Self::Rejected(Stock { timestamp, .. })
             | Self::Released(Stock { timestamp, .. })
-            | Self::Overdue(_, timestamp, _) => *timestamp,
+            | Self::Overdue(Overdue { at: timestamp, .. }) => *timestamp,
         }
     }
 }
@@ -540,7 +579,10 @@ mod tests {
         );
         // Never given up, and somebody is told.
         assert!(saga.is_stuck(&patience) && !saga.has_ended());
-        assert_eq!(decide(None, &Input::Overdue(Participant::Payment, LATER, Then::AskAgain)), Ok(vec![]));
+        let stale = saga.overdue(Participant::Payment, LATER.plus_ms(60_000), &patience).unwrap();
+        assert_eq!(decide(None, &stale), Ok(vec![]), "its saga is gone");
+        let (fresh, _) = after(&[]);
+        assert_eq!(decide(Some(&fresh), &stale), Ok(vec![]), "another question is open");
     }
 
     #[test]
