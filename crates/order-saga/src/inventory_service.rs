@@ -1,12 +1,54 @@
 //! Reserves all of an order or nothing, never below zero, and gives back once.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use events::OrderId;
-use events::saga::Item;
+use events::saga::{
+    InventoryRejected, InventoryReleased, InventoryReserved, Item, Order, ReleaseRequested, ReservationRequested, Stock,
+};
+use messaging::{Context, Failure, Handler, Outgoing, Record};
 
 /// The service's name in `topology.json`.
 pub const NAME: &str = "inventory_service";
+
+/// Answers each request with what its order holds.
+#[derive(Debug)]
+pub struct InventoryService {
+    /// The stock, in memory: gone with the process.
+    pub warehouse: Mutex<Warehouse>,
+}
+
+impl Handler for InventoryService {
+    fn handle(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
+        // The status tells them apart; what is neither is refused as a request to reserve.
+        let (order, request) = match record.decode() {
+            Ok(ReleaseRequested(order)) => (order, Request::Release),
+            Err(_) => {
+                let ReservationRequested(order) = record.decode()?;
+                (order, Request::Reserve)
+            }
+        };
+        let Order { order_id, items, timestamp, .. } = order;
+        // Whoever panicked has moved all pieces of an order or none: `answer` looks before it moves any.
+        let mut warehouse = self.warehouse.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = warehouse.answer(&order_id, &items, request);
+        let at = timestamp.plus_ms(20 + context.draw(&order_id, "stock").scale(100));
+        let stock = |Pieces { product_id, quantity }: Pieces| {
+            let order_id = order_id.clone();
+            Stock { product_id, quantity_reserved: quantity, order_id, timestamp: at }
+        };
+        Ok(match answer {
+            Answer::Reserved(all) => {
+                all.into_iter().map(|pieces| Outgoing::of(&InventoryReserved(stock(pieces)))).collect()
+            }
+            Answer::Rejected(pieces) => vec![Outgoing::of(&InventoryRejected(stock(pieces)))],
+            Answer::Released(all) => {
+                all.into_iter().map(|pieces| Outgoing::of(&InventoryReleased(stock(pieces)))).collect()
+            }
+        })
+    }
+}
 
 /// How many pieces of each product there are, and what each order holds of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,6 +5,7 @@
 
 pub mod event_store; // where streams are kept
 pub mod inventory_service; // conditional reservations, all of an order or none
+pub mod notification_service; // e-mails, each once
 pub mod order_orchestrator; // the saga as a service: a record in, what follows from it out
 pub mod order_service; // is it an order at all?
 pub mod payment_service; // charges once, refunds once

@@ -2,11 +2,36 @@
 
 use std::collections::BTreeSet;
 
-use events::saga::{Item, Order, StatedOrder};
+use events::saga::{Item, Order, OrderCreated, OrderFailed, OrderValidated, StatedOrder};
 use events::{Cents, DecodeError};
+use messaging::{Context, Failure, Handler, Outgoing, Record};
 
 /// The service's name in `topology.json`.
 pub const NAME: &str = "order_service";
+
+/// Answers each order with its saga's beginning, or with its end.
+#[derive(Clone, Debug)]
+pub struct OrderService {
+    /// The products that there are.
+    pub products: BTreeSet<String>,
+}
+
+impl Handler for OrderService {
+    fn handle(&self, record: &Record<'_>, _: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
+        let OrderCreated(stated) = record.decode()?;
+        let answer = match validate(&stated, |product| self.products.contains(product)) {
+            Ok(order) => Outgoing::of(&OrderValidated(order)),
+            Err(_) => Outgoing::of(&OrderFailed(stated)),
+        };
+        Ok(vec![answer])
+    }
+
+    /// Why an order is refused: the record that says that it is has no field for it.
+    fn remark(&self, record: &Record<'_>) -> Option<String> {
+        let OrderCreated(stated) = record.decode().ok()?;
+        validate(&stated, |product| self.products.contains(product)).err().map(|error| error.to_string())
+    }
+}
 
 /// The order, if it is one.
 ///

@@ -1,7 +1,50 @@
 //! Charges once and refunds once, however often and in whatever order it is asked.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use events::saga::{Payment, PaymentCompleted, PaymentFailed, PaymentRefunded, PaymentRequested, RefundRequested};
+use events::{Cents, OrderId};
+use messaging::{Context, Failure, Handler, Outgoing, Rate, Record};
+
 /// The service's name in `topology.json`.
 pub const NAME: &str = "payment_service";
+
+/// Answers each request with what its order's account has come to.
+#[derive(Debug)]
+pub struct PaymentService {
+    /// Share of payments that the gateway grants.
+    pub success_rate: Rate,
+    /// The accounts, in memory: gone with the process.
+    pub accounts: Mutex<BTreeMap<OrderId, Account>>,
+}
+
+impl Handler for PaymentService {
+    fn handle(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
+        // The status tells them apart; what is neither is refused as a request to charge.
+        let (payment, request) = match record.decode() {
+            Ok(RefundRequested(payment)) => (payment, Request::Refund),
+            Err(_) => {
+                let PaymentRequested(payment) = record.decode()?;
+                (payment, Request::Charge)
+            }
+        };
+        // Whoever panicked has changed an account or not: what is there holds.
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = accounts.entry(payment.order_id.clone()).or_default();
+        let draw = context.draw(&payment.order_id, "payment");
+        let (next, answer) = account.answer(request, || self.success_rate.includes(draw));
+        *account = next;
+        let at = payment.timestamp.plus_ms(50 + draw.scale(200));
+        let answered = Payment { timestamp: at, ..payment };
+        Ok(vec![match answer {
+            Answer::Completed => Outgoing::of(&PaymentCompleted(answered)),
+            Answer::Failed => Outgoing::of(&PaymentFailed(answered)),
+            Answer::Refunded(true) => Outgoing::of(&PaymentRefunded(answered)),
+            Answer::Refunded(false) => Outgoing::of(&PaymentRefunded(Payment { amount: Cents::new(0), ..answered })),
+        }])
+    }
+}
 
 /// What an order's payment has come to. It is all that the service remembers of one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
