@@ -240,27 +240,83 @@ impl Stock {
     }
 }
 
-/// An event that is a body and a status, on a topic of its own or with others that have another status.
+/// An e-mail to a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who is told.
+    pub customer_id: String,
+    /// What.
+    pub about: EmailAbout,
+    /// When it was asked for.
+    pub timestamp: Timestamp,
+}
+
+/// What an e-mail is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EmailAbout {
+    /// The order is paid and reserved.
+    OrderConfirmed,
+    /// The payment failed.
+    PaymentFailed,
+    /// Something is out of stock.
+    OutOfStock,
+}
+
+impl EmailAbout {
+    const WORDS: [(&str, Self); 3] = [
+        ("order_confirmed", Self::OrderConfirmed),
+        ("payment_failed", Self::PaymentFailed),
+        ("out_of_stock", Self::OutOfStock),
+    ];
+}
+
+impl Email {
+    fn encode(&self) -> Vec<u8> {
+        Writer::new()
+            .text("order_id", self.order_id.as_str())
+            .text("customer_id", &self.customer_id)
+            .one_of("about", &EmailAbout::WORDS, self.about)
+            .timestamp("timestamp", self.timestamp)
+            .finish()
+    }
+
+    fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            order_id: fields.order_id()?,
+            customer_id: fields.identifier("customer_id")?,
+            about: fields.one_of("about", &EmailAbout::WORDS)?,
+            timestamp: fields.timestamp("timestamp")?,
+        })
+    }
+}
+
+/// An event that is a body on a topic, with a status where the body has one: it tells the events of one topic apart.
 macro_rules! event {
-    ($(#[$doc:meta])* $name:ident($body:ident), $topic:literal, $status:literal) => {
+    ($(#[$doc:meta])* $name:ident($body:ident), $topic:literal $(, $status:literal)?) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name(pub $body);
 
         impl Event for $name {
-            const EVENT_TYPE: &'static str = concat!($topic, ":", $status);
+            const EVENT_TYPE: &'static str = concat!($topic $(, ":", $status)?);
             const TOPIC: Topic = Topic::new($topic);
 
             fn order_id(&self) -> &OrderId {
                 &self.0.order_id
             }
 
+            fn event_id(&self) -> EventId {
+                EventId::of(&self.0.order_id, Self::EVENT_TYPE, self.0.subject(), 1)
+            }
+
             fn encode(&self) -> Vec<u8> {
-                self.0.encode($status)
+                self.0.encode($($status)?)
             }
 
             fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
-                fields.expect("status", $status)?;
+                $(fields.expect("status", $status)?;)?
                 $body::read(fields).map(Self)
             }
 
@@ -271,38 +327,23 @@ macro_rules! event {
     };
 }
 
-/// An event about one product, which its identity names: an order of two products has two of them.
-macro_rules! stock_event {
-    ($(#[$doc:meta])* $name:ident, $topic:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct $name(pub Stock);
+/// What of an order a body is about; nothing narrower than the order, unless it says so.
+trait Subject {
+    fn subject(&self) -> &str {
+        ""
+    }
+}
 
-        impl Event for $name {
-            const EVENT_TYPE: &'static str = $topic;
-            const TOPIC: Topic = Topic::new($topic);
+impl Subject for Order {}
+impl Subject for StatedOrder {}
+impl Subject for Payment {}
+impl Subject for Email {}
 
-            fn order_id(&self) -> &OrderId {
-                &self.0.order_id
-            }
-
-            fn event_id(&self) -> EventId {
-                EventId::of(&self.0.order_id, Self::EVENT_TYPE, &self.0.product_id, 1)
-            }
-
-            fn encode(&self) -> Vec<u8> {
-                self.0.encode()
-            }
-
-            fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
-                Stock::read(fields).map(Self)
-            }
-
-            fn decode(value: &[u8]) -> Result<Self, DecodeError> {
-                Fields::read(value, Self::read)
-            }
-        }
-    };
+/// A product: an order of two has two events of a kind.
+impl Subject for Stock {
+    fn subject(&self) -> &str {
+        &self.product_id
+    }
 }
 
 event! {
@@ -349,83 +390,20 @@ event! {
     /// Whatever is reserved for the order is to be released, and nothing is reserved any more.
     ReleaseRequested(Order), "inventory.requested", "release_requested"
 }
-stock_event! {
+event! {
     /// So many pieces are reserved, as are the order's other items.
-    InventoryReserved, "inventory.reserved"
+    InventoryReserved(Stock), "inventory.reserved"
 }
-stock_event! {
+event! {
     /// So many pieces are wanted and not there, so that nothing is reserved for the order.
-    InventoryRejected, "inventory.rejected"
+    InventoryRejected(Stock), "inventory.rejected"
 }
-stock_event! {
+event! {
     /// So many pieces are in stock again; none where none was reserved.
-    InventoryReleased, "inventory.released"
+    InventoryReleased(Stock), "inventory.released"
 }
 
-/// The customer is told by e-mail how the order ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmailRequested {
-    /// The order.
-    pub order_id: OrderId,
-    /// Who is told.
-    pub customer_id: String,
-    /// What.
-    pub about: EmailAbout,
-    /// When it was asked for.
-    pub timestamp: Timestamp,
-}
-
-/// What an e-mail is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EmailAbout {
-    /// The order is paid and reserved.
-    OrderConfirmed,
-    /// The payment failed.
-    PaymentFailed,
-    /// Something is out of stock.
-    OutOfStock,
-}
-
-impl EmailAbout {
-    const WORDS: [(&str, Self); 3] = [
-        ("order_confirmed", Self::OrderConfirmed),
-        ("payment_failed", Self::PaymentFailed),
-        ("out_of_stock", Self::OutOfStock),
-    ];
-
-    /// The wire's word.
-    pub fn as_str(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, meaning)| *meaning == self).map_or("", |(word, _)| word)
-    }
-}
-
-impl Event for EmailRequested {
-    const EVENT_TYPE: &'static str = "notifications.email";
-    const TOPIC: Topic = Topic::new("notifications.email");
-
-    fn order_id(&self) -> &OrderId {
-        &self.order_id
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        Writer::new()
-            .text("order_id", self.order_id.as_str())
-            .text("customer_id", &self.customer_id)
-            .text("about", self.about.as_str())
-            .timestamp("timestamp", self.timestamp)
-            .finish()
-    }
-
-    fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            order_id: fields.order_id()?,
-            customer_id: fields.identifier("customer_id")?,
-            about: fields.one_of("about", &EmailAbout::WORDS)?,
-            timestamp: fields.timestamp("timestamp")?,
-        })
-    }
-
-    fn decode(value: &[u8]) -> Result<Self, DecodeError> {
-        Fields::read(value, Self::read)
-    }
+event! {
+    /// The customer is told how the order ended.
+    EmailRequested(Email), "notifications.email"
 }

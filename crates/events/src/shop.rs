@@ -124,7 +124,7 @@ impl Event for PaymentResult {
 
     fn encode(&self) -> Vec<u8> {
         head::<Self>(&self.order_id, self.timestamp)
-            .text("status", word_of(&PaymentStatus::WORDS, self.status))
+            .one_of("status", &PaymentStatus::WORDS, self.status)
             .number("amount", self.amount)
             .finish()
     }
@@ -172,7 +172,7 @@ impl Event for InventoryResult {
     }
 
     fn encode(&self) -> Vec<u8> {
-        head::<Self>(&self.order_id, self.timestamp).text("status", word_of(&StockStatus::WORDS, self.status)).finish()
+        head::<Self>(&self.order_id, self.timestamp).one_of("status", &StockStatus::WORDS, self.status).finish()
     }
 
     fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
@@ -247,9 +247,7 @@ impl Event for Notification {
     }
 
     fn encode(&self) -> Vec<u8> {
-        head::<Self>(&self.order_id, self.timestamp)
-            .text("about", word_of(&NotificationAbout::WORDS, self.about))
-            .finish()
+        head::<Self>(&self.order_id, self.timestamp).one_of("about", &NotificationAbout::WORDS, self.about).finish()
     }
 
     fn read(fields: Fields<'_, '_>) -> Result<Self, DecodeError> {
@@ -267,9 +265,4 @@ fn head<E: Event>(order_id: &OrderId, timestamp: Timestamp) -> Writer {
         .text("order_id", order_id.as_str())
         .text("event_type", E::EVENT_TYPE)
         .timestamp("timestamp", timestamp)
-}
-
-/// The wire's word for a status; the empty word cannot occur, because each table lists all of its type's values.
-fn word_of<T: Copy + PartialEq>(words: &[(&'static str, T)], status: T) -> &'static str {
-    words.iter().find(|(_, meaning)| *meaning == status).map_or("", |(word, _)| word)
 }

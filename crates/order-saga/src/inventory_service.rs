@@ -21,12 +21,12 @@ pub struct InventoryService {
 
 impl Handler for InventoryService {
     fn handle(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
-        // The status tells them apart; what is neither is refused as a request to reserve.
+        // The status tells them apart, and few are releases; what is neither is refused as a request to reserve.
         let (order, request) = match record.decode() {
-            Ok(ReleaseRequested(order)) => (order, Request::Release),
-            Err(_) => {
-                let ReservationRequested(order) = record.decode()?;
-                (order, Request::Reserve)
+            Ok(ReservationRequested(order)) => (order, Request::Reserve),
+            Err(refused) => {
+                let ReleaseRequested(order) = record.decode().map_err(|_| refused)?;
+                (order, Request::Release)
             }
         };
         let Order { order_id, items, timestamp, .. } = order;

@@ -21,7 +21,7 @@ impl Handler for NotificationService {
     fn handle(&self, record: &Record<'_>, _: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
         let email: EmailRequested = record.decode()?;
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.entry(email.event_id()).or_insert(email.about);
+        sent.entry(email.event_id()).or_insert(email.0.about);
         Ok(Vec::new())
     }
 }

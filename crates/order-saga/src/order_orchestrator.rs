@@ -3,12 +3,12 @@
 //! Load, decide, append, publish. No outbox: what is published is what the stream holds for this record, so a record that comes again,
 //! because its service died between appending and publishing, publishes the same bytes.
 
+use events::Event;
 use events::saga::{
-    EmailRequested, InventoryRejected, InventoryReleased, InventoryReserved, Order, OrderCompleted, OrderFailed,
+    Email, EmailRequested, InventoryRejected, InventoryReleased, InventoryReserved, Order, OrderCompleted, OrderFailed,
     OrderValidated, PaymentCompleted, PaymentFailed, PaymentRefunded, PaymentRequested, RefundRequested,
     ReleaseRequested, ReservationRequested, StatedOrder,
 };
-use events::{Event, OrderId};
 use messaging::{Context, Failure, Handler, Outgoing, Record};
 
 use crate::Participant;
@@ -30,8 +30,7 @@ pub struct OrderOrchestrator<S> {
 
 impl<S: EventStore> Handler for OrderOrchestrator<S> {
     fn handle(&self, record: &Record<'_>, _: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
-        let (order_id, input) = read(record)?;
-        self.take(&order_id, &input)
+        self.take(&read(record)?)
     }
 }
 
@@ -40,8 +39,9 @@ impl<S: EventStore> OrderOrchestrator<S> {
     ///
     /// # Errors
     /// [`Failure::Reject`] where it has no place in the saga, [`Failure::Retry`] while the store is away.
-    pub fn take(&self, order_id: &OrderId, input: &Input) -> Result<Vec<Outgoing>, Failure> {
+    pub fn take(&self, input: &Input) -> Result<Vec<Outgoing>, Failure> {
         let away = |error: StoreError| Failure::Retry(error.to_string());
+        let order_id = input.order_id();
         for _ in 0..TRIES {
             let mut stream = self.store.load(order_id).map_err(away)?;
             let saga = stream.iter().fold(None, evolve);
@@ -51,47 +51,29 @@ impl<S: EventStore> OrderOrchestrator<S> {
                     Err(StoreError::Conflict) => continue,
                     appended => appended.map_err(away)?,
                 }
-                stream.extend(events);
             }
+            let Some(saga) = events.iter().fold(saga, evolve) else { return Ok(Vec::new()) };
+            stream.extend(events);
             let cause = input.event_id();
-            let Some(saga) = stream.iter().fold(None, evolve) else { return Ok(Vec::new()) };
-            return Ok(stream
-                .iter()
-                .filter(|event| event.cause == cause)
-                .filter_map(|event| published(&saga, event))
-                .collect());
+            let caused = stream.iter().filter(|event| event.cause == cause);
+            return Ok(caused.filter_map(|event| published(&saga, event)).collect());
         }
         Err(Failure::Retry(format!("order {order_id}: others appended {TRIES} times meanwhile")))
     }
 }
 
 /// What a record says, by its topic.
-fn read(record: &Record<'_>) -> Result<(OrderId, Input), Failure> {
-    let (order_id, input) = if record.topic == OrderValidated::TOPIC {
-        let event: OrderValidated = record.decode()?;
-        (event.order_id().clone(), Input::Validated(event.0))
-    } else if record.topic == PaymentCompleted::TOPIC {
-        let event: PaymentCompleted = record.decode()?;
-        (event.order_id().clone(), Input::Charged(event.0))
-    } else if record.topic == PaymentFailed::TOPIC {
-        let event: PaymentFailed = record.decode()?;
-        (event.order_id().clone(), Input::Declined(event.0))
-    } else if record.topic == PaymentRefunded::TOPIC {
-        let event: PaymentRefunded = record.decode()?;
-        (event.order_id().clone(), Input::Refunded(event.0))
-    } else if record.topic == InventoryReserved::TOPIC {
-        let event: InventoryReserved = record.decode()?;
-        (event.order_id().clone(), Input::Reserved(event.0))
-    } else if record.topic == InventoryRejected::TOPIC {
-        let event: InventoryRejected = record.decode()?;
-        (event.order_id().clone(), Input::Rejected(event.0))
-    } else if record.topic == InventoryReleased::TOPIC {
-        let event: InventoryReleased = record.decode()?;
-        (event.order_id().clone(), Input::Released(event.0))
-    } else {
-        return Err(Failure::Reject(format!("topic: found {}, and the saga reads none such", record.topic)));
-    };
-    Ok((order_id, input))
+fn read(record: &Record<'_>) -> Result<Input, Failure> {
+    Ok(match record.topic {
+        OrderValidated::TOPIC => Input::Validated(record.decode()?),
+        PaymentCompleted::TOPIC => Input::Charged(record.decode()?),
+        PaymentFailed::TOPIC => Input::Declined(record.decode()?),
+        PaymentRefunded::TOPIC => Input::Refunded(record.decode()?),
+        InventoryReserved::TOPIC => Input::Reserved(record.decode()?),
+        InventoryRejected::TOPIC => Input::Rejected(record.decode()?),
+        InventoryReleased::TOPIC => Input::Released(record.decode()?),
+        other => return Err(Failure::Reject(format!("topic: found {other}, and the saga reads none such"))),
+    })
 }
 
 /// The record that tells others of an event. A question that is asked again is the same record again, so it has the order's time.
@@ -104,12 +86,12 @@ fn published(saga: &Saga, event: &SagaEvent) -> Option<Outgoing> {
         Happened::Undoing(Participant::Payment) => Outgoing::of(&RefundRequested(question())),
         Happened::Asked(Participant::Inventory) => Outgoing::of(&ReservationRequested(order.clone())),
         Happened::Undoing(Participant::Inventory) => Outgoing::of(&ReleaseRequested(order.clone())),
-        Happened::Told(about) => Outgoing::of(&EmailRequested {
+        Happened::Told(about) => Outgoing::of(&EmailRequested(Email {
             order_id: order.order_id.clone(),
             customer_id: order.customer_id.clone(),
             about,
             timestamp: event.at,
-        }),
+        })),
         Happened::Completed => Outgoing::of(&OrderCompleted(ended())),
         Happened::Failed => Outgoing::of(&OrderFailed(StatedOrder::from(&ended()))),
         _ => return None,
@@ -121,7 +103,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use events::saga::{Item, Stock};
-    use events::{Cents, Timestamp, Topic};
+    use events::{Cents, OrderId, Timestamp, Topic};
 
     use super::*;
     use crate::event_store::MemoryStore;
@@ -140,7 +122,7 @@ mod tests {
     }
 
     fn charged() -> Outgoing {
-        let saga = evolve(None, &decide(None, &Input::Validated(order())).unwrap()[0]).unwrap();
+        let saga = evolve(None, &decide(None, &Input::Validated(OrderValidated(order()))).unwrap()[0]).unwrap();
         Outgoing::of(&PaymentCompleted(saga.payment(Timestamp::BASE.plus_ms(20))))
     }
 
@@ -175,7 +157,7 @@ mod tests {
         let saga = orchestrator.store.load(&order_id).unwrap().iter().fold(None, evolve).unwrap();
         let patience = crate::saga::Patience { retry: messaging::RetryPolicy::try_new(9, 9, 3).unwrap(), asks: 2 };
         let (participant, at) = saga.due(&patience).unwrap();
-        let again = orchestrator.take(&order_id, &saga.overdue(participant, at, &patience).unwrap()).unwrap();
+        let again = orchestrator.take(&saga.overdue(participant, at, &patience).unwrap()).unwrap();
         assert_eq!(again.len(), 1);
         assert!(first.contains(&again[0]), "{again:?}");
     }
@@ -183,7 +165,7 @@ mod tests {
     #[test]
     fn a_declined_payment_comes_to_orders_failed_as_the_order_was() {
         let orchestrator = OrderOrchestrator { store: MemoryStore::default() };
-        let saga = evolve(None, &decide(None, &Input::Validated(order())).unwrap()[0]).unwrap();
+        let saga = evolve(None, &decide(None, &Input::Validated(OrderValidated(order()))).unwrap()[0]).unwrap();
         let declined = Outgoing::of(&PaymentFailed(saga.payment(Timestamp::BASE)));
         let short = Outgoing::of(&InventoryRejected(stock()));
         let take = |record: &Outgoing| orchestrator.handle(&record.as_record(), &CONTEXT).unwrap();
@@ -255,7 +237,7 @@ mod tests {
     #[test]
     fn a_stream_takes_events_only_behind_those_that_were_read() {
         let (store, order_id) = (MemoryStore::default(), order().order_id);
-        let events = decide(None, &Input::Validated(order())).unwrap();
+        let events = decide(None, &Input::Validated(OrderValidated(order()))).unwrap();
         assert_eq!(store.append(&order_id, 0, &events[..1]), Ok(()));
         assert_eq!(store.append(&order_id, 0, &events), Err(StoreError::Conflict));
         assert_eq!(store.append(&order_id, 1, &events[1..]), Ok(()));

@@ -21,12 +21,12 @@ pub struct PaymentService {
 
 impl Handler for PaymentService {
     fn handle(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
-        // The status tells them apart; what is neither is refused as a request to charge.
+        // The status tells them apart, and few are refunds; what is neither is refused as a request to charge.
         let (payment, request) = match record.decode() {
-            Ok(RefundRequested(payment)) => (payment, Request::Refund),
-            Err(_) => {
-                let PaymentRequested(payment) = record.decode()?;
-                (payment, Request::Charge)
+            Ok(PaymentRequested(payment)) => (payment, Request::Charge),
+            Err(refused) => {
+                let RefundRequested(payment) = record.decode().map_err(|_| refused)?;
+                (payment, Request::Refund)
             }
         };
         // Whoever panicked has changed an account or not: what is there holds.

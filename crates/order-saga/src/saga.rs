@@ -21,20 +21,20 @@ use crate::{Leg, Participant, order_orchestrator};
 /// What came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// `orders.validated`.
-    Validated(Order),
-    /// `payments.completed`.
-    Charged(Payment),
-    /// `payments.failed`.
-    Declined(Payment),
-    /// `payments.refunded`.
-    Refunded(Payment),
-    /// `inventory.reserved`.
-    Reserved(Stock),
-    /// `inventory.rejected`.
-    Rejected(Stock),
-    /// `inventory.released`.
-    Released(Stock),
+    /// The order was found valid.
+    Validated(OrderValidated),
+    /// Its payment was charged.
+    Charged(PaymentCompleted),
+    /// Its payment was declined.
+    Declined(PaymentFailed),
+    /// Nothing of its payment is charged any more.
+    Refunded(PaymentRefunded),
+    /// A product of it is reserved.
+    Reserved(InventoryReserved),
+    /// A product of it is not there.
+    Rejected(InventoryRejected),
+    /// A product of it is not reserved any more.
+    Released(InventoryReleased),
     /// An answer is overdue, as [`Saga::overdue`] says.
     Overdue(Overdue),
 }
@@ -149,19 +149,13 @@ pub struct Saga {
 /// # Errors
 /// Where the input has no place in the saga.
 pub fn decide(saga: Option<&Saga>, input: &Input) -> Result<Vec<SagaEvent>, Refusal> {
-    let (fact, at) = match saga {
-        Some(saga) => (saga.fact(input)?, input.at()),
-        None => match input {
-            Input::Validated(order) => (Some(Happened::Began(order.clone())), order.timestamp),
-            Input::Overdue(_) => return Ok(Vec::new()), // its saga is gone
-            Input::Charged(Payment { order_id, .. })
-            | Input::Declined(Payment { order_id, .. })
-            | Input::Refunded(Payment { order_id, .. })
-            | Input::Reserved(Stock { order_id, .. })
-            | Input::Rejected(Stock { order_id, .. })
-            | Input::Released(Stock { order_id, .. }) => return Err(Refusal::Unknown(order_id.clone())),
-        },
+    let fact = match (saga, input) {
+        (Some(saga), _) => saga.fact(input)?,
+        (None, Input::Validated(OrderValidated(order))) => Some(Happened::Began(order.clone())),
+        (None, Input::Overdue(_)) => None, // its saga is gone
+        (None, _) => return Err(Refusal::Unknown(input.order_id().clone())),
     };
+    let at = input.at();
     let cause = input.event_id();
     let mut events = Vec::new();
     let mut next = fact;
@@ -177,10 +171,10 @@ pub fn decide(saga: Option<&Saga>, input: &Input) -> Result<Vec<SagaEvent>, Refu
 
 /// The saga after an event; events before its first one have no effect.
 pub fn evolve(saga: Option<Saga>, event: &SagaEvent) -> Option<Saga> {
-    if let Happened::Began(order) = &event.happened {
-        return Some(Saga::new(order.clone()));
-    }
-    let mut saga = saga?;
+    let mut saga = match &event.happened {
+        Happened::Began(order) => Saga::new(order.clone()),
+        _ => saga?,
+    };
     match &event.happened {
         Happened::Began(_) => {}
         Happened::Asked(participant) => {
@@ -299,22 +293,30 @@ impl Saga {
         use Participant::{Inventory, Payment};
         let (asked, undoing) = (|leg| matches!(leg, Leg::Asked(..)), |leg| matches!(leg, Leg::Undoing(..)));
         match input {
-            Input::Validated(order) if *order == self.order => return Ok(None),
-            Input::Validated(order) => return Err(Refusal::OtherOrder(order.order_id.clone())),
-            Input::Charged(payment) | Input::Declined(payment) => self.expect_payment(payment, false)?,
-            Input::Refunded(payment) => self.expect_payment(payment, true)?,
-            Input::Reserved(stock) | Input::Rejected(stock) | Input::Released(stock) => self.expect_stock(stock)?,
+            Input::Validated(OrderValidated(order)) if *order == self.order => return Ok(None),
+            Input::Validated(_) => return Err(Refusal::OtherOrder(self.order.order_id.clone())),
+            Input::Charged(PaymentCompleted(payment)) | Input::Declined(PaymentFailed(payment)) => {
+                self.expect_payment(payment, false)?;
+            }
+            Input::Refunded(PaymentRefunded(payment)) => self.expect_payment(payment, true)?,
+            Input::Reserved(InventoryReserved(stock))
+            | Input::Rejected(InventoryRejected(stock))
+            | Input::Released(InventoryReleased(stock)) => self.expect_stock(stock)?,
             Input::Overdue(_) => {}
         }
         Ok(match input {
             Input::Charged(_) if asked(self.payment) => Some(Happened::Granted(Payment, None)),
             Input::Declined(_) if asked(self.payment) => Some(Happened::Refused(Payment)),
             Input::Refunded(_) if undoing(self.payment) => Some(Happened::Undone(Payment, None)),
-            Input::Reserved(stock) if asked(self.inventory) && !self.reserved.contains(&stock.product_id) => {
+            Input::Reserved(InventoryReserved(stock))
+                if asked(self.inventory) && !self.reserved.contains(&stock.product_id) =>
+            {
                 Some(Happened::Granted(Inventory, Some(stock.product_id.clone())))
             }
             Input::Rejected(_) if asked(self.inventory) => Some(Happened::Refused(Inventory)),
-            Input::Released(stock) if undoing(self.inventory) && !self.released.contains(&stock.product_id) => {
+            Input::Released(InventoryReleased(stock))
+                if undoing(self.inventory) && !self.released.contains(&stock.product_id) =>
+            {
                 Some(Happened::Undone(Inventory, Some(stock.product_id.clone())))
             }
             Input::Overdue(overdue) if overdue.times == self.leg(overdue.participant).times() => {
@@ -383,16 +385,30 @@ impl Saga {
 }
 
 impl Input {
+    /// Which order it is about.
+    pub fn order_id(&self) -> &OrderId {
+        match self {
+            Self::Validated(event) => event.order_id(),
+            Self::Charged(event) => event.order_id(),
+            Self::Declined(event) => event.order_id(),
+            Self::Refunded(event) => event.order_id(),
+            Self::Reserved(event) => event.order_id(),
+            Self::Rejected(event) => event.order_id(),
+            Self::Released(event) => event.order_id(),
+            Self::Overdue(overdue) => &overdue.order_id,
+        }
+    }
+
     /// The id of the record that it came as; of an overdue answer one that tells how often it was asked for.
     pub fn event_id(&self) -> EventId {
         match self {
-            Self::Validated(order) => OrderValidated(order.clone()).event_id(),
-            Self::Charged(payment) => PaymentCompleted(payment.clone()).event_id(),
-            Self::Declined(payment) => PaymentFailed(payment.clone()).event_id(),
-            Self::Refunded(payment) => PaymentRefunded(payment.clone()).event_id(),
-            Self::Reserved(stock) => InventoryReserved(stock.clone()).event_id(),
-            Self::Rejected(stock) => InventoryRejected(stock.clone()).event_id(),
-            Self::Released(stock) => InventoryReleased(stock.clone()).event_id(),
+            Self::Validated(event) => event.event_id(),
+            Self::Charged(event) => event.event_id(),
+            Self::Declined(event) => event.event_id(),
+            Self::Refunded(event) => event.event_id(),
+            Self::Reserved(event) => event.event_id(),
+            Self::Rejected(event) => event.event_id(),
+            Self::Released(event) => event.event_id(),
             Self::Overdue(Overdue { order_id, participant, times, .. }) => {
                 EventId::of(order_id, "overdue", participant.as_str(), *times)
             }
@@ -402,14 +418,14 @@ impl Input {
     /// When it happened.
     fn at(&self) -> Timestamp {
         match self {
-            Self::Validated(Order { timestamp, .. })
-            | Self::Charged(Payment { timestamp, .. })
-            | Self::Declined(Payment { timestamp, .. })
-            | Self::Refunded(Payment { timestamp, .. })
-            | Self::Reserved(Stock { timestamp, .. })
-            | Self::Rejected(Stock { timestamp, .. })
-            | Self::Released(Stock { timestamp, .. })
-            | Self::Overdue(Overdue { at: timestamp, .. }) => *timestamp,
+            Self::Validated(event) => event.0.timestamp,
+            Self::Charged(event) => event.0.timestamp,
+            Self::Declined(event) => event.0.timestamp,
+            Self::Refunded(event) => event.0.timestamp,
+            Self::Reserved(event) => event.0.timestamp,
+            Self::Rejected(event) => event.0.timestamp,
+            Self::Released(event) => event.0.timestamp,
+            Self::Overdue(overdue) => overdue.at,
         }
     }
 }
@@ -443,7 +459,7 @@ mod tests {
     /// A saga that had these inputs, and what the last one led to.
     fn after(inputs: &[Input]) -> (Saga, Vec<Happened>) {
         let (mut saga, mut happened) = (None, Vec::new());
-        for input in [Input::Validated(order())].iter().chain(inputs) {
+        for input in [Input::Validated(OrderValidated(order()))].iter().chain(inputs) {
             let events = decide(saga.as_ref(), input).unwrap();
             saga = events.iter().fold(saga, evolve);
             happened = events.into_iter().map(|event| event.happened).collect();
@@ -464,7 +480,11 @@ mod tests {
 
     #[test]
     fn an_order_is_completed_once_it_is_paid_and_each_of_its_products_is_reserved() {
-        let inputs = [Input::Charged(payment()), Input::Reserved(stock("hat")), Input::Reserved(stock("shoe"))];
+        let inputs = [
+            Input::Charged(PaymentCompleted(payment())),
+            Input::Reserved(InventoryReserved(stock("hat"))),
+            Input::Reserved(InventoryReserved(stock("shoe"))),
+        ];
         assert_eq!(after(&inputs[..2]).1, [granted("hat")]);
         let (saga, happened) = after(&inputs);
         assert_eq!(happened, [granted("shoe"), Happened::Told(EmailAbout::OrderConfirmed), Happened::Completed]);
@@ -473,12 +493,17 @@ mod tests {
 
     #[test]
     fn a_declined_payment_has_the_reservation_released_then_the_customer_told_and_the_order_fails() {
-        let declined = [Input::Reserved(stock("hat")), Input::Reserved(stock("shoe")), Input::Declined(payment())];
+        let declined = [
+            Input::Reserved(InventoryReserved(stock("hat"))),
+            Input::Reserved(InventoryReserved(stock("shoe"))),
+            Input::Declined(PaymentFailed(payment())),
+        ];
         assert_eq!(
             after(&declined).1,
             [Happened::Refused(Participant::Payment), Happened::Undoing(Participant::Inventory)]
         );
-        let released = [Input::Released(stock("hat")), Input::Released(stock("shoe"))];
+        let released =
+            [Input::Released(InventoryReleased(stock("hat"))), Input::Released(InventoryReleased(stock("shoe")))];
         let undone = Happened::Undone(Participant::Inventory, Some("shoe".into()));
         assert_eq!(
             after(&[&declined[..], &released].concat()).1,
@@ -490,13 +515,13 @@ mod tests {
     fn a_shortage_has_the_payment_refunded_whether_it_is_known_before_or_after_the_payment_answers() {
         let undoing = Happened::Undoing(Participant::Payment);
         let (before, after_it) = (
-            [Input::Rejected(stock("hat")), Input::Charged(payment())],
-            [Input::Charged(payment()), Input::Rejected(stock("hat"))],
+            [Input::Rejected(InventoryRejected(stock("hat"))), Input::Charged(PaymentCompleted(payment()))],
+            [Input::Charged(PaymentCompleted(payment())), Input::Rejected(InventoryRejected(stock("hat")))],
         );
         assert_eq!(after(&before).1, [Happened::Granted(Participant::Payment, None), undoing.clone()]);
         assert_eq!(after(&after_it).1, [Happened::Refused(Participant::Inventory), undoing]);
         for inputs in [before, after_it] {
-            let (saga, happened) = after(&[&inputs[..], &[Input::Refunded(payment())]].concat());
+            let (saga, happened) = after(&[&inputs[..], &[Input::Refunded(PaymentRefunded(payment()))]].concat());
             let undone = Happened::Undone(Participant::Payment, None);
             assert_eq!(happened, [undone, Happened::Told(EmailAbout::OutOfStock), Happened::Failed]);
             assert!(saga.has_ended());
@@ -505,13 +530,21 @@ mod tests {
 
     #[test]
     fn what_is_known_already_appends_nothing() {
-        let inputs = [Input::Charged(payment()), Input::Reserved(stock("hat")), Input::Reserved(stock("shoe"))];
+        let inputs = [
+            Input::Charged(PaymentCompleted(payment())),
+            Input::Reserved(InventoryReserved(stock("hat"))),
+            Input::Reserved(InventoryReserved(stock("shoe"))),
+        ];
         for inputs in [&inputs[..1], &inputs[..2], &inputs] {
-            for again in inputs.iter().chain(&[Input::Validated(order())]) {
+            for again in inputs.iter().chain(&[Input::Validated(OrderValidated(order()))]) {
                 assert_eq!(after(&[inputs, std::slice::from_ref(again)].concat()).1, [], "{again:?}");
             }
         }
-        let late = [Input::Declined(payment()), Input::Rejected(stock("hat")), Input::Refunded(payment())];
+        let late = [
+            Input::Declined(PaymentFailed(payment())),
+            Input::Rejected(InventoryRejected(stock("hat"))),
+            Input::Refunded(PaymentRefunded(payment())),
+        ];
         for late in late {
             assert_eq!(after(&[&inputs[..], std::slice::from_ref(&late)].concat()).1, [], "{late:?}");
         }
@@ -525,26 +558,33 @@ mod tests {
         let dearer = Payment { amount: events::Cents::new(2_001), ..payment() };
         let more = Stock { quantity_reserved: 3, ..stock("hat") };
         for (saga, input, reason) in [
-            (None, Input::Charged(payment()), "order 7f3a: nothing was asked about it"),
-            (None, Input::Released(stock("hat")), "order 7f3a: nothing was asked about it"),
-            (Some(&saga), Input::Validated(other), "order 7f3a: an order of this id has begun with other content"),
+            (None, Input::Charged(PaymentCompleted(payment())), "order 7f3a: nothing was asked about it"),
+            (None, Input::Released(InventoryReleased(stock("hat"))), "order 7f3a: nothing was asked about it"),
             (
                 Some(&saga),
-                Input::Reserved(stock("coat")),
+                Input::Validated(OrderValidated(other)),
+                "order 7f3a: an order of this id has begun with other content",
+            ),
+            (
+                Some(&saga),
+                Input::Reserved(InventoryReserved(stock("coat"))),
                 "order 7f3a: found 2 of coat, allowed a product of the order",
             ),
-            (Some(&saga), Input::Reserved(more), "order 7f3a: found 3 of hat, allowed 2 of hat"),
+            (Some(&saga), Input::Reserved(InventoryReserved(more)), "order 7f3a: found 3 of hat, allowed 2 of hat"),
         ] {
             assert_eq!(refusal(saga, input), reason);
         }
-        let text = refusal(Some(&saga), Input::Charged(dearer));
+        let text = refusal(Some(&saga), Input::Charged(PaymentCompleted(dearer)));
         assert!(text.starts_with("order 7f3a: found PAY-") && text.ends_with(" of 20.00"), "{text}");
     }
 
     #[test]
     fn an_answer_that_is_overdue_is_asked_for_again_and_then_given_up() {
         let patience = patience();
-        let (mut saga, _) = after(&[Input::Reserved(stock("hat")), Input::Reserved(stock("shoe"))]);
+        let (mut saga, _) = after(&[
+            Input::Reserved(InventoryReserved(stock("hat"))),
+            Input::Reserved(InventoryReserved(stock("shoe"))),
+        ]);
         let mut told = Vec::new();
         for _ in 0..5 {
             let (participant, at) = saga.due(&patience).unwrap();
@@ -559,7 +599,7 @@ mod tests {
                 continue;
             }
             for product in ["hat", "shoe"] {
-                for event in decide(Some(&saga), &Input::Released(stock(product))).unwrap() {
+                for event in decide(Some(&saga), &Input::Released(InventoryReleased(stock(product)))).unwrap() {
                     saga = evolve(Some(saga), &event).unwrap();
                 }
             }
@@ -588,7 +628,10 @@ mod tests {
     #[test]
     fn waits_grow_to_their_cap_and_end_with_the_answer() {
         let patience = patience();
-        let (mut saga, _) = after(&[Input::Reserved(stock("hat")), Input::Rejected(stock("shoe"))]);
+        let (mut saga, _) = after(&[
+            Input::Reserved(InventoryReserved(stock("hat"))),
+            Input::Rejected(InventoryRejected(stock("shoe"))),
+        ]);
         let mut waits = Vec::new();
         for times in 1..=4 {
             let begin = LATER.plus_ms(1_000 * times);
@@ -607,9 +650,13 @@ mod tests {
 
     #[test]
     fn a_stream_is_read_back_as_the_saga_that_wrote_it() {
-        let inputs = [Input::Rejected(stock("hat")), Input::Charged(payment()), Input::Refunded(payment())];
+        let inputs = [
+            Input::Rejected(InventoryRejected(stock("hat"))),
+            Input::Charged(PaymentCompleted(payment())),
+            Input::Refunded(PaymentRefunded(payment())),
+        ];
         let (mut saga, mut stream) = (None, Vec::new());
-        for input in [Input::Validated(order())].iter().chain(&inputs) {
+        for input in [Input::Validated(OrderValidated(order()))].iter().chain(&inputs) {
             let events = decide(saga.as_ref(), input).unwrap();
             saga = events.iter().fold(saga, evolve);
             stream.extend(events);

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use events::saga::{Item, Order, Payment, Stock};
+use events::saga::{
+    InventoryRejected, InventoryReleased, InventoryReserved, Item, Order, OrderValidated, Payment, PaymentCompleted,
+    PaymentFailed, PaymentRefunded, Stock,
+};
 use events::{Cents, OrderId, Timestamp};
 use messaging::RetryPolicy;
 use order_saga::inventory_service::{self, Warehouse};
@@ -68,7 +71,7 @@ fn patience() -> Patience {
 
 impl World {
     fn new(rules: Rules) -> Self {
-        let begun = decide(None, &Input::Validated(order())).unwrap();
+        let begun = decide(None, &Input::Validated(OrderValidated(order()))).unwrap();
         let saga = begun.iter().fold(None, evolve).unwrap();
         let warehouse = Warehouse::new([("hat".into(), 5), ("shoe".into(), if rules.is_there { 5 } else { 1 })]);
         let Rules { repeats, overdue, .. } = rules;
@@ -149,12 +152,12 @@ impl World {
                     ),
                 }
             }
-            Message::Charged => self.input(&Input::Charged(payment(true))),
-            Message::Declined => self.input(&Input::Declined(payment(true))),
-            Message::Refunded(any) => self.input(&Input::Refunded(payment(any))),
-            Message::Reserved(item) => self.input(&Input::Reserved(stock(item, true))),
-            Message::Rejected(item, any) => self.input(&Input::Rejected(stock(item, any))),
-            Message::Released(item, any) => self.input(&Input::Released(stock(item, any))),
+            Message::Charged => self.input(&Input::Charged(PaymentCompleted(payment(true)))),
+            Message::Declined => self.input(&Input::Declined(PaymentFailed(payment(true)))),
+            Message::Refunded(any) => self.input(&Input::Refunded(PaymentRefunded(payment(any)))),
+            Message::Reserved(item) => self.input(&Input::Reserved(InventoryReserved(stock(item, true)))),
+            Message::Rejected(item, any) => self.input(&Input::Rejected(InventoryRejected(stock(item, any)))),
+            Message::Released(item, any) => self.input(&Input::Released(InventoryReleased(stock(item, any)))),
         }
     }
 

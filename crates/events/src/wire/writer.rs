@@ -37,6 +37,13 @@ impl Writer {
         self
     }
 
+    /// Adds the word that stands for a value, as [`super::Fields::one_of`] reads it; none where the table lacks it, and each lists all.
+    #[must_use]
+    pub fn one_of<T: Copy + PartialEq>(self, name: &str, words: &[(&str, T)], value: T) -> Self {
+        let word = words.iter().find(|(_, meaning)| *meaning == value).map_or("", |(word, _)| word);
+        self.text(name, word)
+    }
+
     /// Adds a number: a whole one, or an amount of money.
     #[must_use]
     pub fn number(mut self, name: &str, number: impl Display) -> Self {

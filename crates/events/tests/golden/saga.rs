@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 
 use events::saga::{
-    EmailAbout, EmailRequested, InventoryRejected, InventoryReleased, InventoryReserved, Item, Order, OrderCompleted,
-    OrderCreated, OrderFailed, OrderValidated, Payment, PaymentCompleted, PaymentFailed, PaymentRefunded,
-    PaymentRequested, RefundRequested, ReleaseRequested, ReservationRequested, StatedItem, StatedOrder, Stock,
+    Email, EmailAbout, EmailRequested, InventoryRejected, InventoryReleased, InventoryReserved, Item, Order,
+    OrderCompleted, OrderCreated, OrderFailed, OrderValidated, Payment, PaymentCompleted, PaymentFailed,
+    PaymentRefunded, PaymentRequested, RefundRequested, ReleaseRequested, ReservationRequested, StatedItem,
+    StatedOrder, Stock,
 };
 use events::{Cents, Event, SignedCents, Timestamp};
 
@@ -75,7 +76,7 @@ fn the_sagas_email_is_written_and_read_as_its_golden_file() {
     let (order_id, customer_id, timestamp) = (order_id(), "CUST-00042".into(), Timestamp::BASE.plus_ms(40));
     check(
         "saga/notifications.email.json",
-        &EmailRequested { order_id, customer_id, about: EmailAbout::OutOfStock, timestamp },
+        &EmailRequested(Email { order_id, customer_id, about: EmailAbout::OutOfStock, timestamp }),
     );
 }
 
