@@ -7,6 +7,7 @@
 }:
 let
   cfg = config.services.orderflow-worker;
+  common = import ./cluster-options.nix { inherit lib; };
   known = lib.attrNames (lib.importJSON cfg.topology).services;
 
   unitsOf = service: worker: lib.genList (unitOf service worker) worker.instances;
@@ -66,21 +67,9 @@ in
       description = "The package with `bin/orderflow`.";
     };
 
-    topology = lib.mkOption {
-      type = lib.types.path;
-      default = ../../topology.json;
-      defaultText = lib.literalMD "the `topology.json` of the package's own source";
-      description = "The topology: which services there are, and what each reads and writes. Read as the system is evaluated.";
-    };
+    topology = common.topology "which services there are, and what each reads and writes";
 
-    brokers = lib.mkOption {
-      type = lib.types.nonEmptyListOf (lib.types.strMatching "[^,[:space:]]+:[0-9]+");
-      example = [
-        "kafka-1.example.org:9093"
-        "kafka-2.example.org:9093"
-      ];
-      description = "Brokers as `HOST:PORT` (`KAFKA_BROKERS`).";
-    };
+    brokers = common.brokers " (`KAFKA_BROKERS`).";
 
     caFile = lib.mkOption {
       type = lib.types.nullOr lib.types.path;

@@ -2,6 +2,7 @@
 { config, lib, ... }:
 let
   cfg = config.services.shop-functions;
+  common = import ./cluster-options.nix { inherit lib; };
   topology = lib.importJSON cfg.topology;
   services = lib.filterAttrs (_: service: service.host == "lambda") topology.services;
   # Who has no secrets speaks to brokers without security.
@@ -86,21 +87,12 @@ in
       description = "The package with `NAME.zip` for `hello_world` and each service that runs on Lambda.";
     };
 
-    topology = lib.mkOption {
-      type = lib.types.path;
-      default = ../../topology.json;
-      defaultText = lib.literalMD "the `topology.json` of the package's own source";
-      description = "The topology: functions, mappings, their limits and settings. Read as the system is evaluated.";
-    };
+    topology = common.topology "functions, mappings, their limits and settings";
 
-    brokers = lib.mkOption {
-      type = lib.types.nonEmptyListOf (lib.types.strMatching "[^,[:space:]]+:[0-9]+");
-      example = [ "kafka-1.example.org:9093" ];
-      description = ''
-        Brokers as `HOST:PORT`. Where they are secured, {option}`services.lambda-emulator.secretsFile` has
-        `orderflow/kafka/SERVICE` for each service's user, and `orderflow/kafka/ca`.
-      '';
-    };
+    brokers = common.brokers ''
+      . Where they are secured, {option}`services.lambda-emulator.secretsFile` has
+      `orderflow/kafka/SERVICE` for each service's user, and `orderflow/kafka/ca`.
+    '';
 
     schedule = lib.mkOption {
       type = lib.types.nullOr (lib.types.strMatching "rate\\([0-9]+ (minute|hour|day)s?\\)");

@@ -389,6 +389,7 @@ let
     };
 
   typed = kind: fields: { _type = kind; } // fields;
+  mkOverride = priority: content: typed "override" { inherit priority content; };
 in
 {
   inherit types;
@@ -408,19 +409,9 @@ in
     };
   mkIf = condition: content: typed "if" { inherit condition content; };
   mkMerge = contents: typed "merge" { inherit contents; };
-  mkOverride = priority: content: typed "override" { inherit priority content; };
-  mkDefault =
-    content:
-    typed "override" {
-      priority = 1000;
-      inherit content;
-    };
-  mkForce =
-    content:
-    typed "override" {
-      priority = 50;
-      inherit content;
-    };
+  inherit mkOverride;
+  mkDefault = mkOverride 1000;
+  mkForce = mkOverride 50;
   literalExpression = text: typed "literalExpression" { inherit text; };
   literalMD = text: typed "literalMD" { inherit text; };
 }
