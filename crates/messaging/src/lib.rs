@@ -5,6 +5,7 @@
 //! retries and dead letters happen here, once, for every system and every host. The [`audit`] proves the result.
 
 pub mod audit; // was anything lost, was anything doubled?
+pub mod store; // streams of events and rows: what outlives a service
 
 mod chance; // outcomes as a pure function of who decides about what
 mod clock; // time, passed in
