@@ -265,11 +265,18 @@ pub enum EmailAbout {
 }
 
 impl EmailAbout {
-    const WORDS: [(&str, Self); 3] = [
+    /// The word for each, in JSON.
+    pub const WORDS: [(&str, Self); 3] = [
         ("order_confirmed", Self::OrderConfirmed),
         ("payment_failed", Self::PaymentFailed),
         ("out_of_stock", Self::OutOfStock),
     ];
+}
+
+impl std::fmt::Display for EmailAbout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(Self::WORDS.iter().find(|(_, about)| about == self).map_or("", |(word, _)| word))
+    }
 }
 
 impl Email {
@@ -359,8 +366,12 @@ event! {
     OrderCompleted(Order), "orders.completed", "completed"
 }
 event! {
-    /// The order was refused, or everything that was done for it is undone. One of its two ends.
-    OrderFailed(StatedOrder), "orders.failed", "failed"
+    /// Everything that was done for the order is undone. One of its two ends.
+    OrderFailed(Order), "orders.failed", "failed"
+}
+event! {
+    /// The order was refused before anything was done for it: that is its end.
+    OrderRefused(StatedOrder), "orders.failed", "refused"
 }
 event! {
     /// The payment is to be charged.

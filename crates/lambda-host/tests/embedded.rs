@@ -8,7 +8,6 @@ use events::{Event, Timestamp, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, TopicReader, Writer};
 use lambda_host::{AnswerMode, Delivered, KafkaFunction};
 use messaging::{Handler, Lifted, Origin, Outgoing, RUN, Subscription};
-use shop::Services;
 use shop::order_generator::generate_order_event;
 use topology::Topology;
 
@@ -19,7 +18,7 @@ const TOPICS: [(Topic, i32); 3] = [(OrderPlaced::TOPIC, 3), (PaymentResult::TOPI
 type PaymentProcessor = KafkaFunction<Lifted<std::sync::Arc<dyn Handler>>, Writer>;
 
 fn function(brokers: &str, mode: AnswerMode) -> PaymentProcessor {
-    let services = Services::new(&Topology::built_in().unwrap()).unwrap();
+    let services = shop::services(&Topology::built_in().unwrap()).unwrap();
     let is_ours = |(subscription, _): &(&Subscription, _)| subscription.service == SERVICE;
     let groups = services.iter().filter(is_ours).map(|(subscription, step)| (subscription.clone(), step)).collect();
     let writer = Writer::new(&Connection::plaintext(brokers), &TOPICS, Duration::from_secs(2)).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! One implementation for every host. It is fed [`Observation`]s, as things happen or from topics read afterwards, and
 //! knows of a system only what its [`Flow`] says: which marks a record leaves on an order, and which marks end one. It
-//! streams: an open order costs a few hundred bytes, a closed one about sixty, up to a limit that its host sets.
+//! streams: an open order costs a few hundred bytes, a closed one about seventy, up to a limit that its host sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,7 @@ pub struct OrderClosed {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// More orders than its memory is meant for.
-    #[error("the audit remembers {0} orders at most, about 60 bytes each: split the run")]
+    #[error("the audit remembers {0} orders at most, about 70 bytes each: split the run")]
     TooManyOrders(usize),
     /// More records given up than its memory is meant for.
     #[error("more than {0} records were given up: look at the dead-letter topics, and at what writes the records")]
@@ -162,8 +162,7 @@ impl<F: Flow> Audit<F> {
             orders::Sighting::First => {
                 self.digest = self.digest.wrapping_add(written.content);
                 let Some(order) = self.open.get_mut(&written.order) else {
-                    // A record that no ended order has: a second end, or one from nowhere.
-                    self.counts.doubled += 1;
+                    self.follow(written, seen);
                     return None;
                 };
                 order.seen.push(seen);
@@ -171,6 +170,20 @@ impl<F: Flow> Audit<F> {
             }
         }
         None
+    }
+
+    /// A record of an order that has ended.
+    fn follow(&mut self, Written { order, mark, .. }: Written, seen: Seen) {
+        let Some(before) = self.closed.marks(order) else { return };
+        let marks = before.with(mark);
+        if !self.flow.may_follow(before, mark) || self.flow.stage(marks) == Stage::Contradictory {
+            // No ended order has such a record: a second end, or one from nowhere.
+            self.counts.doubled += 1;
+            return;
+        }
+        self.closed.follow(order, seen, marks);
+        self.tally.entry(before).and_modify(|count| *count -= 1);
+        *self.tally.entry(marks).or_default() += 1;
     }
 
     fn mark(&mut self, key: OrderKey, mark: Mark) -> Option<OrderClosed> {
@@ -196,7 +209,7 @@ impl<F: Flow> Audit<F> {
                 let order = self.open.remove(&key)?;
                 self.counts.ended += 1;
                 *self.tally.entry(order.marks).or_default() += 1;
-                self.closed.insert(key, &order.seen);
+                self.closed.insert(key, &order.seen, order.marks);
                 Some(OrderClosed { accepted_us: order.accepted_us })
             }
         }
@@ -221,7 +234,8 @@ impl<F: Flow> Audit<F> {
 
     /// What became of the orders: how many have which marks. Those without an end are counted with the marks they have.
     pub fn tally(&self) -> BTreeMap<Marks, u64> {
-        let mut tally = self.tally.clone();
+        let mut tally: BTreeMap<Marks, u64> =
+            self.tally.iter().filter(|(_, count)| **count > 0).map(|(m, c)| (*m, *c)).collect();
         for order in self.open.values() {
             *tally.entry(order.marks).or_default() += 1;
         }
@@ -230,7 +244,10 @@ impl<F: Flow> Audit<F> {
 
     /// The verdict on all that was observed.
     pub fn verdict(&self, state: Drained) -> Verdict {
-        let without_end = self.in_flight();
+        // Orders that had ended, and of which something followed that is not yet made good.
+        let is_open = |(marks, _): &(&Marks, &u64)| self.flow.stage(**marks) != Stage::Ended;
+        let reopened: u64 = self.tally.iter().filter(is_open).map(|(_, count)| count).sum();
+        let without_end = self.in_flight() + reopened;
         // A record that was given up and has no dead letter is lost, whatever else its order has.
         let without_dead_letter = self.rejected.difference(&self.dead_letters).count() as u64;
         let (lost, unfinished) = match state {
@@ -239,7 +256,7 @@ impl<F: Flow> Audit<F> {
         };
         Verdict {
             accepted: self.counts.accepted,
-            ended: self.counts.ended,
+            ended: self.counts.ended - reopened,
             lost,
             doubled: self.counts.doubled,
             redelivered: self.counts.redelivered,

@@ -14,6 +14,26 @@ pub trait Handler: Send + Sync {
     fn remark(&self, _record: &Record<'_>) -> Option<String> {
         None
     }
+
+    /// What is due without a record: a service's timers. A host asks often, between two batches, and writes what it gets once,
+    /// without a promise: what is lost on the way comes due again.
+    fn due(&self) -> Vec<Due> {
+        Vec::new()
+    }
+
+    /// Whether anything will become due, however late.
+    fn has_timers(&self) -> bool {
+        false
+    }
+}
+
+/// A record that follows from no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// What to write.
+    pub record: Outgoing,
+    /// The run that it belongs to, for its header.
+    pub run: Option<Vec<u8>>,
 }
 
 /// Why a record was not handled.
@@ -67,6 +87,16 @@ pub trait BatchStep: Send {
     fn remark(&self, _record: &Record<'_>) -> Option<String> {
         None
     }
+
+    /// As [`Handler::due`].
+    fn due(&mut self) -> Vec<Due> {
+        Vec::new()
+    }
+
+    /// As [`Handler::has_timers`].
+    fn has_timers(&self) -> bool {
+        false
+    }
 }
 
 /// A handler as a batch step: record by record, and none behind a `Retry` in its partition.
@@ -74,12 +104,19 @@ pub trait BatchStep: Send {
 pub struct Lifted<H> {
     handler: H,
     service: String,
+    has_timers: bool,
 }
 
 impl<H: Handler> Lifted<H> {
     /// Lifts a service's handler.
     pub fn new(service: &str, handler: H) -> Self {
-        Self { handler, service: service.to_owned() }
+        Self { handler, service: service.to_owned(), has_timers: true }
+    }
+
+    /// The same without its timers: of a service's groups one looks after them.
+    #[must_use]
+    pub fn without_timers(self) -> Self {
+        Self { has_timers: false, ..self }
     }
 }
 
@@ -108,6 +145,14 @@ impl<H: Handler> BatchStep for Lifted<H> {
     fn remark(&self, record: &Record<'_>) -> Option<String> {
         self.handler.remark(record)
     }
+
+    fn due(&mut self) -> Vec<Due> {
+        if self.has_timers { self.handler.due() } else { Vec::new() }
+    }
+
+    fn has_timers(&self) -> bool {
+        self.has_timers && self.handler.has_timers()
+    }
 }
 
 impl<H: Handler + ?Sized> Handler for std::sync::Arc<H> {
@@ -118,6 +163,14 @@ impl<H: Handler + ?Sized> Handler for std::sync::Arc<H> {
     fn remark(&self, record: &Record<'_>) -> Option<String> {
         (**self).remark(record)
     }
+
+    fn due(&self) -> Vec<Due> {
+        (**self).due()
+    }
+
+    fn has_timers(&self) -> bool {
+        (**self).has_timers()
+    }
 }
 
 impl<S: BatchStep + ?Sized> BatchStep for Box<S> {
@@ -127,6 +180,14 @@ impl<S: BatchStep + ?Sized> BatchStep for Box<S> {
 
     fn remark(&self, record: &Record<'_>) -> Option<String> {
         (**self).remark(record)
+    }
+
+    fn due(&mut self) -> Vec<Due> {
+        (**self).due()
+    }
+
+    fn has_timers(&self) -> bool {
+        (**self).has_timers()
     }
 }
 

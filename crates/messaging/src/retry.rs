@@ -29,6 +29,11 @@ impl RetryPolicy {
         least + draw.scale(full - least + 1).min(full - least)
     }
 
+    /// The longest wait in milliseconds.
+    pub const fn longest_ms(&self) -> u64 {
+        self.backoff_max_ms
+    }
+
     /// Whether somebody should look: this many attempts in a row failed.
     pub fn is_stuck(&self, attempt: u32) -> bool {
         attempt >= self.stuck_after_attempts

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::{BatchStep, Clock, DeadLetter, Draw, Outcome, Outgoing, Record, Subscription};
+use crate::{BatchStep, Clock, DeadLetter, Draw, Due, Outcome, Outgoing, Record, Subscription};
 
 /// The number of a batch, ascending in the order in which a worker took them in.
 pub type BatchId = u64;
@@ -164,6 +164,16 @@ impl<S: BatchStep> Worker<S> {
     /// What the log says of a handled record beyond its status.
     pub fn remark(&self, record: &Record<'_>) -> Option<String> {
         self.step.remark(record)
+    }
+
+    /// What is due without a record, and is to be written without a promise. A host asks at every turn.
+    pub fn due(&mut self) -> Vec<Due> {
+        self.step.due()
+    }
+
+    /// Whether the service waits for a time, however far off.
+    pub fn has_timers(&self) -> bool {
+        self.step.has_timers()
     }
 
     /// Whether another batch may be handed in; if not, the host settles open ones first.

@@ -22,6 +22,17 @@ impl Participant {
     }
 }
 
+/// What a participant was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Question {
+    /// How often; 0 where it is about to be.
+    pub times: u32,
+    /// When last, in the time of the records.
+    pub at: Timestamp,
+    /// When last, by the clock: the wait for the answer counts from here.
+    pub recorded_at: Timestamp,
+}
+
 /// How far a participant's part of a saga is. Both parts go the same way.
 ///
 /// ```text
@@ -34,14 +45,14 @@ pub enum Leg {
     /// Nothing was asked for yet.
     #[default]
     Idle,
-    /// It was asked for so many times, last then.
-    Asked(u32, Timestamp),
+    /// It was asked for.
+    Asked(Question),
     /// It was granted: the payment charged, every item reserved.
     Granted,
     /// It was refused, so that there is nothing to undo.
     Refused,
-    /// It was asked to undo whatever it did so many times, last then. There is no last time.
-    Undoing(u32, Timestamp),
+    /// It was asked to undo whatever it did. There is no last time.
+    Undoing(Question),
     /// It has undone whatever it did, and does nothing for this order any more.
     Undone,
 }
@@ -50,7 +61,7 @@ impl Leg {
     /// How often it was asked for, to do or to undo its part.
     pub fn times(self) -> u32 {
         match self {
-            Self::Asked(times, _) | Self::Undoing(times, _) => times,
+            Self::Asked(question) | Self::Undoing(question) => question.times,
             _ => 0,
         }
     }

@@ -1,27 +1,28 @@
-//! Sends e-mails, each once.
+//! Has e-mails sent, each once.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
-use events::saga::{EmailAbout, EmailRequested};
-use events::{Event, EventId};
-use messaging::{Context, Failure, Handler, Outgoing, Record};
+use events::Event;
+use events::saga::EmailRequested;
+use messaging::{CircuitBreaker, Context, Failure, Handler, Outgoing, Record};
+
+use crate::outside::mailer::Mailer;
 
 /// The service's name in `topology.json`.
 pub const NAME: &str = "notification_service";
 
-/// Hands each e-mail to the mailer, under the event's id: what the mailer has under that already it does not send again.
-#[derive(Debug, Default)]
+/// Hands each e-mail to the mailer, under the event's id: what the mailer has sent under that already it does not send again.
 pub struct NotificationService {
-    /// What the mailer has sent, by its idempotency key. In memory: gone with the process.
-    pub sent: Mutex<BTreeMap<EventId, EmailAbout>>,
+    /// What sends them.
+    pub mailer: Arc<dyn Mailer>,
+    /// Spares the mailer while it fails.
+    pub breaker: Arc<CircuitBreaker>,
 }
 
 impl Handler for NotificationService {
     fn handle(&self, record: &Record<'_>, _: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
         let email: EmailRequested = record.decode()?;
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.entry(email.event_id()).or_insert(email.0.about);
+        self.breaker.call(|| self.mailer.send(email.event_id(), &email.0))?;
         Ok(Vec::new())
     }
 }

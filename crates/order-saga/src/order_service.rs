@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use events::saga::{Item, Order, OrderCreated, OrderFailed, OrderValidated, StatedOrder};
+use events::saga::{Item, Order, OrderCreated, OrderRefused, OrderValidated, StatedOrder};
 use events::{Cents, DecodeError};
 use messaging::{Context, Failure, Handler, Outgoing, Record};
 
@@ -12,16 +12,16 @@ pub const NAME: &str = "order_service";
 /// Answers each order with its saga's beginning, or with its end.
 #[derive(Clone, Debug)]
 pub struct OrderService {
-    /// The products that there are.
-    pub products: BTreeSet<String>,
+    /// Whether there is a product of that id.
+    pub is_known: fn(&str) -> bool,
 }
 
 impl Handler for OrderService {
     fn handle(&self, record: &Record<'_>, _: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
         let OrderCreated(stated) = record.decode()?;
-        let answer = match validate(&stated, |product| self.products.contains(product)) {
+        let answer = match validate(&stated, self.is_known) {
             Ok(order) => Outgoing::of(&OrderValidated(order)),
-            Err(_) => Outgoing::of(&OrderFailed(stated)),
+            Err(_) => Outgoing::of(&OrderRefused(stated)),
         };
         Ok(vec![answer])
     }
@@ -29,7 +29,7 @@ impl Handler for OrderService {
     /// Why an order is refused: the record that says that it is has no field for it.
     fn remark(&self, record: &Record<'_>) -> Option<String> {
         let OrderCreated(stated) = record.decode().ok()?;
-        validate(&stated, |product| self.products.contains(product)).err().map(|error| error.to_string())
+        validate(&stated, self.is_known).err().map(|error| error.to_string())
     }
 }
 

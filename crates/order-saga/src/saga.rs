@@ -14,15 +14,16 @@ use events::saga::{
     PaymentCompleted, PaymentFailed, PaymentRefunded, Stock,
 };
 use events::{Event, EventId, OrderId, Timestamp};
+use messaging::store::Standing;
 use messaging::{Draw, RetryPolicy};
 
-use crate::{Leg, Participant, order_orchestrator};
+use crate::{Leg, Participant, Question, order_orchestrator};
 
 /// What came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The order was found valid.
-    Validated(OrderValidated),
+    /// The order was found valid, in this run.
+    Validated(OrderValidated, Option<String>),
     /// Its payment was charged.
     Charged(PaymentCompleted),
     /// Its payment was declined.
@@ -66,8 +67,8 @@ pub enum Then {
 /// What happened, in the order in which it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
-    /// The order's saga began.
-    Began(Order),
+    /// The order's saga began, in this run: what it asks later on belongs to that, too.
+    Began(Order, Option<String>),
     /// A participant was asked for its part, perhaps not for the first time.
     Asked(Participant),
     /// It granted its part: for the inventory, this product of it.
@@ -95,6 +96,8 @@ pub struct SagaEvent {
     pub happened: Happened,
     /// When: the time of the input that led to it, never the clock's.
     pub at: Timestamp,
+    /// When it was noted, by the clock: waits count from here, and no record has it.
+    pub recorded_at: Timestamp,
     /// The input that led to it: if that comes again, this is published again.
     pub cause: EventId,
 }
@@ -129,10 +132,18 @@ pub struct Patience {
     pub asks: u32,
 }
 
+impl Patience {
+    /// The latest moment at which anything noted by now may be due.
+    pub fn horizon(&self, now: Timestamp) -> Timestamp {
+        now.plus_ms(self.retry.longest_ms())
+    }
+}
+
 /// An order's saga: what its events say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saga {
     order: Order,
+    run: Option<String>,
     payment: Leg,
     inventory: Leg,
     /// Products that are reserved, and those that were released: an order has an answer for each.
@@ -146,12 +157,14 @@ pub struct Saga {
 
 /// What follows from an input: the events to append, none where nothing is new.
 ///
+/// - `now`: when they are noted.
+///
 /// # Errors
 /// Where the input has no place in the saga.
-pub fn decide(saga: Option<&Saga>, input: &Input) -> Result<Vec<SagaEvent>, Refusal> {
+pub fn decide(saga: Option<&Saga>, input: &Input, now: Timestamp) -> Result<Vec<SagaEvent>, Refusal> {
     let fact = match (saga, input) {
         (Some(saga), _) => saga.fact(input)?,
-        (None, Input::Validated(OrderValidated(order))) => Some(Happened::Began(order.clone())),
+        (None, Input::Validated(OrderValidated(order), run)) => Some(Happened::Began(order.clone(), run.clone())),
         (None, Input::Overdue(_)) => None, // its saga is gone
         (None, _) => return Err(Refusal::Unknown(input.order_id().clone())),
     };
@@ -161,7 +174,7 @@ pub fn decide(saga: Option<&Saga>, input: &Input) -> Result<Vec<SagaEvent>, Refu
     let mut next = fact;
     let mut state = saga.cloned();
     while let Some(happened) = next {
-        let event = SagaEvent { happened, at, cause };
+        let event = SagaEvent { happened, at, recorded_at: now, cause };
         state = evolve(state, &event);
         events.push(event);
         next = state.as_ref().and_then(Saga::follows);
@@ -172,14 +185,14 @@ pub fn decide(saga: Option<&Saga>, input: &Input) -> Result<Vec<SagaEvent>, Refu
 /// The saga after an event; events before its first one have no effect.
 pub fn evolve(saga: Option<Saga>, event: &SagaEvent) -> Option<Saga> {
     let mut saga = match &event.happened {
-        Happened::Began(order) => Saga::new(order.clone()),
+        Happened::Began(order, run) => Saga::new(order.clone(), run.clone()),
         _ => saga?,
     };
     match &event.happened {
-        Happened::Began(_) => {}
+        Happened::Began(..) => {}
         Happened::Asked(participant) => {
             let leg = saga.leg_mut(*participant);
-            *leg = Leg::Asked(leg.times() + 1, event.at);
+            *leg = Leg::Asked(event.question(leg.times() + 1));
         }
         Happened::Granted(participant, product) => {
             saga.reserved.extend(product.clone());
@@ -192,12 +205,12 @@ pub fn evolve(saga: Option<Saga>, event: &SagaEvent) -> Option<Saga> {
             saga.cause.get_or_insert(*participant);
         }
         Happened::GivenUp(participant) => {
-            *saga.leg_mut(*participant) = Leg::Undoing(0, event.at);
+            *saga.leg_mut(*participant) = Leg::Undoing(event.question(0));
             saga.cause.get_or_insert(*participant);
         }
         Happened::Undoing(participant) => {
             let leg = saga.leg_mut(*participant);
-            *leg = Leg::Undoing(leg.times() + 1, event.at);
+            *leg = Leg::Undoing(event.question(leg.times() + 1));
         }
         Happened::Undone(participant, product) => {
             saga.released.extend(product.clone());
@@ -211,16 +224,28 @@ pub fn evolve(saga: Option<Saga>, event: &SagaEvent) -> Option<Saga> {
     Some(saga)
 }
 
+impl SagaEvent {
+    /// The question that it asks for the time of this number.
+    fn question(&self, times: u32) -> Question {
+        Question { times, at: self.at, recorded_at: self.recorded_at }
+    }
+}
+
 impl Saga {
-    fn new(order: Order) -> Self {
+    fn new(order: Order, run: Option<String>) -> Self {
         let (payment, inventory) = (Leg::Idle, Leg::Idle);
         let (reserved, released) = (BTreeSet::new(), BTreeSet::new());
-        Self { order, payment, inventory, reserved, released, cause: None, is_told: false, has_ended: false }
+        Self { order, run, payment, inventory, reserved, released, cause: None, is_told: false, has_ended: false }
     }
 
     /// The order.
     pub fn order(&self) -> &Order {
         &self.order
+    }
+
+    /// The run that it belongs to.
+    pub fn run(&self) -> Option<&str> {
+        self.run.as_deref()
     }
 
     /// How far a participant's part is.
@@ -256,36 +281,61 @@ impl Saga {
         }
     }
 
-    /// Who has to answer next, and by when; nobody where all have.
+    /// Who has to answer next, and by when, by the clock; nobody where all have.
     ///
     /// Waits are spread by the order and the participant, so that many sagas do not ask in step.
     pub fn due(&self, patience: &Patience) -> Option<(Participant, Timestamp)> {
         let dues = Participant::ALL.into_iter().filter_map(|participant| {
-            let (Leg::Asked(times, at) | Leg::Undoing(times, at)) = self.leg(participant) else { return None };
-            let draw = Draw::of(&self.order.order_id, order_orchestrator::NAME, participant.as_str(), times);
-            Some((participant, at.plus_ms(patience.retry.delay_ms(times, draw))))
+            let (question, wait_ms) = self.wait(participant, patience)?;
+            Some((participant, question.recorded_at.plus_ms(wait_ms)))
         });
         dues.min_by_key(|(_, at)| *at)
+    }
+
+    /// What a participant was asked and has not answered, and how long it has for that in milliseconds.
+    fn wait(&self, participant: Participant, patience: &Patience) -> Option<(Question, u64)> {
+        let (Leg::Asked(question) | Leg::Undoing(question)) = self.leg(participant) else { return None };
+        let Question { times, .. } = question;
+        let draw = Draw::of(&self.order.order_id, order_orchestrator::NAME, participant.as_str(), times);
+        Some((question, patience.retry.delay_ms(times, draw)))
+    }
+
+    /// How long whoever has asked the next question leaves the saga alone, in milliseconds.
+    pub fn next_wait_ms(&self, patience: &Patience) -> u64 {
+        let waits = Participant::ALL.into_iter().filter_map(|participant| self.wait(participant, patience));
+        waits.map(|(_, wait_ms)| wait_ms).min().unwrap_or_default()
+    }
+
+    /// Where it stands, for whoever looks after timers; nowhere once it has ended.
+    pub fn standing(&self, patience: &Patience) -> Option<Standing> {
+        let (_, due_at) = self.due(patience).filter(|_| !self.has_ended)?;
+        Some(Standing { due_at, is_stuck: self.is_stuck(patience) })
     }
 
     /// Whether somebody should look: an undoing was asked for so many times, and is not done.
     pub fn is_stuck(&self, patience: &Patience) -> bool {
         Participant::ALL.into_iter().any(
-            |participant| matches!(self.leg(participant), Leg::Undoing(times, _) if patience.retry.is_stuck(times)),
+            |participant| matches!(self.leg(participant), Leg::Undoing(Question { times, .. }) if patience.retry.is_stuck(times)),
         )
     }
 
-    /// What an overdue answer leads to: the question once more, or that it is given up.
-    ///
-    /// Nothing where the answer has come meanwhile.
-    pub fn overdue(&self, participant: Participant, at: Timestamp, patience: &Patience) -> Option<Input> {
-        let (due, when) = self.due(patience)?;
-        (due == participant && when <= at && !self.has_ended).then_some(())?;
-        let is_last = matches!(self.leg(participant), Leg::Asked(times, _) if times >= patience.asks);
-        let (order_id, times) = (self.order.order_id.clone(), self.leg(participant).times());
+    /// What is overdue leads to: the question once more, or that it is given up. Nothing where nobody is late.
+    pub fn overdue(&self, now: Timestamp, patience: &Patience) -> Option<Input> {
+        let (participant, due_at) = self.due(patience)?;
+        // No wait is longer: the question was noted by a clock that ran ahead.
+        let is_late = due_at <= now || due_at > patience.horizon(now);
+        (is_late && !self.has_ended).then_some(())?;
+        let (Question { times, at, .. }, wait_ms) = self.wait(participant, patience)?;
+        let is_last = matches!(self.leg(participant), Leg::Asked(_) if times >= patience.asks);
         let then = if is_last { Then::GiveUp } else { Then::AskAgain };
-        // When it became overdue, not when somebody looked: another host comes to the same.
-        Some(Input::Overdue(Overdue { order_id, participant, times, at: when, then }))
+        // When it became overdue in the records' time, not when somebody looked: another host comes to the same.
+        let (order_id, at) = (self.order.order_id.clone(), at.plus_ms(wait_ms));
+        Some(Input::Overdue(Overdue { order_id, participant, times, at, then }))
+    }
+
+    /// The id of an overdue answer, by how often it was asked for.
+    pub fn overdue_id(order_id: &OrderId, participant: Participant, times: u32) -> EventId {
+        EventId::of(order_id, "overdue", participant.as_str(), times)
     }
 
     /// What an input says that is not known yet.
@@ -293,8 +343,8 @@ impl Saga {
         use Participant::{Inventory, Payment};
         let (asked, undoing) = (|leg| matches!(leg, Leg::Asked(..)), |leg| matches!(leg, Leg::Undoing(..)));
         match input {
-            Input::Validated(OrderValidated(order)) if *order == self.order => return Ok(None),
-            Input::Validated(_) => return Err(Refusal::OtherOrder(self.order.order_id.clone())),
+            Input::Validated(OrderValidated(order), _) if *order == self.order => return Ok(None),
+            Input::Validated(..) => return Err(Refusal::OtherOrder(self.order.order_id.clone())),
             Input::Charged(PaymentCompleted(payment)) | Input::Declined(PaymentFailed(payment)) => {
                 self.expect_payment(payment, false)?;
             }
@@ -368,7 +418,9 @@ impl Saga {
             return all(|leg| leg == Leg::Granted)
                 .then_some(self.ends(EmailAbout::OrderConfirmed, Happened::Completed));
         };
-        if let Some(participant) = first(|leg| leg == Leg::Granted || matches!(leg, Leg::Undoing(0, _))) {
+        if let Some(participant) =
+            first(|leg| leg == Leg::Granted || matches!(leg, Leg::Undoing(Question { times: 0, .. })))
+        {
             return Some(Happened::Undoing(participant));
         }
         let about = match cause {
@@ -388,7 +440,7 @@ impl Input {
     /// Which order it is about.
     pub fn order_id(&self) -> &OrderId {
         match self {
-            Self::Validated(event) => event.order_id(),
+            Self::Validated(event, _) => event.order_id(),
             Self::Charged(event) => event.order_id(),
             Self::Declined(event) => event.order_id(),
             Self::Refunded(event) => event.order_id(),
@@ -402,7 +454,7 @@ impl Input {
     /// The id of the record that it came as; of an overdue answer one that tells how often it was asked for.
     pub fn event_id(&self) -> EventId {
         match self {
-            Self::Validated(event) => event.event_id(),
+            Self::Validated(event, _) => event.event_id(),
             Self::Charged(event) => event.event_id(),
             Self::Declined(event) => event.event_id(),
             Self::Refunded(event) => event.event_id(),
@@ -410,7 +462,7 @@ impl Input {
             Self::Rejected(event) => event.event_id(),
             Self::Released(event) => event.event_id(),
             Self::Overdue(Overdue { order_id, participant, times, .. }) => {
-                EventId::of(order_id, "overdue", participant.as_str(), *times)
+                Saga::overdue_id(order_id, *participant, *times)
             }
         }
     }
@@ -418,7 +470,7 @@ impl Input {
     /// When it happened.
     fn at(&self) -> Timestamp {
         match self {
-            Self::Validated(event) => event.0.timestamp,
+            Self::Validated(event, _) => event.0.timestamp,
             Self::Charged(event) => event.0.timestamp,
             Self::Declined(event) => event.0.timestamp,
             Self::Refunded(event) => event.0.timestamp,
@@ -449,7 +501,7 @@ mod tests {
     }
 
     fn payment() -> Payment {
-        Saga::new(order()).payment(LATER)
+        Saga::new(order(), None).payment(LATER)
     }
 
     fn patience() -> Patience {
@@ -459,8 +511,8 @@ mod tests {
     /// A saga that had these inputs, and what the last one led to.
     fn after(inputs: &[Input]) -> (Saga, Vec<Happened>) {
         let (mut saga, mut happened) = (None, Vec::new());
-        for input in [Input::Validated(OrderValidated(order()))].iter().chain(inputs) {
-            let events = decide(saga.as_ref(), input).unwrap();
+        for input in [Input::Validated(OrderValidated(order()), None)].iter().chain(inputs) {
+            let events = decide(saga.as_ref(), input, LATER).unwrap();
             saga = events.iter().fold(saga, evolve);
             happened = events.into_iter().map(|event| event.happened).collect();
         }
@@ -474,7 +526,7 @@ mod tests {
     #[test]
     fn payment_and_reservation_are_asked_for_together() {
         let asked = |participant| Happened::Asked(participant);
-        let began = Happened::Began(order());
+        let began = Happened::Began(order(), None);
         assert_eq!(after(&[]).1, [began, asked(Participant::Payment), asked(Participant::Inventory)]);
     }
 
@@ -536,7 +588,7 @@ mod tests {
             Input::Reserved(InventoryReserved(stock("shoe"))),
         ];
         for inputs in [&inputs[..1], &inputs[..2], &inputs] {
-            for again in inputs.iter().chain(&[Input::Validated(OrderValidated(order()))]) {
+            for again in inputs.iter().chain(&[Input::Validated(OrderValidated(order()), None)]) {
                 assert_eq!(after(&[inputs, std::slice::from_ref(again)].concat()).1, [], "{again:?}");
             }
         }
@@ -552,7 +604,7 @@ mod tests {
 
     #[test]
     fn what_has_no_place_in_the_saga_is_refused_and_says_why() {
-        let refusal = |saga: Option<&Saga>, input: Input| decide(saga, &input).unwrap_err().to_string();
+        let refusal = |saga: Option<&Saga>, input: Input| decide(saga, &input, LATER).unwrap_err().to_string();
         let (saga, _) = after(&[]);
         let other = Order { customer_id: "CUST-00001".into(), ..order() };
         let dearer = Payment { amount: events::Cents::new(2_001), ..payment() };
@@ -562,7 +614,7 @@ mod tests {
             (None, Input::Released(InventoryReleased(stock("hat"))), "order 7f3a: nothing was asked about it"),
             (
                 Some(&saga),
-                Input::Validated(OrderValidated(other)),
+                Input::Validated(OrderValidated(other), None),
                 "order 7f3a: an order of this id has begun with other content",
             ),
             (
@@ -585,13 +637,14 @@ mod tests {
             Input::Reserved(InventoryReserved(stock("hat"))),
             Input::Reserved(InventoryReserved(stock("shoe"))),
         ]);
-        let mut told = Vec::new();
+        let (mut told, mut now) = (Vec::new(), LATER);
         for _ in 0..5 {
             let (participant, at) = saga.due(&patience).unwrap();
             assert_eq!(participant, Participant::Payment);
-            assert_eq!(saga.overdue(participant, Timestamp::BASE, &patience), None, "not yet");
-            let input = saga.overdue(participant, at, &patience).unwrap();
-            for event in decide(Some(&saga), &input).unwrap() {
+            assert_eq!(saga.overdue(now, &patience), None, "not yet");
+            now = at;
+            let input = saga.overdue(now, &patience).unwrap();
+            for event in decide(Some(&saga), &input, now).unwrap() {
                 saga = evolve(Some(saga), &event).unwrap();
                 told.push(event.happened);
             }
@@ -599,7 +652,7 @@ mod tests {
                 continue;
             }
             for product in ["hat", "shoe"] {
-                for event in decide(Some(&saga), &Input::Released(InventoryReleased(stock(product)))).unwrap() {
+                for event in decide(Some(&saga), &Input::Released(InventoryReleased(stock(product))), now).unwrap() {
                     saga = evolve(Some(saga), &event).unwrap();
                 }
             }
@@ -619,10 +672,10 @@ mod tests {
         );
         // Never given up, and somebody is told.
         assert!(saga.is_stuck(&patience) && !saga.has_ended());
-        let stale = saga.overdue(Participant::Payment, LATER.plus_ms(60_000), &patience).unwrap();
-        assert_eq!(decide(None, &stale), Ok(vec![]), "its saga is gone");
+        let stale = saga.overdue(LATER.plus_ms(60_000), &patience).unwrap();
+        assert_eq!(decide(None, &stale, LATER), Ok(vec![]), "its saga is gone");
         let (fresh, _) = after(&[]);
-        assert_eq!(decide(Some(&fresh), &stale), Ok(vec![]), "another question is open");
+        assert_eq!(decide(Some(&fresh), &stale, LATER), Ok(vec![]), "another question is open");
     }
 
     #[test]
@@ -635,7 +688,8 @@ mod tests {
         let mut waits = Vec::new();
         for times in 1..=4 {
             let begin = LATER.plus_ms(1_000 * times);
-            saga.payment = Leg::Undoing(u32::try_from(times).unwrap(), begin);
+            let times = u32::try_from(times).unwrap();
+            saga.payment = Leg::Undoing(Question { times, at: LATER, recorded_at: begin });
             let (_, at) = saga.due(&patience).unwrap();
             waits.push(at.as_ms() - begin.as_ms());
         }
@@ -649,6 +703,19 @@ mod tests {
     }
 
     #[test]
+    fn a_question_noted_by_a_clock_that_ran_ahead_is_due_at_once() {
+        let patience = patience();
+        let (saga, _) = after(&[]);
+        let (_, due_at) = saga.due(&patience).unwrap();
+        assert_eq!(saga.standing(&patience), Some(Standing { due_at, is_stuck: false }));
+        let just_possible = Timestamp::from_ms(due_at.as_ms() - 400).unwrap();
+        assert_eq!(saga.overdue(just_possible, &patience), None);
+        let earlier = Timestamp::from_ms(due_at.as_ms() - 401).unwrap();
+        let Some(Input::Overdue(overdue)) = saga.overdue(earlier, &patience) else { panic!("not due") };
+        assert_eq!(overdue.at, LATER.plus_ms(100), "in the records' time, whatever the clock says");
+    }
+
+    #[test]
     fn a_stream_is_read_back_as_the_saga_that_wrote_it() {
         let inputs = [
             Input::Rejected(InventoryRejected(stock("hat"))),
@@ -656,8 +723,8 @@ mod tests {
             Input::Refunded(PaymentRefunded(payment())),
         ];
         let (mut saga, mut stream) = (None, Vec::new());
-        for input in [Input::Validated(OrderValidated(order()))].iter().chain(&inputs) {
-            let events = decide(saga.as_ref(), input).unwrap();
+        for input in [Input::Validated(OrderValidated(order()), None)].iter().chain(&inputs) {
+            let events = decide(saga.as_ref(), input, LATER).unwrap();
             saga = events.iter().fold(saga, evolve);
             stream.extend(events);
         }

@@ -2,44 +2,85 @@
 
 #![cfg(test)]
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use events::saga::{EmailAbout, OrderCreated, StatedItem, StatedOrder};
 use events::{OrderId, SignedCents, Timestamp, hash64_of};
-use messaging::{Context, Failure, Handler, Outgoing, Rate};
-use order_saga::event_store::MemoryStore;
-use order_saga::inventory_service::{self, InventoryService, Warehouse};
+use messaging::store::{MemoryEvents, MemoryRows, RowStore};
+use messaging::{BreakerPolicy, CircuitBreaker, Clock, Context, Failure, Handler, Outgoing, Rate, RetryPolicy};
+use order_saga::inventory_service::{self, InventoryService, STOCK};
 use order_saga::notification_service::{self, NotificationService};
-use order_saga::order_orchestrator::{self, OrderOrchestrator};
+use order_saga::order_orchestrator::{self, Limits, OrderOrchestrator};
 use order_saga::order_service::{self, OrderService};
-use order_saga::payment_service::{self, Account, PaymentService};
+use order_saga::outside::Weather;
+use order_saga::outside::gateway::{Account, SimulatedGateway, Standing};
+use order_saga::outside::mailer::SimulatedMailer;
+use order_saga::payment_service::{self, PaymentService};
+use order_saga::saga::Patience;
 
-/// All five, with their stores.
+/// A clock that stands still.
+struct Still;
+
+impl Clock for Still {
+    fn now_ms(&self) -> u64 {
+        Timestamp::BASE.as_ms().unsigned_abs()
+    }
+}
+
+/// All five, with what they stand on.
 struct Services {
     order: OrderService,
     payment: PaymentService,
     inventory: InventoryService,
     notification: NotificationService,
-    orchestrator: OrderOrchestrator<MemoryStore>,
+    orchestrator: OrderOrchestrator,
+    rows: Arc<MemoryRows>,
 }
 
 impl Services {
     /// - `success_percent`: share of payments that are granted.
     /// - `hats`: how many there are.
     fn new(success_percent: u64, hats: u32) -> Self {
+        let rows = Arc::new(MemoryRows::default());
+        let store = || Arc::clone(&rows) as Arc<dyn RowStore>;
+        let fine =
+            Weather { failure_rate: Rate::from_percent(0).unwrap(), latency_ms: 0, outage_every_ms: 0, outage_ms: 0 };
+        let breaker =
+            |name| Arc::new(CircuitBreaker::new(name, BreakerPolicy { opens_after: 1, open_ms: 1 }, Arc::new(Still)));
+        let success_rate = Rate::from_percent(success_percent).unwrap();
+        let patience = Patience { retry: RetryPolicy::try_new(100, 400, 3).unwrap(), asks: 2 };
         Self {
-            order: OrderService { products: ["hat".to_owned(), "shoe".to_owned()].into() },
+            order: OrderService { is_known: |product| ["hat", "shoe"].contains(&product) },
             payment: PaymentService {
-                success_rate: Rate::from_percent(success_percent).unwrap(),
-                accounts: Mutex::new(BTreeMap::new()),
+                gateway: Arc::new(SimulatedGateway::new(store(), success_rate, fine, Arc::new(Still), |_| {})),
+                breaker: breaker("gateway"),
             },
             inventory: InventoryService {
-                warehouse: Mutex::new(Warehouse::new([("hat".to_owned(), hats), ("shoe".to_owned(), 1_000)])),
+                rows: store(),
+                opening: Arc::new(move |product: &str| if product == "hat" { hats } else { 1_000 }),
             },
-            notification: NotificationService::default(),
-            orchestrator: OrderOrchestrator { store: MemoryStore::default() },
+            notification: NotificationService {
+                mailer: Arc::new(SimulatedMailer::new(store(), fine, Arc::new(Still), |_| {})),
+                breaker: breaker("mailer"),
+            },
+            orchestrator: OrderOrchestrator::new(
+                Arc::new(MemoryEvents::default()),
+                Arc::new(Still),
+                Limits { patience, stuck: 1_000 },
+            ),
+            rows,
         }
+    }
+
+    /// How many hats no order holds.
+    fn hats(&self) -> Option<String> {
+        self.rows.table(STOCK).unwrap().get("hat").cloned()
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        let rows = self.rows.table(SimulatedGateway::ACCOUNTS).unwrap();
+        rows.values().map(|row| Account::read(Some(row)).unwrap()).collect()
     }
 
     fn reader_of(&self, topic: &str) -> Option<(&dyn Handler, &'static str)> {
@@ -95,8 +136,13 @@ fn topics(records: &[Outgoing]) -> Vec<&str> {
     records.iter().map(|record| record.topic.as_str()).collect()
 }
 
-fn emails(services: &Services) -> Vec<EmailAbout> {
-    services.notification.sent.lock().unwrap().values().copied().collect()
+/// What the mailer sent, each with its order.
+fn emails(services: &Services) -> Vec<String> {
+    services.rows.table(SimulatedMailer::SENT).unwrap().into_values().collect()
+}
+
+fn told(order: &str, about: EmailAbout) -> String {
+    format!("{order} {about}")
 }
 
 #[test]
@@ -117,8 +163,8 @@ fn a_happy_order_goes_from_creation_to_payment_reservation_confirmation_and_comp
             "orders.completed",
         ]
     );
-    assert_eq!(emails(&services), [EmailAbout::OrderConfirmed]);
-    assert_eq!(services.inventory.warehouse.lock().unwrap().level("hat"), 3);
+    assert_eq!(emails(&services), [told("7f3a", EmailAbout::OrderConfirmed)]);
+    assert_eq!(services.hats().as_deref(), Some("3"));
 }
 
 #[test]
@@ -136,8 +182,8 @@ fn a_declined_payment_releases_the_reservation_and_the_order_fails() {
             "orders.failed",
         ]
     );
-    assert_eq!(emails(&services), [EmailAbout::PaymentFailed]);
-    assert_eq!(services.inventory.warehouse.lock().unwrap().level("hat"), 5);
+    assert_eq!(emails(&services), [told("7f3a", EmailAbout::PaymentFailed)]);
+    assert_eq!(services.hats().as_deref(), Some("5"));
 }
 
 #[test]
@@ -155,8 +201,8 @@ fn a_shortage_refunds_the_payment_and_the_order_fails() {
             "orders.failed",
         ]
     );
-    assert_eq!(emails(&services), [EmailAbout::OutOfStock]);
-    assert_eq!(services.payment.accounts.lock().unwrap().values().copied().collect::<Vec<_>>(), [Account::Refunded]);
+    assert_eq!(emails(&services), [told("7f3a", EmailAbout::OutOfStock)]);
+    assert_eq!(services.accounts(), [Account { standing: Standing::Refunded, charges: 1, refunds: 1 }]);
 }
 
 #[test]
@@ -184,8 +230,8 @@ fn of_many_orders_each_ends_once_and_money_and_stock_add_up() {
     let count = |topic: &str| records.iter().filter(|record| record.topic.as_str() == topic).count();
     assert_eq!(count("orders.completed") + count("orders.failed"), 300);
     assert!(count("orders.completed") > 0 && count("inventory.rejected") > 0 && count("payments.failed") > 0);
-    let charged =
-        services.payment.accounts.lock().unwrap().values().filter(|account| **account == Account::Charged).count();
+    let is_charged = |account: &Account| account.standing == Standing::Charged;
+    let charged = services.accounts().into_iter().filter(is_charged).count();
     assert_eq!(charged, count("orders.completed"));
     assert_eq!(emails(&services).len(), count("orders.validated"));
 }

@@ -11,10 +11,11 @@ use events::saga::{
 };
 use events::{Cents, OrderId, Timestamp};
 use messaging::RetryPolicy;
-use order_saga::inventory_service::{self, Warehouse};
-use order_saga::payment_service::{self, Account};
+use messaging::store::Rows;
+use order_saga::Participant;
+use order_saga::inventory_service::{self, STOCK};
+use order_saga::outside::gateway::{self, Account, Standing};
 use order_saga::saga::{Happened, Input, Patience, Saga, decide, evolve};
-use order_saga::{Leg, Participant};
 
 const NOW: Timestamp = Timestamp::BASE;
 
@@ -50,8 +51,7 @@ struct Rules {
 struct World {
     saga: Saga,
     account: Account,
-    charges: u32,
-    warehouse: Warehouse,
+    warehouse: Rows,
     under_way: Vec<Message>,
     repeats: u32,
     overdue: u32,
@@ -71,12 +71,13 @@ fn patience() -> Patience {
 
 impl World {
     fn new(rules: Rules) -> Self {
-        let begun = decide(None, &Input::Validated(OrderValidated(order()))).unwrap();
+        let begun = decide(None, &Input::Validated(OrderValidated(order()), None), NOW).unwrap();
         let saga = begun.iter().fold(None, evolve).unwrap();
-        let warehouse = Warehouse::new([("hat".into(), 5), ("shoe".into(), if rules.is_there { 5 } else { 1 })]);
+        let row = |product: &str, level: u32| ((STOCK, product.to_owned()), Some(level.to_string()));
+        let warehouse = Rows::from([row("hat", 5), row("shoe", if rules.is_there { 5 } else { 1 })]);
         let Rules { repeats, overdue, .. } = rules;
         let (account, under_way, ends) = (Account::default(), Vec::new(), Vec::new());
-        let mut world = Self { saga, account, charges: 0, warehouse, under_way, repeats, overdue, ends, told: 0 };
+        let mut world = Self { saga, account, warehouse, under_way, repeats, overdue, ends, told: 0 };
         begun.iter().for_each(|event| world.publish(&event.happened));
         world
     }
@@ -95,7 +96,7 @@ impl World {
     }
 
     fn input(&mut self, input: &Input) {
-        for event in decide(Some(&self.saga), input).unwrap() {
+        for event in decide(Some(&self.saga), input, NOW).unwrap() {
             self.saga = evolve(Some(self.saga.clone()), &event).unwrap();
             self.publish(&event.happened);
         }
@@ -115,21 +116,12 @@ impl World {
         let number_of = |product: &str| order.items.iter().position(|item| item.product_id == product).unwrap();
         match message {
             Message::Charge | Message::Refund => {
-                let request = if message == Message::Charge {
-                    payment_service::Request::Charge
-                } else {
-                    payment_service::Request::Refund
-                };
-                let charges = &mut self.charges;
-                let (account, answer) = self.account.answer(request, || {
-                    *charges += u32::from(rules.pays);
-                    rules.pays
-                });
-                self.account = account;
-                self.under_way.push(match answer {
-                    payment_service::Answer::Completed => Message::Charged,
-                    payment_service::Answer::Failed => Message::Declined,
-                    payment_service::Answer::Refunded(any) => Message::Refunded(any),
+                let request =
+                    if message == Message::Charge { gateway::Request::Charge } else { gateway::Request::Refund };
+                self.under_way.push(match self.account.answer(request, || rules.pays) {
+                    gateway::Answer::Charged => Message::Charged,
+                    gateway::Answer::Declined => Message::Declined,
+                    gateway::Answer::Refunded(any) => Message::Refunded(any),
                 });
             }
             Message::Reserve | Message::Release => {
@@ -138,8 +130,8 @@ impl World {
                 } else {
                     inventory_service::Request::Release
                 };
-                let answer = self.warehouse.answer(&order.order_id, &order.items, request);
-                match answer {
+                let (rows, items) = (&mut self.warehouse, &order.items);
+                match inventory_service::answer(rows, &|_| 0, &order.order_id, items, request).unwrap() {
                     inventory_service::Answer::Reserved(all) => {
                         self.under_way
                             .extend(all.iter().map(|pieces| Message::Reserved(number_of(&pieces.product_id))));
@@ -178,18 +170,13 @@ impl World {
                 worlds.push(twice);
             }
         }
-        for participant in Participant::ALL {
-            let later = NOW.plus_ms(1_000);
-            // Whoever it is, also where another is due before.
-            let waits = matches!(self.saga.leg(participant), Leg::Asked(..) | Leg::Undoing(..));
-            if self.overdue > 0 && waits {
-                let mut late = self.clone();
-                late.overdue -= 1;
-                if let Some(input) = late.saga.overdue(participant, later, &patience()) {
-                    late.input(&input);
-                    worlds.push(late);
-                }
-            }
+        if self.overdue > 0
+            && let Some(input) = self.saga.overdue(NOW.plus_ms(1_000), &patience())
+        {
+            let mut late = self.clone();
+            late.overdue -= 1;
+            late.input(&input);
+            worlds.push(late);
         }
         worlds
     }
@@ -198,14 +185,15 @@ impl World {
     fn check_end(&self, rules: Rules) {
         assert!(self.saga.has_ended(), "it never ends: {self:?}");
         assert_eq!((self.ends.len(), self.told), (1, 1), "one end, and told once: {self:?}");
-        assert!(self.charges <= 1, "charged once at most: {self:?}");
-        let levels = (self.warehouse.level("hat"), self.warehouse.level("shoe"));
+        assert!(self.account.charges <= 1 && self.account.refunds <= 1, "charged and paid back once at most: {self:?}");
+        let level = |product: &str| self.warehouse[&(STOCK, product.to_owned())].as_ref().unwrap().parse().unwrap();
+        let levels: (u32, u32) = (level("hat"), level("shoe"));
         let full = (5, if rules.is_there { 5 } else { 1 });
         if self.ends == [Happened::Completed] {
-            assert_eq!((self.account, levels), (Account::Charged, (3, 3)), "paid and reserved: {self:?}");
+            assert_eq!((self.account.standing, levels), (Standing::Charged, (3, 3)), "paid and reserved: {self:?}");
         } else {
-            assert_ne!(self.account, Account::Charged, "nothing stays charged: {self:?}");
-            assert_eq!(self.account == Account::Refunded, self.charges == 1, "paid back what was charged: {self:?}");
+            assert_ne!(self.account.standing, Standing::Charged, "nothing stays charged: {self:?}");
+            assert_eq!(self.account.refunds, self.account.charges, "paid back what was charged: {self:?}");
             assert_eq!(levels, full, "nothing stays reserved: {self:?}");
         }
     }

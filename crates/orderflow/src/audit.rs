@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use ::topology::Topology;
 use events::Topic;
 use kafka_transport::{Connection, TopicReader};
-use messaging::Subscription;
 use messaging::audit::Reading;
-use shop::{Rates, Services, ShopFlow};
+use messaging::{Services, Subscription};
+use shop::{Rates, ShopFlow};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::connect::Brokers;

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 
 use ::topology::Topology;
 use clap::{Parser, Subcommand, ValueEnum};
-use shop::Services;
 
 mod audit; // what the topics tell of a run
 mod aws; // the `aws` command
@@ -155,7 +154,7 @@ fn tell(text: &str) {
 fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let topology = read_topology(path.as_deref())?;
     let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
-    let services = || Services::new(&topology).map_err(|error| Error::Usage(format!("{name}: {error}")));
+    let services = || shop::services(&topology).map_err(|error| Error::Usage(format!("{name}: {error}")));
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, services()?),
         Some(Command::Run(args)) => run::execute(&args, &topology, services()?),

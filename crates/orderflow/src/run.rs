@@ -8,8 +8,8 @@ use std::time::Duration;
 use ::topology::Topology;
 use clap::Parser;
 use kafka_transport::{Connection, Pace, Tap};
-use messaging::SteadyRate;
-use shop::{Rates, Services, ShopFlow};
+use messaging::{Services, SteadyRate};
+use shop::{Rates, ShopFlow};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 

@@ -13,10 +13,10 @@ use std::thread;
 use ::topology::Topology;
 use events::{Timestamp, Topic};
 use indicatif::ProgressBar;
-use messaging::Outgoing;
+use messaging::{Outgoing, Services};
 use serde_json::json;
+use shop::ShopFlow;
 use shop::order_generator::generate_order_event;
-use shop::{Services, ShopFlow};
 use simulation::{Consumer, CrashPoint, Fault, Faults, Order, Report, Simulation};
 
 use crate::{Error, Format, Status, System, print};
@@ -89,12 +89,13 @@ pub(crate) fn execute(
 
 fn shop(topology: &Topology, services: &Services) -> simulation::System {
     let consumer = |(subscription, step): (&messaging::Subscription, messaging::Lifted<_>)| {
-        Consumer::new(subscription.clone(), move || step.clone())
+        Consumer::new(subscription.clone(), move |_| step.clone())
     };
     simulation::System {
         topics: topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect(),
         consumers: services.iter().map(consumer).collect(),
         flow: Arc::new(ShopFlow),
+        trouble: None,
     }
 }
 
@@ -292,7 +293,7 @@ mod tests {
         let Cli { args } =
             Cli::parse_from(["simulate", "--seeds", "41..44", "--orders", "50", "--faults", "crash", "--seed", "7"]);
         let topology = Topology::built_in().unwrap();
-        let system = shop(&topology, &Services::new(&topology).unwrap());
+        let system = shop(&topology, &shop::services(&topology).unwrap());
         let orders: Vec<Order> = (0..50).map(|n| order(7, n)).collect();
         let simulation = Simulation::new(&system, &orders);
         let clean_digest = simulation.run().unwrap().verdict.digest;

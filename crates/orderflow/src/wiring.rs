@@ -1,8 +1,7 @@
 use ::topology::Topology;
 use events::Topic;
 use kafka_transport::Group;
-use messaging::{BatchStep, Subscription};
-use shop::Services;
+use messaging::{BatchStep, Services, Subscription};
 
 /// What runs on a Kafka: the topics, and the services that read them.
 pub(crate) struct Wiring {

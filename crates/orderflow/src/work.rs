@@ -7,9 +7,10 @@ use std::time::Duration;
 use ::topology::Topology;
 use clap::builder::NonEmptyStringValueParser;
 use kafka_transport::{Membership, Metrics, Pace, Pipeline, Plan};
+use messaging::Services;
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
-use shop::{Services, order_generator};
+use shop::order_generator;
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lambda_host::AnswerMode;
-use shop::{Services, order_generator};
+use messaging::{Services, ServicesError};
+use shop::order_generator;
 use topology::{Host, Topology};
 
 use crate::credentials::Credentials;
@@ -85,7 +86,7 @@ impl Settings {
             let own = own.iter().find(|(known, _)| name == service.name && *known == setting);
             own.map_or_else(|| topology.service(name)?.setting(setting), |(_, number)| *number)
         };
-        let services = Services::configured(topology, setting)
+        let services = shop::services_with(topology, setting)
             .map_err(|error| wrong.push(explain(&error, &service.name, &variable)));
         let seed = setting(&service.name, order_generator::SEED);
         if service.name == order_generator::NAME && seed.is_none() {
@@ -106,12 +107,12 @@ impl Settings {
 }
 
 /// What is wrong with the services: of a setting that a variable has set anew, that variable.
-fn explain(error: &shop::Error, own: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
-    if let shop::Error::MissingSetting { service, setting } = error
+fn explain(error: &ServicesError, own: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
+    if let ServicesError::Setting { service, setting, allowed, .. } = error
         && *service == own
         && let Some(found) = variable(&setting.to_uppercase())
     {
-        return line(&setting.to_uppercase(), &format!("found {found:?}, allowed 0 to 100"));
+        return line(&setting.to_uppercase(), &format!("found {found:?}, allowed {allowed}"));
     }
     error.to_string()
 }

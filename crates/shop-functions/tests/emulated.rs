@@ -164,7 +164,7 @@ fn read(connection: &Connection, topic: Topic) -> BTreeMap<Vec<u8>, Vec<u8>> {
 /// What the handlers alone make of these orders, by topic.
 fn expected(topology: &Topology, orders: &[Outgoing]) -> BTreeMap<String, Vec<Vec<u8>>> {
     use messaging::{BatchStep, Outcome};
-    let services = shop::Services::new(topology).unwrap();
+    let services = shop::services(topology).unwrap();
     let mut topics = BTreeMap::<String, Vec<Vec<u8>>>::new();
     let mut todo: Vec<Outgoing> = orders.to_vec();
     while let Some(record) = todo.pop() {

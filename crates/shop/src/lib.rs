@@ -13,4 +13,4 @@ mod flow; // what the audit knows of the shop
 mod services; // the handlers by name, with their settings
 
 pub use flow::{Outcomes, ShopFlow};
-pub use services::{Error, Rates, Services};
+pub use services::{Rates, services, services_with};

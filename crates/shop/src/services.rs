@@ -1,9 +1,8 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use events::Event;
 use events::shop::{InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult};
-use events::{Event, Topic};
-use messaging::{Handler, Lifted, Rate, Subscription};
+use messaging::{Code, Handler, Rate, Services, ServicesError};
 use topology::{System, Topology};
 
 use crate::inventory_manager::{self, InventoryManager};
@@ -11,17 +10,6 @@ use crate::notification_handler::{self, NotificationHandler};
 use crate::order_generator;
 use crate::payment_processor::{self, PaymentProcessor};
 use crate::shipping_handler::{self, ShippingHandler};
-
-/// A service as its code has it, beside which `topology.json` is held.
-struct Code {
-    name: &'static str,
-    /// What it can read.
-    reads: &'static [Topic],
-    /// What it does write.
-    writes: &'static [Topic],
-    /// The settings that it needs.
-    settings: &'static [&'static str],
-}
 
 const SHOP: &[Code] = &[
     Code { name: order_generator::NAME, reads: &[], writes: &[OrderPlaced::TOPIC], settings: &[order_generator::SEED] },
@@ -51,117 +39,26 @@ const SHOP: &[Code] = &[
     },
 ];
 
-/// The shop's consuming services with their settings: what a host runs.
-pub struct Services(Vec<(Subscription, Arc<dyn Handler>)>);
-
-/// `topology.json` and the code disagree about the shop.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// A service that the shop has no code for.
-    #[error("services.{0}: the shop has no code for it; it has {services}", services = names())]
-    NoHandler(String),
-    /// A service of the shop that is not declared.
-    #[error("services.{0}: missing in the system `shop`; without it no order ends")]
-    NoService(&'static str),
-    /// A service is declared with other topics than its code has.
-    #[error("services.{service}.{direction}: found {found}, allowed {allowed}, as its code has it")]
-    Edges {
-        /// The service.
-        service: &'static str,
-        /// `consumes` or `produces`.
-        direction: &'static str,
-        /// The topics declared.
-        found: String,
-        /// The topics of the code.
-        allowed: String,
-    },
-    /// A service has a setting that its code does not know.
-    #[error("services.{service}.settings.{setting}: unknown to the service; leave it out")]
-    UnknownSetting {
-        /// The service.
-        service: &'static str,
-        /// The setting.
-        setting: String,
-    },
-    /// A service lacks a setting.
-    #[error("services.{service}.settings.{setting}: missing, allowed 0 to 100")]
-    MissingSetting {
-        /// The service.
-        service: &'static str,
-        /// The setting it needs.
-        setting: &'static str,
-    },
+/// The shop as `topology` declares it.
+///
+/// # Errors
+/// Where it declares other services, topics or settings than the code has.
+pub fn services(topology: &Topology) -> Result<Services, ServicesError> {
+    services_with(topology, |service, setting| topology.service(service)?.setting(setting))
 }
 
-fn names() -> String {
-    SHOP.iter().map(|code| code.name).collect::<Vec<_>>().join(", ")
+/// The shop as `topology` declares it, with the settings that the host knows by (service, setting).
+///
+/// # Errors
+/// Where it declares other services, topics or settings than the code has, or the host leaves one out.
+pub fn services_with(
+    topology: &Topology,
+    settings: impl Fn(&str, &str) -> Option<u64>,
+) -> Result<Services, ServicesError> {
+    Services::new(topology, System::Shop, SHOP, |code| handler(&settings, code.name))
 }
 
-impl Services {
-    /// The shop as `topology` declares it.
-    ///
-    /// # Errors
-    /// Where it declares other services, topics or settings than the code has.
-    pub fn new(topology: &Topology) -> Result<Self, Error> {
-        Self::configured(topology, |service, setting| topology.service(service)?.setting(setting))
-    }
-
-    /// The shop as `topology` declares it, with the settings that the host knows by (service, setting).
-    ///
-    /// # Errors
-    /// Where it declares other services, topics or settings than the code has, or the host leaves one out.
-    pub fn configured(topology: &Topology, settings: impl Fn(&str, &str) -> Option<u64>) -> Result<Self, Error> {
-        for &Code { name, reads, writes, settings } in SHOP {
-            let of_shop = |service: &&topology::Service| service.system == System::Shop;
-            let service = topology.service(name).filter(of_shop).ok_or(Error::NoService(name))?;
-            if let Some(setting) = service.settings.keys().find(|setting| !settings.contains(&setting.as_str())) {
-                return Err(Error::UnknownSetting { service: name, setting: setting.clone() });
-            }
-            let consumes = service.consumes.iter().map(|consumption| consumption.topic.as_str()).collect();
-            let produces = service.produces.iter().map(String::as_str).collect();
-            // A service may leave out a topic that it could read: the audit then tells whose orders never end.
-            check(name, "consumes", &consumes, reads, BTreeSet::is_subset)?;
-            check(name, "produces", &produces, writes, BTreeSet::eq)?;
-        }
-        let mut services = Vec::new();
-        for service in topology.services_of(System::Shop) {
-            if SHOP.iter().all(|code| code.name != service.name) {
-                return Err(Error::NoHandler(service.name.clone()));
-            }
-            for subscription in Subscription::all_of(service) {
-                services.push((subscription, handler(&settings, &service.name)?));
-            }
-        }
-        Ok(Self(services))
-    }
-
-    /// Each consumer group with its service's handler, lifted into a batch step.
-    pub fn iter(&self) -> impl Iterator<Item = (&Subscription, Lifted<Arc<dyn Handler>>)> {
-        self.0
-            .iter()
-            .map(|(subscription, handler)| (subscription, Lifted::new(&subscription.service, Arc::clone(handler))))
-    }
-}
-
-/// Compares a service's declared topics with those of its code.
-fn check<'a>(
-    service: &'static str,
-    direction: &'static str,
-    declared: &BTreeSet<&'a str>,
-    code: &'a [Topic],
-    fits: fn(&BTreeSet<&'a str>, &BTreeSet<&'a str>) -> bool,
-) -> Result<(), Error> {
-    let code = code.iter().map(|topic| topic.as_str()).collect();
-    if fits(declared, &code) {
-        return Ok(());
-    }
-    let list = |topics: &BTreeSet<&str>| {
-        if topics.is_empty() { "nothing".to_owned() } else { topics.iter().copied().collect::<Vec<_>>().join(", ") }
-    };
-    Err(Error::Edges { service, direction, found: list(declared), allowed: list(&code) })
-}
-
-fn handler(settings: impl Fn(&str, &str) -> Option<u64>, service: &str) -> Result<Arc<dyn Handler>, Error> {
+fn handler(settings: impl Fn(&str, &str) -> Option<u64>, service: &str) -> Result<Arc<dyn Handler>, ServicesError> {
     let rate = |service, setting| rate(&settings, service, setting);
     Ok(match service {
         payment_processor::NAME => Arc::new(PaymentProcessor {
@@ -172,7 +69,7 @@ fn handler(settings: impl Fn(&str, &str) -> Option<u64>, service: &str) -> Resul
         }),
         shipping_handler::NAME => Arc::new(ShippingHandler),
         notification_handler::NAME => Arc::new(NotificationHandler),
-        other => return Err(Error::NoHandler(other.to_owned())),
+        other => return Err(ServicesError::no_handler(System::Shop, other, SHOP)),
     })
 }
 
@@ -184,8 +81,9 @@ fn rate(
     settings: impl Fn(&str, &str) -> Option<u64>,
     service: &'static str,
     setting: &'static str,
-) -> Result<Rate, Error> {
-    settings(service, setting).and_then(Rate::from_percent).ok_or(Error::MissingSetting { service, setting })
+) -> Result<Rate, ServicesError> {
+    let found = settings(service, setting);
+    found.and_then(Rate::from_percent).ok_or_else(|| ServicesError::setting(service, setting, found, "0 to 100"))
 }
 
 /// The shares that `topology.json` sets, to hold the outcomes against.
@@ -202,7 +100,7 @@ impl Rates {
     ///
     /// # Errors
     /// Where it leaves one out.
-    pub fn new(topology: &Topology) -> Result<Self, Error> {
+    pub fn new(topology: &Topology) -> Result<Self, ServicesError> {
         let settings = |service: &str, setting: &str| topology.service(service)?.setting(setting);
         Ok(Self {
             success: rate(settings, payment_processor::NAME, payment_processor::SUCCESS_PERCENT)?,
@@ -218,9 +116,10 @@ mod tests {
     #[test]
     fn the_shop_has_a_handler_for_each_group_that_topology_declares() {
         let topology = Topology::built_in().unwrap();
-        let services = Services::new(&topology).unwrap();
-        let groups: Vec<String> = services.iter().map(|(subscription, _)| subscription.group.clone()).collect();
-        let declared: Vec<String> = topology.groups().map(|(_, consumption)| consumption.group.clone()).collect();
+        let shop = services(&topology).unwrap();
+        let groups: Vec<String> = shop.iter().map(|(subscription, _)| subscription.group.clone()).collect();
+        let of_shop = topology.services_of(System::Shop).flat_map(|service| &service.consumes);
+        let declared: Vec<String> = of_shop.map(|consumption| consumption.group.clone()).collect();
         assert_eq!(groups, declared);
         assert_eq!(groups.len(), 6);
     }
@@ -230,7 +129,7 @@ mod tests {
         let text = include_str!("../../../topology.json");
         let check = |from: &str, to: &str, message: &str| {
             let topology = Topology::parse("t.json", &text.replace(from, to)).unwrap();
-            assert_eq!(Services::new(&topology).err().unwrap().to_string(), message);
+            assert_eq!(services(&topology).err().unwrap().to_string(), message);
         };
         check(
             r#"{"success_percent": 90}"#,
@@ -257,7 +156,7 @@ mod tests {
         check(
             r#""order_generator": {"#,
             mailer,
-            "services.mailer: the shop has no code for it; it has order_generator, payment_processor, inventory_manager, \
+            "services.mailer: the system `shop` has no code for it; it has order_generator, payment_processor, inventory_manager, \
              shipping_handler, notification_handler",
         );
     }
@@ -266,13 +165,13 @@ mod tests {
     fn the_hosts_settings_go_before_those_of_the_topology() {
         let topology = Topology::built_in().unwrap();
         let check = |percent, expected: Result<(), &str>| {
-            let services = Services::configured(&topology, |_, _| percent).map(drop);
+            let services = services_with(&topology, |_, _| percent).map(drop);
             assert_eq!(services.map_err(|error| error.to_string()), expected.map_err(str::to_owned));
         };
         check(Some(50), Ok(()));
         let inventory = "services.inventory_manager.settings.available_percent: missing, allowed 0 to 100";
         check(None, Err(inventory));
-        check(Some(101), Err(inventory));
+        check(Some(101), Err("services.payment_processor.settings.success_percent: found 101, allowed 0 to 100"));
     }
 
     #[test]

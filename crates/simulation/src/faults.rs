@@ -30,11 +30,13 @@ pub enum Fault {
     Transient,
     /// A record's value is replaced on its way in by bytes that nobody can decode.
     Corruption,
+    /// A write to the system's store fails at its commit, before it took effect or after. A system without a store has none.
+    StoreFailure,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Crash,
         Self::Duplicate,
         Self::Reorder,
@@ -47,6 +49,7 @@ impl Fault {
         Self::ClockJump,
         Self::Transient,
         Self::Corruption,
+        Self::StoreFailure,
     ];
 
     /// The name that [`Faults`] is read from.
@@ -64,6 +67,7 @@ impl Fault {
             Self::ClockJump => "clock_jump",
             Self::Transient => "transient",
             Self::Corruption => "corruption",
+            Self::StoreFailure => "store_failure",
         }
     }
 }
@@ -235,7 +239,7 @@ mod tests {
     #[test]
     fn an_unknown_fault_is_named_with_the_nearest_and_all_that_are_allowed() {
         let allowed = "allowed: all, none, or a comma list of crash, duplicate, reorder, produce_failure, ack_loss, \
-                       commit_failure, slow, dead, partition, clock_jump, transient, corruption";
+                       commit_failure, slow, dead, partition, clock_jump, transient, corruption, store_failure";
         check("crsh", &format!("no fault `crsh`, did you mean `crash`?; {allowed}"));
         check("crash,partitions", &format!("no fault `partitions`, did you mean `partition`?; {allowed}"));
         check("clock-jump", &format!("no fault `clock-jump`, did you mean `clock_jump`?; {allowed}"));

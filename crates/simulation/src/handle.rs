@@ -13,7 +13,7 @@ use crate::run::Run;
 use crate::sabotage::Sabotage;
 
 /// A record on its way out.
-type Write = (Topic, Stored);
+pub(crate) type Write = (Topic, Stored);
 
 impl Run<'_> {
     pub(crate) fn handle(&mut self, member: usize, life: u32) {
@@ -21,6 +21,7 @@ impl Run<'_> {
             return;
         }
         self.let_dependency_serve(member);
+        self.let_store_fail(member);
         let Some((batch, fetched, writes)) = self.hand_in(member) else { return };
         if self.saboteur.is(Sabotage::CommitBeforeProduce) {
             self.commit_at_once(member, &fetched);
@@ -100,7 +101,7 @@ impl Run<'_> {
     }
 
     /// One request for each partition, its records in their order.
-    fn requests(&self, sender: Sender, writes: Vec<Write>) -> Vec<Request> {
+    pub(crate) fn requests(&self, sender: Sender, writes: Vec<Write>) -> Vec<Request> {
         let mut requests: Vec<Request> = Vec::new();
         for (topic, record) in writes {
             // A topic that does not exist is found out when the request arrives.
@@ -120,6 +121,19 @@ impl Run<'_> {
         let is_away = self.now_ms < self.away_until_ms[*consumer];
         let serves = if is_away { self.plan.random().index(records + 1) } else { usize::MAX };
         self.dependencies[*consumer].serve(serves);
+    }
+
+    /// Whether one of the writes to the store that this batch makes fails.
+    fn let_store_fail(&mut self, member: usize) {
+        let Some(trouble) = &self.system.trouble else { return };
+        trouble.disarm();
+        if !self.plan.strikes(Fault::StoreFailure) {
+            return;
+        }
+        let records = self.members[member].process.as_ref().map_or(0, |process| process.fetched.len());
+        let (writes, takes_effect) = (self.plan.random().index(records + 1), self.plan.random().index(2) == 1);
+        trouble.arm(writes as u64, takes_effect);
+        self.note(Incident::StoreFailure { member, takes_effect });
     }
 
     /// The batch is delivered again: its partitions are fetched once more from where it began.

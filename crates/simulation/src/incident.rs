@@ -33,6 +33,7 @@ pub(crate) enum Incident {
     ClockJump { member: usize, by_ms: i64 },
     Transient { consumer: usize, for_ms: u64 },
     Corruption { place: Place, how: Corruption },
+    StoreFailure { member: usize, takes_effect: bool },
 }
 
 impl Incident {
@@ -50,6 +51,7 @@ impl Incident {
             Self::ClockJump { .. } => Fault::ClockJump,
             Self::Transient { .. } => Fault::Transient,
             Self::Corruption { .. } => Fault::Corruption,
+            Self::StoreFailure { .. } => Fault::StoreFailure,
         }
     }
 }
@@ -103,6 +105,10 @@ impl Names {
             }
             Incident::Corruption { place: Place { topic, partition, offset }, how } => {
                 format!("{topic}-{partition}@{offset} is corrupted: {how}")
+            }
+            Incident::StoreFailure { member, takes_effect } => {
+                let when = if takes_effect { "after" } else { "before" };
+                format!("{}: its store fails, {when} a write took effect", self.members[member])
             }
         };
         format!("t={at_ms} ms: {told}")

@@ -25,6 +25,7 @@ mod sabotage; // planted bugs: proof that the audit can fail
 mod simulation; // the builder
 mod source; // what publishes the orders
 mod step; // between a worker and the system's step
+mod store; // stores that fail at their commits
 mod system; // what is simulated
 mod turn; // a member fetches and commits
 
@@ -32,4 +33,5 @@ pub use faults::{CrashPoint, Fault, Faults};
 pub use report::{Report, Stuck};
 pub use sabotage::Sabotage;
 pub use simulation::Simulation;
+pub use store::{Store, Trouble};
 pub use system::{Consumer, Order, System};

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use messaging::Clock;
+
 use crate::broker::Assignment;
 use crate::faults::{CrashPoint, Fault};
 use crate::incident::{Incident, Party};
@@ -18,7 +20,7 @@ impl Run<'_> {
         let Member { consumer, clock, .. } = &self.members[member];
         let declared = &self.system.consumers[*consumer];
         let step = Step {
-            inner: (declared.new_step)(),
+            inner: (declared.new_step)(Arc::clone(clock) as Arc<dyn Clock>),
             dependency: Arc::clone(&self.dependencies[*consumer]),
             clock_in_payload: self.saboteur.is(Sabotage::ClockInPayload).then(|| Arc::clone(clock)),
         };

@@ -165,6 +165,10 @@ impl Process {
 
     /// Whether it has nothing to do but to wait for records.
     pub(crate) fn is_idle(&self) -> bool {
-        self.worker.is_idle() && self.fetched.is_empty() && self.uncommitted.is_empty() && !self.is_committing
+        !self.worker.has_timers()
+            && self.worker.is_idle()
+            && self.fetched.is_empty()
+            && self.uncommitted.is_empty()
+            && !self.is_committing
     }
 }

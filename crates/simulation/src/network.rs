@@ -125,6 +125,7 @@ impl Run<'_> {
         let is_written = is_written && !self.is_cut_off(sender.party());
         match sender {
             Sender::Source { order } => self.source_answered(order, is_written),
+            Sender::Timer { .. } => {}
             Sender::Member { member, life, batch } => {
                 let is_hasty = self.random.below(2) == 0;
                 let failure = (!is_written).then_some("the broker has not confirmed a write");

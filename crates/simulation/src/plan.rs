@@ -32,6 +32,7 @@ const fn pace(fault: Fault) -> Pace {
         Fault::ProduceFailure | Fault::AckLoss => Pace::Rate(150),
         Fault::CommitFailure => Pace::Rate(800),
         Fault::Corruption => Pace::Rate(25),
+        Fault::StoreFailure => Pace::Rate(200),
         Fault::ClockJump => Pace::Every(3_000),
         Fault::Slow | Fault::Transient => Pace::Every(5_000),
         Fault::Partition => Pace::Every(6_000),

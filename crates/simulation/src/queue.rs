@@ -40,15 +40,25 @@ pub(crate) enum Event {
 /// Whose request an answer belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sender {
-    Source { order: usize },
-    Member { member: usize, life: u32, batch: BatchId },
+    Source {
+        order: usize,
+    },
+    Member {
+        member: usize,
+        life: u32,
+        batch: BatchId,
+    },
+    /// A member, without a batch: nobody waits for the answer.
+    Timer {
+        member: usize,
+    },
 }
 
 impl Sender {
     pub(crate) const fn party(self) -> Party {
         match self {
             Self::Source { .. } => Party::Source,
-            Self::Member { member, .. } => Party::Member(member),
+            Self::Member { member, .. } | Self::Timer { member } => Party::Member(member),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use messaging::{BatchStep, Clock, Outcome, Record};
+use messaging::{BatchStep, Clock, Due, Outcome, Record};
 
 use crate::clock::MachineClock;
 
@@ -50,6 +50,14 @@ impl BatchStep for Step {
             outcomes.iter_mut().for_each(|outcome| add_time(outcome, clock.now_ms()));
         }
         outcomes
+    }
+
+    fn due(&mut self) -> Vec<Due> {
+        self.inner.due()
+    }
+
+    fn has_timers(&self) -> bool {
+        self.inner.has_timers()
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
+use messaging::Due;
+
+use crate::broker::Stored;
 use crate::faults::{CrashPoint, Fault};
 use crate::incident::{Incident, Party};
 use crate::member::{Fetched, Member, Process};
-use crate::queue::{Commit, Event};
+use crate::queue::{Commit, Event, Sender};
 use crate::run::Run;
 use crate::sabotage::Sabotage;
 
@@ -38,9 +41,20 @@ impl Run<'_> {
             process.tick();
         }
         if is_connected {
+            self.write_due(member);
             self.fetch(member);
         }
         self.plan_next_turn(member);
+    }
+
+    /// Sends what is due without a record. Nobody waits for the answers: what is lost comes due again.
+    fn write_due(&mut self, member: usize) {
+        let Some(process) = &mut self.members[member].process else { return };
+        let due = process.worker.due();
+        let writes = due.iter().map(|Due { record, run }| (record.topic, Stored::of(record, run.as_deref()))).collect();
+        let sender = Sender::Timer { member };
+        let requests = self.requests(sender, writes);
+        requests.into_iter().for_each(|request| self.send(request));
     }
 
     /// Takes the group's current assignment, where it is another than the one it has; joins where it was taken for dead.

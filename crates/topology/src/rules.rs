@@ -10,6 +10,9 @@ use crate::{Consumption, Service, Topology};
 /// line.
 const DEAD_LETTER_HEADROOM_BYTES: u32 = 16_384;
 
+/// Where orders of the saga end: whoever wants to know reads them, and no service has to.
+const ENDS: [&str; 2] = ["orders.completed", "orders.failed"];
+
 /// Adds every broken rule to `problems`: of services by name, dead letters, topics by name, names that collide,
 /// room for dead letters.
 pub(crate) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
@@ -92,7 +95,7 @@ impl<'t> Rules<'t, '_> {
         }
     }
 
-    /// Each ordinary topic is written and read, each dead letter is some group's.
+    /// Each ordinary topic is written and read, but for where orders end; each dead letter is some group's.
     fn topics(&mut self) {
         let topology = self.topology;
         for topic in topology.topics().filter(|topic| topology.dead_letter_of(&topic.name).is_none()) {
@@ -109,7 +112,7 @@ impl<'t> Rules<'t, '_> {
             if !is_written {
                 self.refuse(&path, "no service writes this topic; add it to a `produces`, or remove it");
             }
-            if !is_read {
+            if !is_read && !ENDS.contains(&topic.name.as_str()) {
                 self.refuse(&path, "no service reads this topic; add it to a `consumes`, or remove it");
             }
         }

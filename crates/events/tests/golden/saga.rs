@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use events::saga::{
     Email, EmailAbout, EmailRequested, InventoryRejected, InventoryReleased, InventoryReserved, Item, Order,
-    OrderCompleted, OrderCreated, OrderFailed, OrderValidated, Payment, PaymentCompleted, PaymentFailed,
+    OrderCompleted, OrderCreated, OrderFailed, OrderRefused, OrderValidated, Payment, PaymentCompleted, PaymentFailed,
     PaymentRefunded, PaymentRequested, RefundRequested, ReleaseRequested, ReservationRequested, StatedItem,
     StatedOrder, Stock,
 };
@@ -35,7 +35,8 @@ fn the_sagas_orders_are_written_and_read_as_their_golden_files() {
     check("saga/orders.created.impossible.json", &OrderCreated(impossible.clone()));
     check("saga/orders.validated.json", &OrderValidated(order()));
     check("saga/orders.completed.json", &OrderCompleted(order()));
-    check("saga/orders.failed.json", &OrderFailed(impossible));
+    check("saga/orders.failed.json", &OrderFailed(order()));
+    check("saga/orders.failed.refused.json", &OrderRefused(impossible));
     check("saga/inventory.requested.json", &ReservationRequested(order()));
     check("saga/inventory.requested.release.json", &ReleaseRequested(order()));
 }

@@ -6,7 +6,7 @@ use events::{Timestamp, Topic};
 use kafka_transport::{Connection, Group, Membership, Pace, Pipeline, Plan, Tap};
 use messaging::audit::{Audit, Drained, Observation, Verdict};
 use messaging::{BatchStep, Outgoing};
-use shop::{Services, ShopFlow, order_generator};
+use shop::{ShopFlow, order_generator};
 use simulation::{Consumer, Order, Simulation, System};
 use topology::Topology;
 
@@ -16,11 +16,11 @@ use crate::kafka::TURN;
 /// Sends orders through the shop on a simulated Kafka where nothing fails.
 pub(crate) fn simulated(orders: &[OrderPlaced]) -> Verdict {
     let topology = Topology::built_in().unwrap();
-    let consumers = Services::new(&topology).unwrap();
+    let consumers = shop::services(&topology).unwrap();
     let consumers =
-        consumers.iter().map(|(subscription, step)| Consumer::new(subscription.clone(), move || step.clone()));
+        consumers.iter().map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()));
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
-    let system = System { topics, consumers: consumers.collect(), flow: Arc::new(ShopFlow) };
+    let system = System { topics, consumers: consumers.collect(), flow: Arc::new(ShopFlow), trouble: None };
     let order = |order: &OrderPlaced| Order { order_id: order.order_id.clone(), record: Outgoing::of(order) };
     let orders: Vec<Order> = orders.iter().map(order).collect();
     Simulation::new(&system, &orders).run().unwrap().verdict
@@ -34,7 +34,7 @@ pub(crate) fn run(
     orders: &[OrderPlaced],
 ) -> Verdict {
     let topology = Topology::built_in().unwrap();
-    let all = Services::new(&topology).unwrap();
+    let all = shop::services(&topology).unwrap();
     // All that the audit will hear fits: nobody listens while orders are published.
     let (sender, observations) = sync_channel(8 * orders.len());
     let mut pipelines = Vec::new();

@@ -7,7 +7,7 @@ use events::{Event, EventId, Topic};
 use kafka_transport::{AuditReader, Connection};
 use messaging::audit::{Audit, Drained, Observation, Reading, Verdict};
 use messaging::{EVENT_ID, Outcome, Outgoing, RUN, Record};
-use shop::{Services, ShopFlow};
+use shop::ShopFlow;
 use topology::Topology;
 
 use crate::from_outside::Stranger;
@@ -26,7 +26,7 @@ struct Beside {
 impl Beside {
     fn start(run: &Run) -> Self {
         let topology = Topology::built_in().unwrap();
-        let services = Services::new(&topology).unwrap();
+        let services = shop::services(&topology).unwrap();
         let reading = Reading::new(Arc::new(ShopFlow), services.iter().map(|(group, _)| group.clone()));
         let topics: Vec<Topic> = run.topics.iter().map(|&(topic, _)| topic).collect();
         let (sender, observations) = sync_channel(1 << 10);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use events::shop::{InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult};
 use events::{Event, Topic};
 use messaging::Outgoing;
-use shop::{Outcomes, Services, ShopFlow};
+use shop::{Outcomes, ShopFlow};
 use simulation::{Consumer, Order, Report, Simulation, System};
 use topology::Topology;
 
@@ -69,13 +69,13 @@ fn a_group_of_single_records_ends_every_order_too() {
 /// The same orders where nothing travels and nothing fails.
 fn simulated(orders: &[OrderPlaced]) -> Report {
     let topology = Topology::built_in().unwrap();
-    let consumers = Services::new(&topology)
+    let consumers = shop::services(&topology)
         .unwrap()
         .iter()
-        .map(|(subscription, step)| Consumer::new(subscription.clone(), move || step.clone()))
+        .map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()))
         .collect();
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
-    let system = System { topics, consumers, flow: Arc::new(ShopFlow) };
+    let system = System { topics, consumers, flow: Arc::new(ShopFlow), trouble: None };
     let orders: Vec<Order> =
         orders.iter().map(|order| Order { order_id: order.order_id.clone(), record: Outgoing::of(order) }).collect();
     Simulation::new(&system, &orders).run().unwrap()

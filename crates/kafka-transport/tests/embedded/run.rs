@@ -7,7 +7,7 @@ use events::{OrderId, Timestamp, Topic};
 use kafka_transport::{Connection, Drained, EmbeddedCluster, Error, Group, Membership, Pace, Pipeline, Plan, Tap};
 use messaging::audit::{self, Audit, Observation, Verdict};
 use messaging::{BatchStep, Outgoing, Subscription};
-use shop::{Services, ShopFlow};
+use shop::ShopFlow;
 use topology::Topology;
 
 /// No test waits longer for anything; one that gets here has failed.
@@ -31,7 +31,7 @@ impl Shop {
         let topology = Topology::built_in().unwrap();
         let of = |topic: &topology::Topic| if topic.name.ends_with(".dead_letter") { 1 } else { partitions };
         let topics = topology.topics().map(|topic| (Topic::named(&topic.name), of(topic))).collect();
-        let services = Services::new(&topology).unwrap();
+        let services = shop::services(&topology).unwrap();
         let boxed = |(subscription, step): (&Subscription, _)| Group {
             subscription: subscription.clone(),
             step: Box::new(step) as Box<dyn BatchStep>,

@@ -26,6 +26,12 @@ pub trait Flow: Send + Sync {
     /// How far an order with these marks is.
     fn stage(&self, marks: Marks) -> Stage;
 
+    /// Whether an order that ended with these marks may have another record with that one, which nobody had seen: because it comes
+    /// late, or because there are several of its kind. Whether it still counts as ended, [`Flow::stage`] says then.
+    fn may_follow(&self, _marks: Marks, _mark: Mark) -> bool {
+        false
+    }
+
     /// A mark in words, for a person who looks for a lost order.
     fn describe(&self, mark: Mark) -> &'static str;
 }
@@ -53,6 +59,10 @@ impl<F: Flow + ?Sized> Flow for Arc<F> {
 
     fn stage(&self, marks: Marks) -> Stage {
         (**self).stage(marks)
+    }
+
+    fn may_follow(&self, marks: Marks, mark: Mark) -> bool {
+        (**self).may_follow(marks, mark)
     }
 
     fn describe(&self, mark: Mark) -> &'static str {

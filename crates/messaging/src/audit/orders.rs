@@ -4,7 +4,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use events::EventId;
 
-use super::OrderKey;
+use super::{Marks, OrderKey};
 
 /// A map by order. Its order is never observed: it is looked up, counted and summed, nothing else.
 #[expect(
@@ -81,25 +81,39 @@ struct Place {
     chunk: u32,
     start: u16,
     len: u16,
+    /// What was seen of the order.
+    marks: Marks,
 }
 
 impl Closed {
     const CHUNK: usize = 1 << 15;
 
-    pub(super) fn insert(&mut self, order: OrderKey, seen: &[Seen]) {
+    pub(super) fn insert(&mut self, order: OrderKey, seen: &[Seen], marks: Marks) {
         if self.chunks.last().is_none_or(|chunk| chunk.len() + seen.len() > Self::CHUNK) {
             self.chunks.push(Vec::with_capacity(Self::CHUNK.max(seen.len())));
         }
         let chunk = self.chunks.len() - 1;
         let records = &mut self.chunks[chunk];
         // Starts stay below CHUNK and an order has few records, so both fit.
-        let place = Place { chunk: chunk as u32, start: records.len() as u16, len: seen.len() as u16 };
+        let place = Place { chunk: chunk as u32, start: records.len() as u16, len: seen.len() as u16, marks };
         records.extend_from_slice(seen);
         self.index.insert(order, place);
     }
 
     pub(super) fn contains(&self, order: OrderKey) -> bool {
         self.index.contains_key(&order)
+    }
+
+    /// What was seen of an order, if its case is closed.
+    pub(super) fn marks(&self, order: OrderKey) -> Option<Marks> {
+        self.index.get(&order).map(|place| place.marks)
+    }
+
+    /// Adds a record that followed. The others are written down once more: few orders have such records.
+    pub(super) fn follow(&mut self, order: OrderKey, seen: Seen, marks: Marks) {
+        let mut all = self.seen(order).to_vec();
+        all.push(seen);
+        self.insert(order, &all, marks);
     }
 
     pub(super) fn seen(&self, order: OrderKey) -> &[Seen] {
@@ -157,7 +171,7 @@ mod tests {
         let mut closed = Closed::default();
         for (number, &size) in sizes.iter().enumerate() {
             assert!(!closed.contains(order(number)));
-            closed.insert(order(number), &records(size));
+            closed.insert(order(number), &records(size), Marks::NONE);
         }
         for (number, &size) in sizes.iter().enumerate() {
             assert!(closed.contains(order(number)));
@@ -173,7 +187,7 @@ mod tests {
     fn chunks_are_filled_without_ever_growing() {
         let mut closed = Closed::default();
         for number in 0..20_000 {
-            closed.insert(order(number), &records(4));
+            closed.insert(order(number), &records(4), Marks::NONE);
         }
         assert!(closed.chunks.iter().all(|chunk| chunk.capacity() == Closed::CHUNK));
     }

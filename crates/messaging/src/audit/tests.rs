@@ -306,7 +306,7 @@ fn beyond_its_limit_the_audit_refuses_and_says_what_to_do() {
     }
     let error = audit.observe(accepted("c")).unwrap_err();
     assert_eq!(error, Error::TooManyOrders(2));
-    let text = "the audit remembers 2 orders at most, about 60 bytes each: split the run";
+    let text = "the audit remembers 2 orders at most, about 70 bytes each: split the run";
     assert_eq!(error.to_string(), text);
     assert_eq!(audit.observe(accepted("a")), Ok(None), "an order that it remembers already takes no more room");
     assert_eq!(audit.observe(placed("b")), Ok(None), "the orders it has go on");

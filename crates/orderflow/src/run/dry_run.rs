@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use events::Envelope;
-use messaging::{BatchStep, Outcome, Outgoing};
-use shop::{Services, order_generator};
+use messaging::{BatchStep, Outcome, Outgoing, Services};
+use shop::order_generator;
 use tracing::{info, warn};
 
 use super::orders::{Next, Orders};

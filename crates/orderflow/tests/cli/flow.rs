@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 use events::{Timestamp, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, Group, Membership, Pace, Pipeline, Plan};
 use messaging::{BatchStep, Outcome, Outgoing, Record};
-use shop::Services;
 use shop::order_generator::generate_order_event;
 use topology::Topology;
 
@@ -22,7 +21,7 @@ impl Flow {
     pub(crate) fn new() -> Self {
         let topology = Topology::built_in().unwrap();
         let cluster = EmbeddedCluster::start(topics(&topology)).unwrap();
-        let services = Services::new(&topology).unwrap();
+        let services = shop::services(&topology).unwrap();
         let groups = services
             .iter()
             .map(|(subscription, step)| Group { subscription: subscription.clone(), step: Box::new(step) as _ })

@@ -8,6 +8,11 @@ use crate::{orders, shop};
 const SEEDS: std::ops::Range<u64> = 0..200;
 const ORDERS: u64 = 50;
 
+/// The shop has no store.
+fn faults_of_a_shop() -> impl Iterator<Item = Fault> {
+    Fault::ALL.into_iter().filter(|fault| *fault != Fault::StoreFailure)
+}
+
 fn run(seed: u64, faults: Faults) -> Report {
     Simulation::new(&shop(), &orders(1, ORDERS)).schedule(seed).faults(faults).run().unwrap()
 }
@@ -27,7 +32,7 @@ fn every_order_ends_once_under_every_fault() {
         refused_commits += report.refused_commits;
     }
     println!("{faults:?}\n{crashes:?}\n{refused_commits} commits refused");
-    assert_eq!(faults.into_keys().collect::<Vec<_>>(), Fault::ALL);
+    assert_eq!(faults.into_keys().collect::<Vec<_>>(), faults_of_a_shop().collect::<Vec<_>>());
     assert_eq!(crashes.into_keys().collect::<Vec<_>>(), CrashPoint::ALL);
     assert!(refused_commits > 0, "no zombie ever committed");
 }
@@ -61,7 +66,7 @@ fn without_faults_nothing_is_delivered_or_written_twice() {
 
 #[test]
 fn each_fault_alone_strikes_and_harms_nobody() {
-    for fault in Fault::ALL {
+    for fault in faults_of_a_shop() {
         let mut count = 0;
         for seed in 0..40 {
             let report = run(seed, Faults::NONE.with(fault));
@@ -119,7 +124,7 @@ fn a_group_that_never_gets_on_is_reported_as_stuck_and_its_orders_as_lost() {
     let mut shop = shop();
     let group = shop.consumers.iter().position(|consumer| consumer.subscription.service == "payment_processor");
     let subscription = shop.consumers[group.unwrap()].subscription.clone();
-    shop.consumers[group.unwrap()] = Consumer::new(subscription, || Away);
+    shop.consumers[group.unwrap()] = Consumer::new(subscription, |_| Away);
     let report = Simulation::new(&shop, &orders(1, 10)).run().unwrap();
     assert!(!report.passed());
     assert_eq!((report.verdict.lost, report.verdict.ended), (10, 0));

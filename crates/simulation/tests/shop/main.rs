@@ -8,20 +8,20 @@ use std::sync::Arc;
 
 use events::{Timestamp, Topic};
 use messaging::Outgoing;
-use shop::{Services, ShopFlow};
+use shop::ShopFlow;
 use simulation::{Consumer, Order, System};
 use topology::Topology;
 
 /// The shop as `topology.json` declares it.
 fn shop() -> System {
     let topology = Topology::built_in().unwrap();
-    let consumers = Services::new(&topology)
+    let consumers = shop::services(&topology)
         .unwrap()
         .iter()
-        .map(|(subscription, step)| Consumer::new(subscription.clone(), move || step.clone()))
+        .map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()))
         .collect();
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
-    System { topics, consumers, flow: Arc::new(ShopFlow) }
+    System { topics, consumers, flow: Arc::new(ShopFlow), trouble: None }
 }
 
 /// The first orders of a seed.

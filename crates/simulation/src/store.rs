@@ -1,0 +1,124 @@
+//! Stores in memory that fail when the simulation says so, before or after they have written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use events::{OrderId, Timestamp};
+use messaging::store::{
+    EventStore, MemoryEvents, MemoryRows, RowKey, RowStore, Rows, Standing, StoreError, StoredEvent, Unfinished,
+};
+
+/// When the next write fails. The simulation sets it; the stores look at it.
+#[derive(Debug, Default)]
+pub struct Trouble {
+    /// Twice the number of writes that still succeed, and 1 more where the write that fails takes effect; plus 2. 0 for none.
+    due: AtomicU64,
+}
+
+impl Trouble {
+    /// After so many writes one fails, as if the connection broke at its commit: before that took effect, or after.
+    pub(crate) fn arm(&self, writes: u64, takes_effect: bool) {
+        self.due.store(2 * writes + u64::from(takes_effect) + 2, Ordering::Relaxed);
+    }
+
+    /// No write fails.
+    pub(crate) fn disarm(&self) {
+        self.due.store(0, Ordering::Relaxed);
+    }
+
+    /// Writes, unless it is the one that fails.
+    fn write<T>(&self, write: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let broken = || StoreError::Away("the connection broke at the commit".into());
+        match self.due.load(Ordering::Relaxed) {
+            0 => write(),
+            due @ (2 | 3) => {
+                self.disarm();
+                if due == 3 {
+                    write()?;
+                }
+                Err(broken())
+            }
+            due => {
+                self.due.store(due - 2, Ordering::Relaxed);
+                write()
+            }
+        }
+    }
+}
+
+/// Streams and rows in memory, with their trouble.
+#[derive(Debug, Default)]
+pub struct Store {
+    events: MemoryEvents,
+    rows: MemoryRows,
+    trouble: Arc<Trouble>,
+}
+
+impl Store {
+    /// What the simulation is to be told of, so that writes fail.
+    pub fn trouble(&self) -> Arc<Trouble> {
+        Arc::clone(&self.trouble)
+    }
+}
+
+impl EventStore for Store {
+    fn load(&self, stream: &OrderId) -> Result<Vec<StoredEvent>, StoreError> {
+        self.events.load(stream)
+    }
+
+    fn append(
+        &self,
+        stream: &OrderId,
+        version: usize,
+        events: &[StoredEvent],
+        standing: Option<Standing>,
+    ) -> Result<(), StoreError> {
+        self.trouble.write(|| self.events.append(stream, version, events, standing))
+    }
+
+    fn due(&self, now: Timestamp, horizon: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        self.events.due(now, horizon, limit)
+    }
+
+    fn unfinished(&self) -> Result<Unfinished, StoreError> {
+        self.events.unfinished()
+    }
+
+    fn streams(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        self.events.streams(after, limit)
+    }
+
+    fn restate(&self, stream: &OrderId, version: usize, standing: Option<Standing>) -> Result<(), StoreError> {
+        self.events.restate(stream, version, standing)
+    }
+}
+
+impl RowStore for Store {
+    fn update(&self, keys: &[RowKey], change: &mut dyn FnMut(&mut Rows)) -> Result<(), StoreError> {
+        self.trouble.write(|| self.rows.update(keys, change))
+    }
+
+    fn table(&self, table: &'static str) -> Result<BTreeMap<String, String>, StoreError> {
+        self.rows.table(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_write_fails_before_or_after_it_took_effect_and_the_others_succeed() {
+        for takes_effect in [false, true] {
+            let store = Store::default();
+            store.trouble().arm(1, takes_effect);
+            let write = |key: &str| {
+                let key = ("stock", key.to_owned());
+                store.update(std::slice::from_ref(&key), &mut |rows| drop(rows.insert(key.clone(), Some("1".into()))))
+            };
+            assert_eq!(["a", "b", "c"].map(|key| write(key).is_ok()), [true, false, true]);
+            assert_eq!(store.table("stock").unwrap().contains_key("b"), takes_effect);
+        }
+    }
+}
