@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::audit::Observation;
-use messaging::{Answer, BatchId, BatchStep, Clock, Effect, RUN, Record, Subscription, Worker};
+use messaging::{Answer, BatchId, BatchStep, Clock, Due, Effect, RUN, Record, Subscription, Worker};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -16,6 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::batch_queue::{Batch, BatchQueue};
 use crate::member::Member;
 use crate::metrics::{GroupMetrics, Metrics};
+use crate::pipeline::TIMERS;
 use crate::producer::{Producer, Slot};
 use crate::{Connection, Error, Group, Pace, Tap, log, settings};
 
@@ -180,6 +181,7 @@ impl ConsumerLoop {
             self.carry_out_control(&mut effects)?;
             self.resume()?;
             self.rebalance(&mut effects)?;
+            self.write_due();
             self.turn(&mut effects)?;
             if let Some(metrics) = &self.metrics {
                 metrics.state(self.worker.breaker(), self.open.len());
@@ -206,6 +208,17 @@ impl ConsumerLoop {
         });
         let group = &self.worker.subscription().group;
         refused.map_or(Ok(()), |error| Err(Error::kafka(format!("{group}: resume"))(error)))
+    }
+
+    /// Writes what is due without a record. Nobody waits for it: what is lost comes due again.
+    fn write_due(&mut self) {
+        let due = self.worker.due();
+        if let Some(tap) = &self.shared.tap {
+            tap.tell(due.iter().filter_map(|due| tap.written(&due.record)).collect());
+        }
+        for Due { record, run } in &due {
+            self.shared.producer.publish(TIMERS, record, run.as_deref());
+        }
     }
 
     /// Fetches one batch and hands it to the loop.

@@ -19,8 +19,10 @@ const COMMIT_DEADLINE: Duration = Duration::from_secs(8);
 /// How much later than its deadline the report of a write may come.
 const REPORT_MARGIN: Duration = Duration::from_secs(2);
 
-/// The slot of the intake's own writes; the groups' slots follow.
+/// The slot of the intake's own writes; then that of timers, and those of the groups.
 const INTAKE: Slot = 0;
+pub(crate) const TIMERS: Slot = INTAKE + 1;
+const GROUPS: Slot = TIMERS + 1;
 
 /// A consumer group and what it does with a batch.
 pub struct Group {
@@ -69,10 +71,11 @@ impl Pipeline {
     /// # Errors
     /// Where a client cannot be made, the brokers do not answer within 10 s, or refuse the user, a topic or a group.
     pub fn start(Plan { connection, membership, pace, topics, groups, tap, metrics }: Plan) -> Result<Self, Error> {
-        let slots = 1 + groups.len() * MAX_OPEN_BATCHES;
+        let slots = GROUPS + groups.len() * MAX_OPEN_BATCHES;
         let producer = Arc::new(Producer::new(&connection, pace, &topics, slots)?);
         producer.connect()?;
         producer.open(INTAKE);
+        producer.open(TIMERS);
         let shared = Shared {
             connection,
             membership,
@@ -84,7 +87,7 @@ impl Pipeline {
             handled: Arc::new(AtomicU64::new(0)),
         };
         let mut pipeline = Self { shared, pulses: Vec::new(), threads: Vec::new() };
-        let firsts = (1..).step_by(MAX_OPEN_BATCHES);
+        let firsts = (GROUPS..).step_by(MAX_OPEN_BATCHES);
         for (group, first) in groups.into_iter().zip(firsts) {
             let topic = group.subscription.topic;
             let partitions = topics.iter().find(|(name, _)| *name == topic).map_or(0, |&(_, count)| count);
@@ -162,7 +165,10 @@ impl Pipeline {
         self.shared.stop.store(true, Ordering::Release);
         // All of them come to rest before any failure is told: none outlives the pipeline.
         self.join_all()?;
-        self.confirm_intake()?;
+        self.shared.producer.close(TIMERS);
+        // What a timer had to say and was not written is said again when the service is back.
+        let _ = self.confirm(TIMERS, "the timers");
+        self.confirm(INTAKE, "the intake")?;
         match self.shared.membership {
             Membership::Sole => self.compare_watermarks(),
             Membership::Shared { .. } => Ok(Drained { records: self.written().collect() }),
@@ -193,16 +199,16 @@ impl Pipeline {
         self.shared.producer.confirmed().map(|(topic, partitions)| (topic, partitions.iter().sum()))
     }
 
-    /// Waits for the last reports of the intake's own writes: each comes within a write's deadline, whatever it says.
-    fn confirm_intake(&self) -> Result<(), Error> {
+    /// Waits for the last reports of writes that belong to no batch: each comes within a write's deadline, whatever it says.
+    fn confirm(&self, slot: Slot, whose: &str) -> Result<(), Error> {
         let deadline = Instant::now() + settings::WRITE_DEADLINE + REPORT_MARGIN;
         loop {
-            if let Some(result) = self.shared.producer.result(INTAKE) {
+            if let Some(result) = self.shared.producer.result(slot) {
                 return result.map_err(|failure| Error::NotWritten(Box::new(failure)));
             }
             if Instant::now() >= deadline {
-                let (open, deadline_s) = (self.shared.producer.pending(INTAKE), settings::WRITE_DEADLINE.as_secs());
-                return Err(Error::NotDrained { group: "the intake".into(), open, what: "writes", deadline_s });
+                let (open, deadline_s) = (self.shared.producer.pending(slot), settings::WRITE_DEADLINE.as_secs());
+                return Err(Error::NotDrained { group: whose.into(), open, what: "writes", deadline_s });
             }
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -20,7 +20,7 @@ pub struct Code {
 }
 
 /// The consuming services of a system, or of several: what a host runs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Services(Vec<(Subscription, Arc<dyn Handler>)>);
 
 /// `topology.json` and the code of a system disagree.

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use ::topology::Topology;
 use events::Topic;
 use kafka_transport::{Connection, TopicReader};
+use messaging::Subscription;
 use messaging::audit::Reading;
-use messaging::{Services, Subscription};
-use shop::{Rates, ShopFlow};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::business::{Business, topics_of};
 use crate::connect::Brokers;
 use crate::resources::Meter;
 use crate::run::MAX_ORDERS;
@@ -42,7 +42,7 @@ const WAIT: Duration = Duration::from_millis(50);
 pub(crate) struct Args {
     /// The system whose orders they are.
     #[arg(value_enum, default_value_t)]
-    system: System,
+    pub(crate) system: System,
     #[command(flatten)]
     brokers: Brokers,
     /// The run, by its id; the newest if absent.
@@ -80,15 +80,13 @@ fn moment(text: &str) -> Result<SystemTime, String> {
 ///
 /// # Errors
 /// Where the settings do not serve, no such run is found, or the brokers do not answer or refuse.
-pub(crate) fn execute(args: &Args, topology: &Topology, services: &Services) -> Result<Status, Error> {
-    let System::Shop = args.system;
+pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Business>) -> Result<Status, Error> {
     logging::start(LevelFilter::ERROR);
-    let rates = Rates::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
     let connection = args.brokers.connection()?;
-    let mut orders = args.orders.as_deref().map(OrderFile::create).transpose()?;
-    let flow = Flow::new(topology, services);
+    let mut orders = args.orders.as_deref().map(|path| OrderFile::create(path, Arc::clone(business))).transpose()?;
+    let flow = Flow::new(topology, &**business);
     let conclusion = args.judge(&connection, &flow, orders.as_mut())?;
-    let status = conclusion.print(args.format, topology, rates)?;
+    let status = conclusion.print(args.format, topology, &**business)?;
     orders.map_or(Ok(()), OrderFile::finish)?;
     Ok(status)
 }
@@ -109,17 +107,19 @@ impl Args {
 
 /// A system's topics, its groups, and what its records mean.
 struct Flow {
+    means: Arc<dyn messaging::audit::Flow>,
     topics: Vec<Topic>,
     subscriptions: Vec<Subscription>,
     reading: Reading,
 }
 
 impl Flow {
-    fn new(topology: &Topology, services: &Services) -> Self {
-        let subscriptions: Vec<Subscription> = services.iter().map(|(group, _)| group.clone()).collect();
+    fn new(topology: &Topology, business: &dyn Business) -> Self {
+        let subscriptions: Vec<Subscription> = business.services().iter().map(|(group, _)| group.clone()).collect();
         Self {
-            topics: topology.topics().map(|topic| Topic::named(&topic.name)).collect(),
-            reading: Reading::new(Arc::new(ShopFlow), subscriptions.iter().cloned()),
+            means: business.flow(),
+            topics: topics_of(topology, business.system()).into_iter().map(|(topic, _)| topic).collect(),
+            reading: Reading::new(business.flow(), subscriptions.iter().cloned()),
             subscriptions,
         }
     }

@@ -2,9 +2,7 @@
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
-use events::{Event, Timestamp};
-use shop::order_generator::generate_order_event;
-
+use crate::business::Business;
 use crate::{Error, Status, System, seed};
 
 /// Writes orders to stdout, one JSON object a line, as `run --input` reads them.
@@ -15,7 +13,7 @@ use crate::{Error, Status, System, seed};
 pub(crate) struct Args {
     /// The system whose orders they are.
     #[arg(value_enum, default_value_t)]
-    system: System,
+    pub(crate) system: System,
     /// How many orders.
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     orders: u64,
@@ -28,13 +26,12 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// Where stdout cannot be written to.
-pub(crate) fn execute(args: &Args) -> Result<Status, Error> {
-    let System::Shop = args.system;
+pub(crate) fn execute(args: &Args, business: &dyn Business) -> Result<Status, Error> {
     let seed = seed::or_random(args.seed);
     if args.seed.is_none() {
         seed::announce(seed);
     }
-    match write(args.orders, seed) {
+    match write(business, args.orders, seed) {
         // Whoever reads has enough, as in `orderflow generate | head`.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Status::Holds),
         Err(error) => Err(Error::Failed(format!("stdout: {error}"))),
@@ -42,10 +39,10 @@ pub(crate) fn execute(args: &Args) -> Result<Status, Error> {
     }
 }
 
-fn write(orders: u64, seed: u64) -> io::Result<()> {
+fn write(business: &dyn Business, orders: u64, seed: u64) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     for n in 0..orders {
-        out.write_all(&generate_order_event(seed, Timestamp::BASE, n).encode())?;
+        out.write_all(&business.order(seed, n).record.value)?;
         out.write_all(b"\n")?;
     }
     out.flush()

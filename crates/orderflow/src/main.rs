@@ -6,12 +6,17 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use ::topology::Topology;
 use clap::{Parser, Subcommand, ValueEnum};
+use messaging::store::{MemoryEvents, MemoryRows};
+
+use business::{Business, Saga, Shop};
 
 mod audit; // what the topics tell of a run
 mod aws; // the `aws` command
+mod business; // what a system is to the commands
 mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod console; // what the console host of a deployment is asked
@@ -87,6 +92,18 @@ enum System {
     /// Five services that take, pay, check, ship and notify.
     #[default]
     Shop,
+    /// Orders that are paid and reserved, or undone: an orchestrator and four services.
+    Saga,
+}
+
+impl System {
+    /// Which one it is in `topology.json`.
+    const fn declared(self) -> ::topology::System {
+        match self {
+            Self::Shop => ::topology::System::Shop,
+            Self::Saga => ::topology::System::OrderSaga,
+        }
+    }
 }
 
 /// How the result is printed.
@@ -154,18 +171,21 @@ fn tell(text: &str) {
 fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let topology = read_topology(path.as_deref())?;
     let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
-    let services = || shop::services(&topology).map_err(|error| Error::Usage(format!("{name}: {error}")));
+    let business = |system| business(system, &topology, &name);
     match command {
-        None => run::execute(&run::Args::parse_from(["run"]), &topology, services()?),
-        Some(Command::Run(args)) => run::execute(&args, &topology, services()?),
-        Some(Command::Generate(args)) => generate::execute(&args),
-        Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &services()?, path.as_deref()),
-        Some(Command::Topology(topology::Command::Check)) => services().and_then(|_| topology::check(&topology)),
-        Some(Command::Work(args)) => work::execute(&args, &topology, services()?),
+        None => run::execute(&run::Args::parse_from(["run"]), &topology, &business(System::Shop)?),
+        Some(Command::Run(args)) => run::execute(&args, &topology, &business(args.system)?),
+        Some(Command::Generate(args)) => generate::execute(&args, &*business(args.system)?),
+        Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &*business(args.system)?, path.as_deref()),
+        Some(Command::Topology(topology::Command::Check)) => {
+            System::value_variants().iter().try_for_each(|&system| business(system).map(drop))?;
+            topology::check(&topology)
+        }
+        Some(Command::Work(args)) => work::execute(&args, &topology, &name),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
-        Some(Command::Audit(args)) => audit::execute(&args, &topology, &services()?),
+        Some(Command::Audit(args)) => audit::execute(&args, &topology, &business(args.system)?),
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
         Some(Command::Inventory(args)) => inventory::execute(&args),
@@ -175,6 +195,16 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Lambda(command)) => lambda::execute(&command, &topology),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
+}
+
+/// A system as `topology` declares it. What it keeps is kept in memory.
+fn business(system: System, topology: &Topology, name: &str) -> Result<Arc<dyn Business>, Error> {
+    Ok(match system {
+        System::Shop => Arc::new(Shop::new(topology, name)?),
+        System::Saga => {
+            Arc::new(Saga::new(topology, name, Arc::new(MemoryEvents::default()), Arc::new(MemoryRows::default()))?)
+        }
+    })
 }
 
 /// Prints the result to stdout. A reader who has closed it has enough.

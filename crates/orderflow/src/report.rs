@@ -7,12 +7,13 @@ use ::topology::Topology;
 use events::Topic;
 use messaging::audit::{Marks, Verdict};
 use serde_json::{Value, json};
-use shop::{Outcomes, Rates};
 
+use crate::business::{Business, Outcome};
 use crate::grouped;
 
 /// What an audit found of one run.
 pub(crate) struct Report<'a> {
+    pub(crate) business: &'a dyn Business,
     pub(crate) verdict: &'a Verdict,
     pub(crate) tally: &'a BTreeMap<Marks, u64>,
     /// Records by topic.
@@ -24,21 +25,13 @@ impl Report<'_> {
     pub(crate) fn document(&self) -> Value {
         let Verdict { accepted, lost, doubled, redelivered, dead_lettered, unfinished, unexpected, digest, .. } =
             *self.verdict;
-        let outcomes = Outcomes::of(self.tally);
         let records: serde_json::Map<String, Value> =
             self.records.iter().map(|(topic, count)| (topic.to_string(), json!(count))).collect();
-        json!({
-            "system": "shop",
+        let mut document = json!({
+            "system": self.business.name(),
             "orders": { "accepted": accepted },
             "records": records,
-            "outcomes": {
-                "shipped": outcomes.shipped,
-                "payment_failed": outcomes.payment_failed,
-                "inventory_available": outcomes.inventory_available,
-                "inventory_short": outcomes.inventory_short,
-            },
-            "oversold": outcomes.oversold,
-            "digest": format!("{digest:032x}"),
+            "digest": self.business.has_digest().then(|| format!("{digest:032x}")),
             "audit": {
                 "passed": self.verdict.passed(),
                 "lost": lost,
@@ -48,24 +41,25 @@ impl Report<'_> {
                 "unfinished": unfinished,
                 "unexpected": unexpected,
             },
-        })
+        });
+        if let (Some(document), Value::Object(own)) = (document.as_object_mut(), self.business.document(self.tally)) {
+            document.extend(own);
+        }
+        document
     }
 
     /// For a person: outcomes beside the shares that `topology.json` sets, and records by topic.
-    pub(crate) fn tables(&self, topology: &Topology, rates: Rates) -> String {
-        let outcomes = Outcomes::of(self.tally);
-        let (paid, available) = (rates.success.as_f64(), rates.available.as_f64());
+    pub(crate) fn tables(&self, topology: &Topology) -> String {
         let share = |count: u64| count as f64 / self.verdict.accepted.max(1) as f64;
-        let mut text = String::from("  outcome                  orders     share   configured\n");
-        for (name, count, configured) in [
-            ("shipped", outcomes.shipped, paid),
-            ("payment failed", outcomes.payment_failed, 1.0 - paid),
-            ("inventory available", outcomes.inventory_available, available),
-            ("inventory short", outcomes.inventory_short, 1.0 - available),
-            ("oversold", outcomes.oversold, paid * (1.0 - available)),
-        ] {
-            let (share, configured) = (100.0 * share(count), 100.0 * configured);
-            row(&mut text, format_args!("  {name:<20}{:>11}{share:>8.1} %{configured:>10.1} %", grouped(count)));
+        let outcomes = self.business.outcomes(self.tally);
+        let is_configured = outcomes.iter().any(|outcome| outcome.configured.is_some());
+        let configured = if is_configured { "   configured" } else { "" };
+        let mut text = format!("  outcome                  orders     share{configured}\n");
+        for Outcome { name, orders, configured } in outcomes {
+            let configured =
+                configured.map_or_else(String::new, |configured| format!("{:>10.1} %", 100.0 * configured));
+            let (share, orders) = (100.0 * share(orders), grouped(orders));
+            row(&mut text, format_args!("  {name:<20}{orders:>11}{share:>8.1} %{configured}"));
         }
         text.push_str("\n  topic                                            records\n");
         let is_dead_letter = |topic: Topic| topology.dead_letter_of(topic.as_str()).is_some();
@@ -78,7 +72,9 @@ impl Report<'_> {
 
     /// The digest, as a row among the host's own.
     pub(crate) fn digest(&self, text: &mut String) {
-        row(text, format_args!("  digest       {:032x}", self.verdict.digest));
+        if self.business.has_digest() {
+            row(text, format_args!("  digest       {:032x}", self.verdict.digest));
+        }
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use ::topology::Topology;
 use clap::Parser;
 use kafka_transport::{Connection, Pace, Tap};
-use messaging::{Services, SteadyRate};
-use shop::{Rates, ShopFlow};
+use messaging::SteadyRate;
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
+use crate::business::Business;
 use crate::connect::Brokers;
 use crate::wiring::Wiring;
 use crate::{Error, Format, Status, System, logging, resources, seed, signals};
@@ -50,7 +50,7 @@ mod summary; // the result, as a table or as JSON
 pub(crate) struct Args {
     /// The system that runs.
     #[arg(value_enum, default_value_t)]
-    system: System,
+    pub(crate) system: System,
     /// How many orders, up to 20,000,000; 10,000 unless --duration is given.
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = clap::value_parser!(u64).range(..=MAX_ORDERS))]
@@ -86,21 +86,19 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// Where the input or the topology does not serve, or the flow breaks off.
-pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> Result<Status, Error> {
-    let System::Shop = args.system;
+pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Business>) -> Result<Status, Error> {
     logging::start(if args.dry_run { LevelFilter::INFO } else { LevelFilter::ERROR });
-    let rates = Rates::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
     let seed = seed::or_random(args.seed);
     let mut orders = match &args.input {
-        Some(path) => Orders::from_file(path, &args.rejects)?,
-        None => Orders::generated(seed, args.orders.or(args.duration.is_none().then_some(10_000))),
+        Some(path) => Orders::from_file(path, &args.rejects, business)?,
+        None => Orders::generated(&**business, seed, args.orders.or(args.duration.is_none().then_some(10_000))),
     };
     // A text names the seed in its first line; what else is printed may break off before it does.
     if args.input.is_none() && args.seed.is_none() && (args.dry_run || args.format == Format::Json) {
         seed::announce(seed);
     }
     if args.dry_run {
-        let status = dry_run::execute(&services, &mut orders);
+        let status = dry_run::execute(business.services(), &mut orders);
         return orders.broken().map_or(Ok(status), Err);
     }
     let run = Run {
@@ -112,9 +110,9 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
         stop: signals::stop_flag()?,
     };
     let progress = Progress::start(&run, orders.expected(), args.format);
-    let summary = run.through(Wiring::new(topology, services), &mut orders, &progress)?;
+    let summary = run.through(business, topology, &mut orders, &progress)?;
     progress.finish();
-    summary.print(args.format, topology, rates)?;
+    summary.print(args.format, topology, &**business)?;
     // An input that broke ends the run like any other: what was accepted is audited first.
     orders.broken().map_or(Ok(summary.status()), Err)
 }
@@ -131,13 +129,21 @@ struct Run {
 }
 
 impl Run {
-    fn through(&self, wiring: Wiring, orders: &mut Orders, progress: &Progress) -> Result<Summary, Error> {
-        let auditor = Auditor::start(ShopFlow);
+    fn through(
+        &self,
+        business: &Arc<dyn Business>,
+        topology: &Topology,
+        orders: &mut Orders<'_>,
+        progress: &Progress,
+    ) -> Result<Summary, Error> {
+        let wiring = Wiring::of(topology, std::slice::from_ref(business));
+        let flow = business.flow();
+        let auditor = Auditor::start(Arc::clone(&flow));
         let cluster: Box<dyn Cluster> = match &self.connection {
-            Some(connection) => Box::new(Existing::start(connection, &wiring, &auditor, &self.id)?),
+            Some(connection) => Box::new(Existing::start(connection, &wiring, &auditor, flow, &self.id)?),
             None => {
                 let pace = if self.limits.rate.is_some() { Pace::STEADY } else { Pace::FULL };
-                let tap = Tap::new(Arc::new(ShopFlow), auditor.sender());
+                let tap = Tap::new(flow, auditor.sender());
                 Box::new(Embedded::start(wiring, pace, tap)?)
             }
         };
@@ -149,6 +155,9 @@ impl Run {
         let usage = meter.read();
         let records = cluster.drain()?;
         let audited = auditor.finish()?;
+        // On a Kafka that is there others may be at work: what does not add up now may be on its way.
+        let discrepancies =
+            if self.connection.is_none() { business.discrepancies(audited.verdict.dead_lettered)? } else { Vec::new() };
         Ok(Summary {
             seed: self.seed,
             run: self.id.clone(),
@@ -156,6 +165,7 @@ impl Run {
             rejects: self.rejects.clone(),
             records,
             audited,
+            discrepancies,
             usage,
             was_interrupted: self.stop.load(Ordering::Acquire),
         })

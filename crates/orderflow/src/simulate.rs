@@ -7,18 +7,15 @@ use std::ops::Range;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use ::topology::Topology;
-use events::{Timestamp, Topic};
 use indicatif::ProgressBar;
-use messaging::{Outgoing, Services};
 use serde_json::json;
-use shop::ShopFlow;
-use shop::order_generator::generate_order_event;
-use simulation::{Consumer, CrashPoint, Fault, Faults, Order, Report, Simulation};
+use simulation::{CrashPoint, Fault, Faults, Order, Report};
 
+use crate::business::Business;
 use crate::{Error, Format, Status, System, print};
 
 /// Failures that are told in full; the others are counted.
@@ -31,7 +28,7 @@ const FAILURES_TOLD: usize = 3;
 pub(crate) struct Args {
     /// The system that runs.
     #[arg(value_enum, default_value_t)]
-    system: System,
+    pub(crate) system: System,
     /// The fault schedules, FROM..TO without TO; 0..1000, or 0..1 if --seed is given.
     #[arg(long, value_name = "FROM..TO", value_parser = seeds)]
     seeds: Option<Range<u64>>,
@@ -67,18 +64,17 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 pub(crate) fn execute(
     args: &Args,
     topology: &Topology,
-    services: &Services,
+    business: &dyn Business,
     path: Option<&Path>,
 ) -> Result<Status, Error> {
-    let System::Shop = args.system;
-    let system = shop(topology, services);
     let seed = args.seed.unwrap_or(0);
-    let orders: Vec<Order> = (0..args.orders).map(|n| order(seed, n)).collect();
+    let orders: Vec<Order> = (0..args.orders).map(|n| business.order(seed, n)).collect();
     let schedules = args.seeds.clone().unwrap_or(if args.seed.is_some() { 0..1 } else { 0..1_000 });
     let unfit = |error: simulation::broker::Error| Error::Usage(error.to_string());
-    let clean = Simulation::new(&system, &orders).faults(Faults::NONE).run().map_err(unfit)?;
-    let campaign = Campaign { args, path, seed, schedules, clean_digest: clean.verdict.digest };
-    let outcome = campaign.run(&system, &orders).map_err(unfit)?;
+    let (clean, _) = business.simulate(topology, &orders, 0, Faults::NONE).map_err(unfit)?;
+    let clean_digest = business.has_digest().then_some(clean.verdict.digest);
+    let campaign = Campaign { business, topology, args, path, seed, schedules, clean_digest };
+    let outcome = campaign.run(&orders).map_err(unfit)?;
     let text = match args.format {
         Format::Text => campaign.text(&outcome),
         Format::Json => campaign.json(&outcome),
@@ -87,32 +83,17 @@ pub(crate) fn execute(
     Ok(if outcome.failed == 0 { Status::Holds } else { Status::Fails })
 }
 
-fn shop(topology: &Topology, services: &Services) -> simulation::System {
-    let consumer = |(subscription, step): (&messaging::Subscription, messaging::Lifted<_>)| {
-        Consumer::new(subscription.clone(), move |_| step.clone())
-    };
-    simulation::System {
-        topics: topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect(),
-        consumers: services.iter().map(consumer).collect(),
-        flow: Arc::new(ShopFlow),
-        trouble: None,
-    }
-}
-
-fn order(seed: u64, n: u64) -> Order {
-    let order = generate_order_event(seed, Timestamp::BASE, n);
-    Order { record: Outgoing::of(&order), order_id: order.order_id }
-}
-
 /// Many schedules over the same orders.
 struct Campaign<'a> {
+    business: &'a dyn Business,
+    topology: &'a Topology,
     args: &'a Args,
     /// The topology's file, unless it is the one built in.
     path: Option<&'a Path>,
     seed: u64,
     schedules: Range<u64>,
-    /// What every schedule must come to, as long as no record was corrupted.
-    clean_digest: u128,
+    /// What every schedule must come to, as long as no record was corrupted; `None` where the order of arrival decides.
+    clean_digest: Option<u128>,
 }
 
 /// What came of them, summed up.
@@ -129,7 +110,7 @@ struct Outcome {
 
 impl Campaign<'_> {
     /// Runs the schedules side by side, a thread a core.
-    fn run(&self, system: &simulation::System, orders: &[Order]) -> Result<Outcome, simulation::broker::Error> {
+    fn run(&self, orders: &[Order]) -> Result<Outcome, simulation::broker::Error> {
         let next = AtomicU64::new(0);
         let outcome = Mutex::new(Outcome::default());
         let total = self.schedules.end - self.schedules.start;
@@ -142,8 +123,9 @@ impl Campaign<'_> {
                     return Ok(());
                 }
                 let schedule = self.schedules.start + index;
-                let report = Simulation::new(system, orders).schedule(schedule).faults(self.args.faults).run()?;
-                outcome.lock().unwrap_or_else(PoisonError::into_inner).add(&report, self.judge(&report));
+                let (report, wrong) = self.business.simulate(self.topology, orders, schedule, self.args.faults)?;
+                let failure = self.judge(&report, &wrong);
+                outcome.lock().unwrap_or_else(PoisonError::into_inner).add(&report, failure);
                 bar.inc(1);
             }
         };
@@ -159,15 +141,18 @@ impl Campaign<'_> {
     }
 
     /// Why a schedule failed, in full; `None` if it passed.
-    fn judge(&self, report: &Report) -> Option<String> {
+    fn judge(&self, report: &Report, discrepancies: &[String]) -> Option<String> {
         let is_corrupted = report.faults.contains_key(&Fault::Corruption);
-        let has_digest = is_corrupted || report.verdict.digest == self.clean_digest;
-        if report.passed() && has_digest {
+        let has_digest = is_corrupted || self.clean_digest.is_none_or(|digest| report.verdict.digest == digest);
+        if report.passed() && has_digest && discrepancies.is_empty() {
             return None;
         }
         let mut text = report.to_string();
-        if !has_digest {
-            let (found, clean) = (report.verdict.digest, self.clean_digest);
+        for discrepancy in discrepancies {
+            let _ = write!(text, "\n  does not add up: {discrepancy}");
+        }
+        if let Some(clean) = self.clean_digest.filter(|_| !has_digest) {
+            let found = report.verdict.digest;
             let _ = write!(text, "\n  digest {found:032x}, without faults {clean:032x}");
         }
         for line in report.log() {
@@ -176,7 +161,8 @@ impl Campaign<'_> {
         let (schedule, Args { orders, faults, .. }) = (report.seed, self.args);
         let _ = write!(
             text,
-            "\n  replay: orderflow simulate shop --seeds {schedule}..{} --orders {orders} --faults {faults} --seed {}",
+            "\n  replay: orderflow simulate {} --seeds {schedule}..{} --orders {orders} --faults {faults} --seed {}",
+            self.business.name(),
             schedule + 1,
             self.seed
         );
@@ -188,13 +174,26 @@ impl Campaign<'_> {
 
     fn digest(&self) -> Option<String> {
         // Where records may be corrupted, each schedule has its own.
-        (!self.args.faults.contains(Fault::Corruption)).then(|| format!("{:032x}", self.clean_digest))
+        let digest = self.clean_digest.filter(|_| !self.args.faults.contains(Fault::Corruption))?;
+        Some(format!("{digest:032x}"))
+    }
+
+    fn why_no_digest(&self) -> &'static str {
+        if self.clean_digest.is_none() {
+            "the order of arrival decides who gets the last piece"
+        } else {
+            "records were corrupted"
+        }
     }
 
     fn text(&self, outcome: &Outcome) -> String {
         let Range { start, end } = self.schedules;
-        let mut text =
-            format!("shop: schedules {start}..{end}, orders in each: {}, of seed {}\n\n", self.args.orders, self.seed);
+        let mut text = format!(
+            "{}: schedules {start}..{end}, orders in each: {}, of seed {}\n\n",
+            self.business.name(),
+            self.args.orders,
+            self.seed
+        );
         if self.args.faults != Faults::NONE {
             text.push_str("  fault                                               struck\n");
             for fault in self.args.faults.iter() {
@@ -219,7 +218,7 @@ impl Campaign<'_> {
             outcome.failed,
             outcome.redelivered,
             outcome.dead_lettered,
-            self.digest().unwrap_or_else(|| "none, because records were corrupted".into())
+            self.digest().unwrap_or_else(|| format!("none, because {}", self.why_no_digest()))
         );
         text
     }
@@ -234,7 +233,7 @@ impl Campaign<'_> {
         let crashes: serde_json::Map<String, serde_json::Value> =
             outcome.crashes.iter().map(|(point, count)| (point.to_string(), json!(count))).collect();
         let document = json!({
-            "system": "shop",
+            "system": self.business.name(),
             "seed": self.seed,
             "schedules": { "from": self.schedules.start, "to": self.schedules.end },
             "orders": self.args.orders,
@@ -278,9 +277,10 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use simulation::Sabotage;
+    use simulation::{Sabotage, Simulation};
 
     use super::*;
+    use crate::business::{Shop, simulated};
 
     #[derive(Parser)]
     struct Cli {
@@ -293,16 +293,19 @@ mod tests {
         let Cli { args } =
             Cli::parse_from(["simulate", "--seeds", "41..44", "--orders", "50", "--faults", "crash", "--seed", "7"]);
         let topology = Topology::built_in().unwrap();
-        let system = shop(&topology, &shop::services(&topology).unwrap());
-        let orders: Vec<Order> = (0..50).map(|n| order(7, n)).collect();
+        let business = Shop::new(&topology, "topology.json").unwrap();
+        let orders: Vec<Order> = (0..50).map(|n| business.order(7, n)).collect();
+        let system = simulated(business.services().iter(), &topology, &business);
         let simulation = Simulation::new(&system, &orders);
-        let clean_digest = simulation.run().unwrap().verdict.digest;
-        let campaign = Campaign { args: &args, path: None, seed: 7, schedules: 41..44, clean_digest };
+        let clean_digest = Some(simulation.run().unwrap().verdict.digest);
+        let (business, topology): (&dyn Business, _) = (&business, &topology);
+        let campaign =
+            Campaign { business, topology, args: &args, path: None, seed: 7, schedules: 41..44, clean_digest };
         let mut outcome = Outcome::default();
         for schedule in campaign.schedules.clone() {
             let report =
                 simulation.schedule(schedule).faults(args.faults).sabotage(Sabotage::DropRecord).run().unwrap();
-            outcome.add(&report, campaign.judge(&report));
+            outcome.add(&report, campaign.judge(&report, &[]));
         }
         assert_eq!((outcome.passed, outcome.failed), (0, 3));
         let told = &outcome.failures[&42];

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
 use ::topology::Topology;
 use events::Topic;
 use kafka_transport::Group;
 use messaging::{BatchStep, Services, Subscription};
+
+use crate::business::{Business, topics_of};
 
 /// What runs on a Kafka: the topics, and the services that read them.
 pub(crate) struct Wiring {
@@ -10,9 +14,12 @@ pub(crate) struct Wiring {
 }
 
 impl Wiring {
-    pub(crate) fn new(topology: &Topology, services: Services) -> Self {
-        let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect();
-        Self { services, topics }
+    /// All of these systems.
+    pub(crate) fn of(topology: &Topology, businesses: &[Arc<dyn Business>]) -> Self {
+        let mut services = Services::default();
+        businesses.iter().for_each(|business| services.extend(business.services().clone()));
+        let topics = businesses.iter().flat_map(|business| topics_of(topology, business.system()));
+        Self { services, topics: topics.collect() }
     }
 
     /// The consumer groups of all services.

@@ -1,26 +1,29 @@
 //! `orderflow work`: services as long-running workers on Apache Kafka.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::topology::Topology;
+use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 use kafka_transport::{Membership, Metrics, Pace, Pipeline, Plan};
-use messaging::Services;
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
-use shop::order_generator;
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
+use crate::business::Business;
 use crate::connect::Brokers;
 use crate::wiring::Wiring;
-use crate::{Error, Status, logging, signals};
+use crate::{Error, Status, System, business, logging, signals};
 use health::Health;
+use saga_metrics::SagaMetrics;
 use source::Source;
 
 mod health; // what others may ask over HTTP
+mod saga_metrics; // breakers and open sagas
 mod source; // the service that reads nothing and publishes orders
 
 /// How often the groups are looked after.
@@ -34,7 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
     orderflow work order_generator --orders 1000 --rate 100 --seed 7"
 )]
 pub(crate) struct Args {
-    /// The services: payment_processor, inventory_manager, shipping_handler, notification_handler, order_generator.
+    /// The services: payment_processor, inventory_manager, shipping_handler, notification_handler, order_generator; order_service,
+    /// payment_service, inventory_service, notification_service, order_orchestrator.
     #[arg(required = true, value_name = "SERVICE")]
     services: Vec<String>,
     #[command(flatten)]
@@ -55,25 +59,30 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// Where a service is unknown, the brokers refuse it, or a group cannot go on.
-pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> Result<Status, Error> {
+pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<Status, Error> {
     logging::start(LevelFilter::INFO);
     check(&args.services, topology)?;
     let is_asked = |service: &str| args.services.iter().any(|asked| asked == service);
-    let generates = is_asked(order_generator::NAME);
-    if !generates && args.source.is_given() {
+    let places_orders = args.places_orders();
+    if places_orders.is_none() && args.source.is_given() {
         let given = "--orders, --rate and --seed";
-        return Err(Error::Usage(format!("{given} are for order_generator, which is not among the services")));
+        return Err(Error::Usage(format!(
+            "{given} are for order_generator and order_service, neither of which is among the services"
+        )));
     }
+    let businesses = args.businesses(topology, name)?;
     let connection = args.brokers.connection()?;
     let stop = signals::stop_flag()?;
     let mut registry = Registry::with_prefix("orderflow");
     let metrics = args.listen.map(|_| Metrics::register(&mut registry));
+    let sagas = businesses.iter().filter_map(|business| business.as_saga());
+    sagas.for_each(|saga| registry.register_collector(Box::new(SagaMetrics::of(saga))));
     let health = args.listen.map(|address| Health::serve(address, registry)).transpose()?;
     let names = args.services.join(",");
     if let Some(address) = health.as_ref().and_then(Health::address) {
         log_listening(&names, address);
     }
-    let wiring = Wiring::new(topology, services);
+    let wiring = Wiring::of(topology, &businesses);
     let groups = wiring.groups_where(is_asked);
     let is_source_alone = groups.is_empty();
     let mut pipeline = Pipeline::start(Plan {
@@ -85,7 +94,12 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
         tap: None,
         metrics,
     })?;
-    let mut source = generates.then(|| Source::start(&args.source, Uuid::now_v7().to_string()));
+    let mut source = places_orders.and_then(|service| {
+        let business = businesses
+            .iter()
+            .find(|business| topology.service(service).map(|of| of.system) == Some(business.system()))?;
+        Some(Source::start(&args.source, service, Arc::clone(business), Uuid::now_v7().to_string()))
+    });
     log(&names, "started");
     let mut is_announced = false;
     while !stop.load(Ordering::Acquire) {
@@ -115,6 +129,26 @@ pub(crate) fn execute(args: &Args, topology: &Topology, services: Services) -> R
     pipeline.drain()?;
     log(&names, "stopped");
     Ok(Status::Holds)
+}
+
+impl Args {
+    /// The systems whose services are asked for.
+    fn businesses(&self, topology: &Topology, name: &str) -> Result<Vec<Arc<dyn Business>>, Error> {
+        let is_asked = |system: topology::System| {
+            let mut services = topology.services_of(system);
+            services.any(|service| self.services.contains(&service.name))
+        };
+        let systems = System::value_variants().iter().filter(|system| is_asked(system.declared()));
+        systems.map(|&system| business(system, topology, name)).collect()
+    }
+
+    /// The service that places orders, if one of those that are asked for does: the saga's does only where it is told how many or how
+    /// fast.
+    fn places_orders(&self) -> Option<&str> {
+        let generator = self.services.iter().find(|service| *service == shop::order_generator::NAME);
+        let client = self.services.iter().find(|service| *service == order_saga::order_service::NAME);
+        generator.or(client.filter(|_| self.source.is_given())).map(String::as_str)
+    }
 }
 
 /// The first address of a host.

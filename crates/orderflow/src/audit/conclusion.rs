@@ -1,9 +1,9 @@
 use ::topology::Topology;
 use serde_json::{Map, Value, json};
-use shop::Rates;
 
 use super::groups::Reached;
 use super::judge::JudgedRun;
+use crate::business::Business;
 use crate::report::{Report, row};
 use crate::{Error, Format, Status, grouped, print, tell};
 
@@ -25,11 +25,11 @@ impl Conclusion {
     ///
     /// # Errors
     /// Where stdout cannot be written to.
-    pub(crate) fn print(&self, format: Format, topology: &Topology, rates: Rates) -> Result<Status, Error> {
+    pub(crate) fn print(&self, format: Format, topology: &Topology, business: &dyn Business) -> Result<Status, Error> {
         for run in &self.runs {
             print(&match format {
-                Format::Json => self.json(run),
-                Format::Text => self.text(run, topology, rates),
+                Format::Json => self.json(run, business),
+                Format::Text => self.text(run, topology, business),
             })?;
         }
         if !self.reached.is_drained() {
@@ -68,8 +68,8 @@ impl Conclusion {
         run.verdict.passed() && self.reached.is_drained() && !is_redelivered
     }
 
-    fn json(&self, run: &JudgedRun) -> String {
-        let mut document = report(run).document();
+    fn json(&self, run: &JudgedRun, business: &dyn Business) -> String {
+        let mut document = report(run, business).document();
         let lag: Map<String, Value> =
             self.reached.groups.iter().map(|group| (group.group.clone(), json!(group.lag))).collect();
         document["run"] = json!(run.run);
@@ -82,10 +82,10 @@ impl Conclusion {
         format!("{document:#}\n")
     }
 
-    fn text(&self, run: &JudgedRun, topology: &Topology, rates: Rates) -> String {
-        let report = report(run);
+    fn text(&self, run: &JudgedRun, topology: &Topology, business: &dyn Business) -> String {
+        let report = report(run, business);
         let mut text = format!("run {}\n", run.run);
-        text.push_str(&report.tables(topology, rates));
+        text.push_str(&report.tables(topology));
         let lag = self.reached.groups.iter().map(|group| group.lag).sum();
         row(&mut text, format_args!("  lag          {} records, {} groups", grouped(lag), self.reached.groups.len()));
         let [p50, p99, max] = latency_ms(run);
@@ -107,6 +107,6 @@ fn latency_ms(run: &JudgedRun) -> [u64; 3] {
     [0.5, 0.99, 1.0].map(|quantile| run.latency_ms.value_at_quantile(quantile))
 }
 
-fn report(run: &JudgedRun) -> Report<'_> {
-    Report { verdict: &run.verdict, tally: &run.tally, records: &run.records }
+fn report<'a>(run: &'a JudgedRun, business: &'a dyn Business) -> Report<'a> {
+    Report { business, verdict: &run.verdict, tally: &run.tally, records: &run.records }
 }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use events::Topic;
 use hdrhistogram::Histogram;
 use kafka_transport::{Span, TopicReader};
-use messaging::audit::{self, Audit, Drained, Flow as _, Marks, Observation, Told, Verdict};
+use messaging::audit::{self, Audit, Drained, Marks, Observation, Told, Verdict};
 use messaging::{RUN, Record};
-use shop::ShopFlow;
 
 use super::groups::Reached;
 use super::latency::Latency;
@@ -28,7 +28,7 @@ pub(crate) struct Judge<'a> {
 
 struct Run {
     id: String,
-    audit: Audit<ShopFlow>,
+    audit: Audit<Arc<dyn audit::Flow>>,
     records: BTreeMap<Topic, u64>,
     latency: Latency,
 }
@@ -54,7 +54,7 @@ impl<'a> Judge<'a> {
         let places = runs.iter().cloned().zip(0..).collect();
         let begin = |id| Run {
             id,
-            audit: Audit::new(ShopFlow, max_orders as usize),
+            audit: Audit::new(Arc::clone(&flow.means), max_orders as usize),
             records: flow.topics.iter().map(|&topic| (topic, 0)).collect(),
             latency: Latency::default(),
         };
@@ -95,7 +95,7 @@ impl<'a> Judge<'a> {
         let Some(&place) = id.and_then(|id| self.places.get(id)) else { return Ok(()) };
         let Run { audit, records, latency, .. } = &mut self.runs[place];
         *records.entry(record.topic).or_default() += 1;
-        if let Some(order) = ShopFlow.order_of(record.topic, record.key) {
+        if let Some(order) = self.flow.means.order_of(record.topic, record.key) {
             latency.see(order, at_ms);
         }
         if let Some(orders) = self.orders.as_deref_mut().filter(|_| self.flow.reading.takes_in(record.topic)) {

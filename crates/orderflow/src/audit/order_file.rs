@@ -3,17 +3,18 @@ use std::fs::Permissions;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use events::Event;
-use events::shop::OrderPlaced;
 use messaging::Record;
 use messaging::audit::OrderKey;
 use tempfile::NamedTempFile;
 
+use crate::business::Business;
 use crate::{Error, tell};
 
 /// A file of accepted orders, one JSON object a line, each order once.
 pub(crate) struct OrderFile {
+    business: Arc<dyn Business>,
     path: PathBuf,
     /// Takes its place once it is complete: an audit that fails leaves what was there.
     file: BufWriter<NamedTempFile>,
@@ -27,7 +28,7 @@ impl OrderFile {
     ///
     /// # Errors
     /// Where its folder cannot be written to, or something that is no file is in its place.
-    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn create(path: &Path, business: Arc<dyn Business>) -> Result<Self, Error> {
         let refused = |error: io::Error| Error::Usage(format!("--orders {}: {error}", path.display()));
         if path.is_dir() {
             return Err(refused(io::ErrorKind::IsADirectory.into()));
@@ -35,7 +36,7 @@ impl OrderFile {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new().prefix(".orders-").permissions(readable()).tempfile_in(folder);
         let file = BufWriter::new(file.map_err(refused)?);
-        Ok(Self { path: path.to_owned(), file, written: HashSet::new(), unreadable: 0 })
+        Ok(Self { business, path: path.to_owned(), file, written: HashSet::new(), unreadable: 0 })
     }
 
     /// Adds the order of a record, unless it is in the file.
@@ -43,14 +44,14 @@ impl OrderFile {
     /// # Errors
     /// Where the file cannot be written to.
     pub(crate) fn add(&mut self, record: &Record<'_>) -> Result<(), Error> {
-        let Ok(order) = record.decode::<OrderPlaced>() else {
+        let Some(Ok(order)) = record.value.map(|value| self.business.read_order(value)) else {
             self.unreadable += 1;
             return Ok(());
         };
-        if !self.written.insert(OrderKey::of(order.key())) {
+        if !self.written.insert(OrderKey::of(&order.record.key)) {
             return Ok(());
         }
-        let mut line = order.encode();
+        let mut line = order.record.value;
         line.push(b'\n');
         self.file.write_all(&line).map_err(|error| broken(&self.path, &error))
     }

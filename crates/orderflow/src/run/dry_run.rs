@@ -2,15 +2,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use events::Envelope;
-use messaging::{BatchStep, Outcome, Outgoing, Services};
-use shop::order_generator;
+use messaging::{BatchStep, Outcome, Services};
 use tracing::{info, warn};
 
 use super::orders::{Next, Orders};
 use crate::Status;
 
 /// Lets the services decide about each order and logs every event; nothing is sent.
-pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Status {
+pub(crate) fn execute(services: &Services, orders: &mut Orders<'_>) -> Status {
     let mut groups: Vec<_> = services.iter().collect();
     loop {
         let order = match orders.next(Duration::from_secs(1)) {
@@ -18,7 +17,7 @@ pub(crate) fn execute(services: &Services, orders: &mut Orders) -> Status {
             Next::Waiting => continue,
             Next::End => break,
         };
-        let mut events = VecDeque::from([(order_generator::NAME.to_owned(), Outgoing::of(&order))]);
+        let mut events = VecDeque::from([("client".to_owned(), order.record)]);
         while let Some((writer, event)) = events.pop_front() {
             let Envelope { order_id, event_type } = Envelope::of(Some(&event.key), Some(&event.value));
             let value = String::from_utf8_lossy(&event.value);

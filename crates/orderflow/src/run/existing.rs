@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 use events::Topic;
 use kafka_transport::{AuditReader, Connection, Membership, Pace, Pipeline, Plan, Tap};
 use messaging::Outgoing;
-use messaging::audit::Reading;
-use shop::ShopFlow;
+use messaging::audit::{Flow, Reading};
 
 use super::auditor::Auditor;
 use super::cluster::Cluster;
@@ -26,8 +25,13 @@ impl Existing {
     ///
     /// # Errors
     /// Where the brokers do not answer within ten seconds, or refuse us; where the groups do not come together.
-    pub(crate) fn start(connection: &Connection, wiring: &Wiring, auditor: &Auditor, run: &str) -> Result<Self, Error> {
-        let flow = Arc::new(ShopFlow);
+    pub(crate) fn start(
+        connection: &Connection,
+        wiring: &Wiring,
+        auditor: &Auditor,
+        flow: Arc<dyn Flow>,
+        run: &str,
+    ) -> Result<Self, Error> {
         let subscriptions = wiring.services.iter().map(|(subscription, _)| subscription.clone());
         let topics: Vec<Topic> = wiring.topics.iter().map(|&(topic, _)| topic).collect();
         let reading = Reading::new(flow.clone(), subscriptions);

@@ -6,12 +6,15 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use events::shop::OrderPlaced;
+use events::hash_of;
 use events::wire::MAX_VALUE_BYTES;
-use events::{Event, hash_of};
+
+use simulation::Order;
 
 use crate::Error;
+use crate::business::Business;
 
 /// How much of a refused line is kept.
 const KEPT_BYTES: usize = 1_024;
@@ -20,6 +23,7 @@ const KEPT_BYTES: usize = 1_024;
 pub(crate) struct Input {
     name: String,
     lines: Box<dyn BufRead + Send>,
+    business: Arc<dyn Business>,
     /// What it is, to tell it from the file of rejects.
     metadata: Option<Metadata>,
     line_number: u64,
@@ -30,7 +34,7 @@ pub(crate) struct Input {
 /// A line of the input.
 pub(crate) enum Line {
     /// A good one.
-    Order(OrderPlaced),
+    Order(Order),
     /// A bad one.
     Refused(Refused),
 }
@@ -47,7 +51,7 @@ impl Input {
     ///
     /// # Errors
     /// Where it cannot be opened, or is a folder.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, business: Arc<dyn Business>) -> Result<Self, Error> {
         let name = path.display().to_string();
         let refused = |error: io::Error| Error::Usage(format!("--input {name}: {error}"));
         let is_stdin = path == Path::new("-");
@@ -60,7 +64,7 @@ impl Input {
         } else {
             Box::new(BufReader::with_capacity(1 << 16, File::open(path).map_err(refused)?))
         };
-        Ok(Self { name, lines, metadata: metadata.ok(), line_number: 0, seen: HashMap::new() })
+        Ok(Self { name, lines, business, metadata: metadata.ok(), line_number: 0, seen: HashMap::new() })
     }
 
     /// The next line; `None` at the end.
@@ -84,14 +88,14 @@ impl Input {
         }))
     }
 
-    fn accept(&mut self, line: &[u8]) -> Result<OrderPlaced, String> {
+    fn accept(&mut self, line: &[u8]) -> Result<Order, String> {
         if line.is_empty() {
             return Err("found an empty line, allowed one order a line".into());
         }
         if line.len() > MAX_VALUE_BYTES {
             return Err(format!("found more than {MAX_VALUE_BYTES} bytes, allowed {MAX_VALUE_BYTES} bytes at most"));
         }
-        let order = OrderPlaced::decode(line).map_err(|error| error.to_string())?;
+        let order = self.business.read_order(line).map_err(|error| error.to_string())?;
         let (id, line) = (order.order_id.as_str(), self.line_number);
         match self.seen.entry(hash_of(&[id])) {
             Entry::Occupied(first) => {

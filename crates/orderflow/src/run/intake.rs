@@ -1,11 +1,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use events::Event;
-use events::shop::OrderPlaced;
 use kafka_transport::MAX_UNREAD_BYTES;
 use messaging::audit::Observation;
 use messaging::{Outgoing, SteadyRate};
+use simulation::Order;
 
 use super::auditor::{Auditor, MAX_ORDERS};
 use super::cluster::Cluster;
@@ -76,7 +75,7 @@ impl<'a> Intake<'a> {
     ///
     /// # Errors
     /// Where the input or the flow breaks.
-    pub(crate) fn take(&mut self, orders: &mut Orders, run: &str, stop: &AtomicBool) -> Result<(), Error> {
+    pub(crate) fn take(&mut self, orders: &mut Orders<'_>, run: &str, stop: &AtomicBool) -> Result<(), Error> {
         while !stop.load(Ordering::Acquire) && !self.is_over() {
             let room = self.room();
             if room == 0 {
@@ -90,7 +89,7 @@ impl<'a> Intake<'a> {
             }
             let (chunk, is_end) = next_chunk(orders, room);
             if !chunk.is_empty() {
-                self.hand_over(&chunk, run);
+                self.hand_over(chunk, run);
             } else if is_end || !self.wait()? {
                 break;
             } else {
@@ -150,24 +149,24 @@ impl<'a> Intake<'a> {
     }
 
     /// The audit hears of an order before Kafka does, so that no record of it can come as a surprise.
-    fn hand_over(&mut self, chunk: &[OrderPlaced], run: &str) {
+    fn hand_over(&mut self, chunk: Vec<Order>, run: &str) {
         let now_us = self.auditor.now_us();
-        let accepted = (self.taken..).zip(chunk).map(|(n, order)| {
+        let accepted = (self.taken..).zip(&chunk).map(|(n, order)| {
             let at_us = self.limits.rate.map_or(now_us, |rate| self.schedule_us + rate.due_us(n));
-            Observation::Accepted { order_id: order.order_id().clone(), at_us }
+            Observation::Accepted { order_id: order.order_id.clone(), at_us }
         });
         self.auditor.accept(accepted.collect());
-        let records: Vec<Outgoing> = chunk.iter().map(Outgoing::of).collect();
+        self.taken += chunk.len() as u64;
+        let records: Vec<Outgoing> = chunk.into_iter().map(|order| order.record).collect();
         let largest = records.iter().map(|record| record.value.len() as u64 + OVERHEAD_BYTES).max();
         self.largest_bytes = self.largest_bytes.max(largest.unwrap_or(0));
         self.cluster.publish(&records, run);
-        self.taken += chunk.len() as u64;
         self.moved.at = Instant::now(); // however long the input paused before
     }
 }
 
 /// The orders that are there, up to `room` of them, and whether they were the last.
-fn next_chunk(orders: &mut Orders, room: usize) -> (Vec<OrderPlaced>, bool) {
+fn next_chunk(orders: &mut Orders<'_>, room: usize) -> (Vec<Order>, bool) {
     let mut chunk = Vec::with_capacity(room);
     while chunk.len() < room {
         match orders.next(Duration::ZERO) {

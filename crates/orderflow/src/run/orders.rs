@@ -1,21 +1,21 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use events::Timestamp;
-use events::shop::OrderPlaced;
-use shop::order_generator::generate_order_event;
+use simulation::Order;
 
 use super::input::{Input, Line, Rejects};
 use crate::Error;
+use crate::business::Business;
 
 /// Lines that are read ahead.
 const READ_AHEAD: usize = 1_024;
 
 /// Where the orders come from.
-pub(crate) enum Orders {
+pub(crate) enum Orders<'a> {
     /// From a seed.
-    Generated { seed: u64, next: u64, count: Option<u64> },
+    Generated { business: &'a dyn Business, seed: u64, next: u64, count: Option<u64> },
     /// From JSON lines, read on a thread of its own: a line that is slow to come holds nothing up.
     Input { lines: Receiver<Result<Line, Error>>, rejects: Rejects, broken: Option<Error> },
 }
@@ -23,22 +23,22 @@ pub(crate) enum Orders {
 /// What comes next.
 pub(crate) enum Next {
     /// An order.
-    Order(OrderPlaced),
+    Order(Order),
     /// Nothing yet.
     Waiting,
     /// Nothing any more.
     End,
 }
 
-impl Orders {
+impl<'a> Orders<'a> {
     /// `count` orders of a seed; without end if it is `None`.
-    pub(crate) fn generated(seed: u64, count: Option<u64>) -> Self {
-        Self::Generated { seed, next: 0, count }
+    pub(crate) fn generated(business: &'a dyn Business, seed: u64, count: Option<u64>) -> Self {
+        Self::Generated { business, seed, next: 0, count }
     }
 
     /// The orders of a file, or of stdin for `-`.
-    pub(crate) fn from_file(path: &Path, rejects: &Path) -> Result<Self, Error> {
-        let input = Input::open(path)?;
+    pub(crate) fn from_file(path: &Path, rejects: &Path, business: &Arc<dyn Business>) -> Result<Self, Error> {
+        let input = Input::open(path, Arc::clone(business))?;
         let rejects = Rejects::open(rejects, &input)?;
         let (sender, lines) = sync_channel(READ_AHEAD);
         std::thread::spawn(move || read(input, &sender));
@@ -50,8 +50,8 @@ impl Orders {
     pub(crate) fn next(&mut self, wait: Duration) -> Next {
         let (lines, rejects, broken) = match self {
             Self::Generated { next, count, .. } if count.is_some_and(|count| *next >= count) => return Next::End,
-            Self::Generated { seed, next, .. } => {
-                let order = generate_order_event(*seed, Timestamp::BASE, *next);
+            Self::Generated { business, seed, next, .. } => {
+                let order = business.order(*seed, *next);
                 *next += 1;
                 return Next::Order(order);
             }

@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use ::topology::Topology;
 use events::Topic;
 use serde_json::json;
-use shop::Rates;
 
 use super::auditor::Audited;
+use crate::business::Business;
 use crate::report::{Report, row};
 use crate::resources::Cost;
 use crate::{Error, Format, Status, grouped, print};
@@ -19,6 +19,8 @@ pub(crate) struct Summary {
     pub(crate) rejects: PathBuf,
     pub(crate) records: Vec<(Topic, u64)>,
     pub(crate) audited: Audited,
+    /// What does not add up outside of the records.
+    pub(crate) discrepancies: Vec<String>,
     pub(crate) usage: Cost,
     pub(crate) was_interrupted: bool,
 }
@@ -26,7 +28,7 @@ pub(crate) struct Summary {
 impl Summary {
     /// How the command ends: a failed audit outweighs an interruption, that one refused input.
     pub(crate) fn status(&self) -> Status {
-        if !self.audited.verdict.passed() {
+        if !self.audited.verdict.passed() || !self.discrepancies.is_empty() {
             Status::Fails
         } else if self.was_interrupted {
             Status::Interrupted
@@ -38,17 +40,17 @@ impl Summary {
     }
 
     /// Prints the result to stdout.
-    pub(crate) fn print(&self, format: Format, topology: &Topology, rates: Rates) -> Result<(), Error> {
+    pub(crate) fn print(&self, format: Format, topology: &Topology, business: &dyn Business) -> Result<(), Error> {
         let text = match format {
-            Format::Json => self.json(),
-            Format::Text => self.text(topology, rates),
+            Format::Json => self.json(business),
+            Format::Text => self.text(topology, business),
         };
         print(&text)
     }
 
-    fn report(&self) -> Report<'_> {
+    fn report<'a>(&'a self, business: &'a dyn Business) -> Report<'a> {
         let Audited { verdict, tally, .. } = &self.audited;
-        Report { verdict, tally, records: &self.records }
+        Report { business, verdict, tally, records: &self.records }
     }
 
     fn orders_per_s(&self) -> f64 {
@@ -64,9 +66,12 @@ impl Summary {
         self.audited.latency.value_at_quantile(quantile) as f64 / 1_000.0
     }
 
-    fn json(&self) -> String {
+    fn json(&self, business: &dyn Business) -> String {
         let rounded = |value: f64| (value * 100.0).round() / 100.0;
-        let mut document = self.report().document();
+        let mut document = self.report(business).document();
+        if !self.discrepancies.is_empty() {
+            document["discrepancies"] = json!(self.discrepancies);
+        }
         document["seed"] = json!(self.seed);
         document["run"] = json!(self.run);
         document["orders"]["rejected"] = json!(self.rejected);
@@ -82,9 +87,9 @@ impl Summary {
         format!("{document:#}\n")
     }
 
-    fn text(&self, topology: &Topology, rates: Rates) -> String {
-        let report = self.report();
-        let mut text = report.tables(topology, rates);
+    fn text(&self, topology: &Topology, business: &dyn Business) -> String {
+        let report = self.report(business);
+        let mut text = report.tables(topology);
         let [p50, p99, max] = [0.5, 0.99, 1.0].map(|quantile| self.latency_ms(quantile));
         row(&mut text, format_args!("  latency      p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"));
         let (rate, elapsed) = (grouped(self.orders_per_s() as u64), self.usage.elapsed.as_secs_f64());
@@ -104,6 +109,9 @@ impl Summary {
             );
         }
         row(&mut text, format_args!("\n{}", self.audited.verdict));
+        for discrepancy in &self.discrepancies {
+            row(&mut text, format_args!("  does not add up: {discrepancy}"));
+        }
         text
     }
 }

@@ -1,10 +1,10 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use events::Timestamp;
 use kafka_transport::Pipeline;
 use messaging::{Outgoing, SteadyRate};
-use shop::order_generator::{self, generate_order_event};
 
+use crate::business::Business;
 use crate::seed;
 
 /// Orders that are handed over in one go.
@@ -13,9 +13,9 @@ const CHUNK: u64 = 256;
 /// The longest pause between two looks at the schedule.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What `order_generator` publishes.
+/// What the service that places orders publishes.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "order_generator")]
+#[command(next_help_heading = "order_generator, order_service")]
 #[group(skip)] // a second group of this name: only debug builds notice, and panic
 pub(crate) struct Args {
     /// How many orders; without end if absent.
@@ -38,6 +38,7 @@ impl Args {
 
 /// Publishes orders at a steady rate.
 pub(crate) struct Source {
+    business: Arc<dyn Business>,
     run: String,
     seed: u64,
     orders: u64,
@@ -48,19 +49,11 @@ pub(crate) struct Source {
 
 impl Source {
     /// Begins a run of this id.
-    pub(crate) fn start(args: &Args, run: String) -> Self {
+    pub(crate) fn start(args: &Args, service: &str, business: Arc<dyn Business>, run: String) -> Self {
         let seed = seed::or_random(args.seed);
-        tracing::info!(
-            order_id = "",
-            event_type = "order_placed",
-            service = order_generator::NAME,
-            status = "publishing",
-            run,
-            seed,
-            "run begins"
-        );
+        tracing::info!(order_id = "", event_type = "", service, status = "publishing", run, seed, "run begins");
         let (orders, rate) = (args.orders.unwrap_or(u64::MAX), SteadyRate::new(args.rate.unwrap_or(10)));
-        Self { run, seed, orders, rate, started: Instant::now(), published: 0 }
+        Self { business, run, seed, orders, rate, started: Instant::now(), published: 0 }
     }
 
     /// Publishes what is due, or waits a little for it; `false` once everything is.
@@ -74,7 +67,7 @@ impl Source {
             std::thread::sleep(PAUSE);
             return true;
         }
-        let order = |n| Outgoing::of(&generate_order_event(self.seed, Timestamp::BASE, n));
+        let order = |n| self.business.order(self.seed, n).record;
         let records: Vec<Outgoing> = (self.published..upto).map(order).collect();
         pipeline.publish(&records, &self.run);
         self.published = upto;

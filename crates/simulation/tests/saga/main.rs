@@ -91,8 +91,8 @@ fn setting(topology: &Topology, service: &str, name: &str) -> Option<u64> {
         "outside_failure_percent" => 5,
         "outside_outage_every_s" => 20,
         "outside_outage_s" => 2,
-        "answer_min_ms" => 2_000,
-        "answer_max_ms" => 8_000,
+        "answer_min_ms" => 4_000,
+        "answer_max_ms" => 20_000,
         "asks" => 3,
         _ => topology.service(service)?.setting(name)?,
     })

@@ -1,0 +1,119 @@
+//! What a system is to the commands: its services, its orders, and what became of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ::topology::Topology;
+use events::{DecodeError, Topic};
+use messaging::audit::{Flow, Marks};
+use messaging::{Handler, Lifted, Services, Subscription};
+use serde_json::Value;
+use simulation::{Consumer, Faults, Order, Report, broker};
+
+use crate::Error;
+pub(crate) use saga::Saga;
+pub(crate) use shop::Shop;
+
+mod saga; // the orchestrated saga
+mod shop; // five services that talk through topics only
+
+/// A system as the commands see it.
+pub(crate) trait Business: Send + Sync {
+    /// The word for it on the command line and in documents.
+    fn name(&self) -> &'static str;
+
+    /// Which system it is in `topology.json`.
+    fn system(&self) -> ::topology::System;
+
+    /// The services that read anything.
+    fn services(&self) -> &Services;
+
+    /// What the audit knows of it.
+    fn flow(&self) -> Arc<dyn Flow>;
+
+    /// The `n`-th order of a seed.
+    fn order(&self, seed: u64, n: u64) -> Order;
+
+    /// An order as somebody else wrote it.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn read_order(&self, line: &[u8]) -> Result<Order, DecodeError>;
+
+    /// What became of orders, by an audit's tally.
+    fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome>;
+
+    /// The same for a program: fields of a document.
+    fn document(&self, tally: &BTreeMap<Marks, u64>) -> Value;
+
+    /// Whether equal orders come to equal records: not where the order of arrival decides.
+    fn has_digest(&self) -> bool;
+
+    /// Plays orders in memory and virtual time, under the faults of a schedule. What does not add up outside of the records afterwards
+    /// stands beside.
+    ///
+    /// # Errors
+    /// Where the system makes no sense.
+    fn simulate(
+        &self,
+        topology: &Topology,
+        orders: &[Order],
+        schedule: u64,
+        faults: Faults,
+    ) -> Result<(Report, Vec<String>), broker::Error>;
+
+    /// The saga, which shows more than the others.
+    fn as_saga(&self) -> Option<&Saga> {
+        None
+    }
+
+    /// What does not add up outside of the records, after everything has come to rest and so many orders have a dead letter.
+    ///
+    /// # Errors
+    /// Where that cannot be read.
+    fn discrepancies(&self, _dead_lettered: u64) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// How many orders came to something.
+pub(crate) struct Outcome {
+    pub(crate) name: &'static str,
+    pub(crate) orders: u64,
+    /// The share that `topology.json` sets, where it sets one.
+    pub(crate) configured: Option<f64>,
+}
+
+/// The topics that services of a system write and read, with their dead letters, and their partitions.
+pub(crate) fn topics_of(topology: &Topology, system: ::topology::System) -> Vec<(Topic, i32)> {
+    let is_of = |name: &str| {
+        let mut services = topology.services_of(system);
+        services.any(|service| {
+            let consumes = |group: &::topology::Consumption| group.topic == name || group.dead_letter == name;
+            service.produces.iter().any(|topic| topic == name) || service.consumes.iter().any(consumes)
+        })
+    };
+    let topics = topology.topics().filter(|topic| is_of(&topic.name));
+    topics.map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect()
+}
+
+/// A system with these steps, as the simulation drives it.
+pub(crate) fn simulated<'a>(
+    steps: impl Iterator<Item = (&'a Subscription, Lifted<Arc<dyn Handler>>)>,
+    topology: &Topology,
+    business: &dyn Business,
+) -> simulation::System {
+    let consumers = steps.map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()));
+    simulation::System {
+        topics: simulated_topics(topology, business),
+        consumers: consumers.collect(),
+        flow: business.flow(),
+        trouble: None,
+    }
+}
+
+/// A system's topics, as the simulation takes them.
+pub(crate) fn simulated_topics(topology: &Topology, business: &dyn Business) -> Vec<(Topic, usize)> {
+    let topics = topics_of(topology, business.system()).into_iter();
+    topics.map(|(topic, partitions)| (topic, usize::try_from(partitions).unwrap_or(0))).collect()
+}

@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ::topology::{System, Topology};
+use events::saga::OrderCreated;
+use events::{DecodeError, Event, Timestamp};
+use messaging::audit::{Flow, Marks};
+use messaging::store::{EventStore, RowStore};
+use messaging::{Clock, Handler, Lifted, Outgoing, Services, Subscription};
+use order_saga::books::Books;
+use order_saga::{Ground, Outcomes, SagaFlow, SagaServices, catalogue};
+use serde_json::{Value, json};
+use simulation::{Consumer, Faults, Order, Report, Simulation, Store, broker};
+
+use super::{Business, Outcome, simulated_topics};
+use crate::Error;
+
+/// The saga.
+pub(crate) struct Saga {
+    saga: SagaServices,
+    events: Arc<dyn EventStore>,
+    rows: Arc<dyn RowStore>,
+}
+
+/// The machine's clock.
+struct WallClock;
+
+impl Clock for WallClock {
+    fn now_ms(&self) -> u64 {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Saga {
+    /// The saga as `topology` declares it, on these stores.
+    ///
+    /// # Errors
+    /// Where it declares something else than its code has.
+    pub(crate) fn new(
+        topology: &Topology,
+        name: &str,
+        events: Arc<dyn EventStore>,
+        rows: Arc<dyn RowStore>,
+    ) -> Result<Self, Error> {
+        let ground = Ground {
+            events: Arc::clone(&events),
+            rows: Arc::clone(&rows),
+            clock: Arc::new(WallClock),
+            wait: std::thread::sleep,
+        };
+        let saga = SagaServices::new(topology, &ground).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
+        Ok(Self { saga, events, rows })
+    }
+
+    /// What else its host shows: the breakers before the services outside.
+    pub(crate) fn parts(&self) -> &SagaServices {
+        &self.saga
+    }
+
+    /// Where the sagas are.
+    pub(crate) fn events(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.events)
+    }
+}
+
+impl Business for Saga {
+    fn name(&self) -> &'static str {
+        "saga"
+    }
+
+    fn system(&self) -> System {
+        System::OrderSaga
+    }
+
+    fn services(&self) -> &Services {
+        &self.saga.services
+    }
+
+    fn flow(&self) -> Arc<dyn Flow> {
+        Arc::new(SagaFlow)
+    }
+
+    fn order(&self, seed: u64, n: u64) -> Order {
+        let order = OrderCreated(catalogue::order(seed, Timestamp::BASE, n));
+        Order { record: Outgoing::of(&order), order_id: order.0.order_id }
+    }
+
+    fn read_order(&self, line: &[u8]) -> Result<Order, DecodeError> {
+        let order = OrderCreated::decode(line)?;
+        Ok(Order { record: Outgoing::of(&order), order_id: order.0.order_id })
+    }
+
+    fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome> {
+        let outcomes = Outcomes::of(tally);
+        let outcome = |name, orders| Outcome { name, orders, configured: None };
+        vec![
+            outcome("completed", outcomes.completed),
+            outcome("failed", outcomes.failed),
+            outcome("  payment declined", outcomes.payment_declined),
+            outcome("  out of stock", outcomes.out_of_stock),
+            outcome("  refunded", outcomes.refunded),
+            outcome("  released", outcomes.released),
+            outcome("refused", outcomes.refused),
+        ]
+    }
+
+    fn document(&self, tally: &BTreeMap<Marks, u64>) -> Value {
+        let outcomes = Outcomes::of(tally);
+        json!({
+            "outcomes": {
+                "completed": outcomes.completed,
+                "failed": outcomes.failed,
+                "payment_declined": outcomes.payment_declined,
+                "out_of_stock": outcomes.out_of_stock,
+                "refunded": outcomes.refunded,
+                "released": outcomes.released,
+                "refused": outcomes.refused,
+            },
+        })
+    }
+
+    /// Who gets the last piece depends on who comes first.
+    fn has_digest(&self) -> bool {
+        false
+    }
+
+    fn simulate(
+        &self,
+        topology: &Topology,
+        orders: &[Order],
+        schedule: u64,
+        faults: Faults,
+    ) -> Result<(Report, Vec<String>), broker::Error> {
+        let topology = Arc::new(topology.clone());
+        let store = Arc::new(Store::default());
+        let machine = Machine { topology: Arc::clone(&topology), store: Arc::clone(&store) };
+        let consumer = |(subscription, step): (&Subscription, Lifted<Arc<dyn Handler>>)| {
+            let (machine, of) = (machine.clone(), subscription.clone());
+            Consumer::new(subscription.clone(), move |clock| machine.step(&of, clock).unwrap_or_else(|| step.clone()))
+        };
+        let system = simulation::System {
+            topics: simulated_topics(&topology, self),
+            consumers: self.saga.services.iter().map(consumer).collect(),
+            flow: self.flow(),
+            trouble: Some(store.trouble()),
+        };
+        let report = Simulation::new(&system, orders).schedule(schedule).faults(faults).run()?;
+        let wrong = match machine.services(Arc::new(WallClock)) {
+            Some(services) => discrepancies(&*store, &*store, &services, report.verdict.dead_lettered),
+            None => Err(Error::Failed("the saga's settings do not serve".into())),
+        };
+        Ok((report, wrong.unwrap_or_else(|error| vec![error.to_string()])))
+    }
+
+    fn as_saga(&self) -> Option<&Saga> {
+        Some(self)
+    }
+
+    fn discrepancies(&self, dead_lettered: u64) -> Result<Vec<String>, Error> {
+        discrepancies(&*self.events, &*self.rows, &self.saga, dead_lettered)
+    }
+}
+
+fn discrepancies(
+    events: &dyn EventStore,
+    rows: &dyn RowStore,
+    saga: &SagaServices,
+    dead_lettered: u64,
+) -> Result<Vec<String>, Error> {
+    let books = Books::read(events, rows, &*saga.opening).map_err(Error::failed)?;
+    let more = books.wrong.saturating_sub(books.examples.len() as u64);
+    let mut told = books.examples;
+    told.extend((more > 0).then(|| format!("{more} more")));
+    // Only a record that went to a dead letter excuses it.
+    let untold = books.untold.saturating_sub(dead_lettered);
+    told.extend((untold > 0).then(|| format!("{untold} customers were told nothing")));
+    Ok(told)
+}
+
+/// What a machine of the simulation starts with: nothing but the store.
+#[derive(Clone)]
+struct Machine {
+    topology: Arc<Topology>,
+    store: Arc<Store>,
+}
+
+impl Machine {
+    fn services(&self, clock: Arc<dyn Clock>) -> Option<SagaServices> {
+        let ground = Ground {
+            events: Arc::clone(&self.store) as Arc<dyn EventStore>,
+            rows: Arc::clone(&self.store) as Arc<dyn RowStore>,
+            clock,
+            wait: |_| {},
+        };
+        SagaServices::with(&self.topology, &|service, name| self.setting(service, name), &ground).ok()
+    }
+
+    fn step(&self, of: &Subscription, clock: Arc<dyn Clock>) -> Option<Lifted<Arc<dyn Handler>>> {
+        let services = self.services(clock)?.services;
+        services.iter().find(|(subscription, _)| *subscription == of).map(|(_, step)| step)
+    }
+
+    /// Scarce stock, services outside that fail at times, and waits that are over within the seconds of a schedule.
+    fn setting(&self, service: &str, name: &str) -> Option<u64> {
+        Some(match name {
+            "stocked_percent" => 90,
+            "stock_pieces" => 5,
+            "outside_failure_percent" => 5,
+            "outside_outage_every_s" => 20,
+            "outside_outage_s" => 2,
+            "answer_min_ms" => 4_000,
+            "answer_max_ms" => 20_000,
+            "asks" => 3,
+            _ => self.topology.service(service)?.setting(name)?,
+        })
+    }
+}

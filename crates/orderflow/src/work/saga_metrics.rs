@@ -1,0 +1,69 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use messaging::store::{EventStore, Unfinished};
+use messaging::{Breaker, CircuitBreaker};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::business::Saga;
+
+/// How often the store is asked, however often somebody looks.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// What the saga shows beside what its groups count; read whenever somebody looks.
+pub(crate) struct SagaMetrics {
+    breakers: Vec<Arc<CircuitBreaker>>,
+    events: Arc<dyn EventStore>,
+    known: Mutex<Option<(Instant, Unfinished)>>,
+}
+
+impl SagaMetrics {
+    pub(crate) fn of(saga: &Saga) -> Self {
+        let breakers = saga.parts().breakers.clone();
+        Self { breakers, events: saga.events(), known: Mutex::default() }
+    }
+
+    /// How many sagas have not ended; `None` while the store is away.
+    fn unfinished(&self) -> Option<Unfinished> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none_or(|(asked, _)| asked.elapsed() >= ASK_EVERY) {
+            *known = self.events.unfinished().ok().map(|unfinished| (Instant::now(), unfinished));
+        }
+        known.map(|(_, unfinished)| unfinished)
+    }
+}
+
+impl fmt::Debug for SagaMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SagaMetrics").finish_non_exhaustive()
+    }
+}
+
+impl Collector for SagaMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Of a service outside: 0 closed: it is called; 1 open: it is spared; 2 half-open: one call tries";
+        let mut family = encoder.encode_descriptor("circuit_breaker_state", help, None, MetricType::Gauge)?;
+        for breaker in &self.breakers {
+            let state = match breaker.state() {
+                Breaker::Closed => 0,
+                Breaker::Open => 1,
+                Breaker::HalfOpen => 2_i64,
+            };
+            let labels = [("outside", breaker.name())];
+            ConstGauge::new(state).encode(family.encode_family(&labels)?)?;
+        }
+        let Some(Unfinished { all, stuck }) = self.unfinished() else { return Ok(()) };
+        for (name, help, count) in [
+            ("sagas_unfinished", "Sagas that have not come to their end", all),
+            ("sagas_stuck", "Of those, sagas of which something could not be undone yet: somebody should look", stuck),
+        ] {
+            let count = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+            count.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        }
+        Ok(())
+    }
+}
