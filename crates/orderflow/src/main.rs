@@ -21,6 +21,7 @@ mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod console; // what the console host of a deployment is asked
 mod cost; // what a run on AWS costs
+mod demo; // one order through the saga, step by step
 mod deploy; // everything, to AWS
 mod deployment; // one on AWS, as its folder keeps it
 mod destroy; // one on AWS, without a trace
@@ -67,6 +68,7 @@ enum Command {
     Run(run::Args),
     Generate(generate::Args),
     Simulate(simulate::Args),
+    Demo(demo::Args),
     #[command(subcommand, after_help = "Example: orderflow topology show")]
     Topology(topology::Command),
     #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
@@ -177,6 +179,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Run(args)) => run::execute(&args, &topology, &business(args.system)?),
         Some(Command::Generate(args)) => generate::execute(&args, &*business(args.system)?),
         Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &*business(args.system)?, path.as_deref()),
+        Some(Command::Demo(args)) => demo::execute(&args, &topology, &name),
         Some(Command::Topology(topology::Command::Check)) => {
             System::value_variants().iter().try_for_each(|&system| business(system).map(drop))?;
             topology::check(&topology)

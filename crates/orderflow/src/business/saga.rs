@@ -44,13 +44,28 @@ impl Saga {
         events: Arc<dyn EventStore>,
         rows: Arc<dyn RowStore>,
     ) -> Result<Self, Error> {
+        Self::with(topology, name, &|service, setting| topology.service(service)?.setting(setting), events, rows)
+    }
+
+    /// The same with other settings, by (service, setting).
+    ///
+    /// # Errors
+    /// Where `topology` declares something else than the saga's code has, or a setting does not serve.
+    pub(crate) fn with(
+        topology: &Topology,
+        name: &str,
+        settings: &dyn Fn(&str, &str) -> Option<u64>,
+        events: Arc<dyn EventStore>,
+        rows: Arc<dyn RowStore>,
+    ) -> Result<Self, Error> {
         let ground = Ground {
             events: Arc::clone(&events),
             rows: Arc::clone(&rows),
             clock: Arc::new(WallClock),
             wait: std::thread::sleep,
         };
-        let saga = SagaServices::new(topology, &ground).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
+        let saga = SagaServices::with(topology, settings, &ground)
+            .map_err(|error| Error::Usage(format!("{name}: {error}")))?;
         Ok(Self { saga, events, rows })
     }
 
