@@ -19,7 +19,7 @@ use crate::saga::{Happened, Saga, SagaEvent, evolve};
 use crate::stored;
 
 /// Streams that are read in one go.
-const PAGE: usize = 1_000;
+const PAGE: usize = 10_000;
 
 /// What does not add up is told in so many lines; the rest is counted.
 const TOLD: usize = 20;

@@ -8,6 +8,7 @@
 //! is left, so an undoing that does not succeed is asked for again, with a growing wait, without an end ([`Saga::is_stuck`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use events::saga::{
     EmailAbout, InventoryRejected, InventoryReleased, InventoryReserved, Order, OrderValidated, Payment,
@@ -142,7 +143,8 @@ impl Patience {
 /// An order's saga: what its events say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saga {
-    order: Order,
+    /// Shared: what remembers a saga and what decides about it need no copy of their own.
+    order: Arc<Order>,
     run: Option<String>,
     /// The time of what happened last.
     latest: Timestamp,
@@ -240,6 +242,7 @@ impl SagaEvent {
 
 impl Saga {
     fn new(order: Order, run: Option<String>) -> Self {
+        let order = Arc::new(order);
         Self {
             latest: order.timestamp,
             order,
@@ -365,7 +368,7 @@ impl Saga {
         use Participant::{Inventory, Payment};
         let (asked, undoing) = (|leg| matches!(leg, Leg::Asked(..)), |leg| matches!(leg, Leg::Undoing(..)));
         match input {
-            Input::Validated(OrderValidated(order), _) if *order == self.order => return Ok(None),
+            Input::Validated(OrderValidated(order), _) if *order == *self.order => return Ok(None),
             Input::Validated(..) => return Err(Refusal::OtherOrder(self.order.order_id.clone())),
             Input::Charged(PaymentCompleted(payment)) | Input::Declined(PaymentFailed(payment)) => {
                 self.expect_payment(payment, false)?;

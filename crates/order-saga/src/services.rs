@@ -122,6 +122,15 @@ impl SagaServices {
         Self::with(topology, &|service, setting| topology.service(service)?.setting(setting), ground)
     }
 
+    /// How long the orchestrator waits, as `topology` sets it.
+    ///
+    /// # Errors
+    /// Where a setting is missing or does not serve.
+    pub fn patience(topology: &Topology) -> Result<Patience, ServicesError> {
+        let find = |service: &str, setting: &str| topology.service(service)?.setting(setting);
+        Settings { find: &find, service: order_orchestrator::NAME }.patience()
+    }
+
     /// The saga as `topology` declares it, with the settings that the host knows by (service, setting).
     ///
     /// # Errors

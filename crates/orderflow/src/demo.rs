@@ -9,7 +9,7 @@ use events::{OrderId, SignedCents, Timestamp, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, Membership, Pace, Pipeline, Plan, Tap, TopicReader};
 use messaging::Outgoing;
 use messaging::audit::Observation;
-use messaging::store::{MemoryEvents, MemoryRows, RowStore};
+use messaging::store::RowStore;
 use order_saga::inventory_service::STOCK;
 use order_saga::outside::gateway::{Account, SimulatedGateway};
 use order_saga::outside::mailer::SimulatedMailer;
@@ -18,6 +18,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::business::{Business, Saga};
 use crate::report::row;
 use crate::run::Auditor;
+use crate::stores::Stores;
 use crate::wiring::Wiring;
 use crate::{Error, Status, logging, print};
 use step::Step;
@@ -91,17 +92,16 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     let Some(scenario) = SCENARIOS.iter().find(|scenario| scenario.number == args.scenario) else {
         return Err(Error::Usage(format!("no scenario {}; there are 1, 2 and 3", args.scenario)));
     };
-    let rows = Arc::new(MemoryRows::default());
+    let stores = Stores::in_memory()?;
     let setting = |service: &str, setting: &str| match setting {
         "success_percent" => Some(scenario.success_percent),
         "stocked_percent" => Some(scenario.stocked_percent),
         "stock_pieces" => Some(PIECES),
         _ => topology.service(service)?.setting(setting),
     };
-    let events = Arc::new(MemoryEvents::default());
-    let saga: Arc<dyn Business> = Arc::new(Saga::with(topology, name, &setting, events, rows.clone())?);
+    let saga: Arc<dyn Business> = Arc::new(Saga::with(topology, name, &setting, stores.clone())?);
     let (steps, passed, verdict) = play(topology, &saga)?;
-    let text = scenario.tell(&steps, &outside(&*rows)?, &verdict);
+    let text = scenario.tell(&steps, &outside(&*stores.rows)?, &verdict);
     print(&text)?;
     Ok(if passed && saga.discrepancies(0)?.is_empty() { Status::Holds } else { Status::Fails })
 }

@@ -15,12 +15,12 @@ use simulation::{Consumer, Faults, Order, Report, Simulation, Store, broker};
 
 use super::{Business, Outcome, simulated_topics};
 use crate::Error;
+use crate::stores::Stores;
 
 /// The saga.
 pub(crate) struct Saga {
     saga: SagaServices,
-    events: Arc<dyn EventStore>,
-    rows: Arc<dyn RowStore>,
+    stores: Stores,
 }
 
 /// The machine's clock.
@@ -38,13 +38,8 @@ impl Saga {
     ///
     /// # Errors
     /// Where it declares something else than its code has.
-    pub(crate) fn new(
-        topology: &Topology,
-        name: &str,
-        events: Arc<dyn EventStore>,
-        rows: Arc<dyn RowStore>,
-    ) -> Result<Self, Error> {
-        Self::with(topology, name, &|service, setting| topology.service(service)?.setting(setting), events, rows)
+    pub(crate) fn new(topology: &Topology, name: &str, stores: Stores) -> Result<Self, Error> {
+        Self::with(topology, name, &|service, setting| topology.service(service)?.setting(setting), stores)
     }
 
     /// The same with other settings, by (service, setting).
@@ -55,18 +50,17 @@ impl Saga {
         topology: &Topology,
         name: &str,
         settings: &dyn Fn(&str, &str) -> Option<u64>,
-        events: Arc<dyn EventStore>,
-        rows: Arc<dyn RowStore>,
+        stores: Stores,
     ) -> Result<Self, Error> {
         let ground = Ground {
-            events: Arc::clone(&events),
-            rows: Arc::clone(&rows),
+            events: Arc::clone(&stores.events),
+            rows: Arc::clone(&stores.rows),
             clock: Arc::new(WallClock),
             wait: std::thread::sleep,
         };
         let saga = SagaServices::with(topology, settings, &ground)
             .map_err(|error| Error::Usage(format!("{name}: {error}")))?;
-        Ok(Self { saga, events, rows })
+        Ok(Self { saga, stores })
     }
 
     /// What else its host shows: the breakers before the services outside.
@@ -76,7 +70,7 @@ impl Saga {
 
     /// Where the sagas are.
     pub(crate) fn events(&self) -> Arc<dyn EventStore> {
-        Arc::clone(&self.events)
+        Arc::clone(&self.stores.events)
     }
 }
 
@@ -169,12 +163,16 @@ impl Business for Saga {
         Ok((report, wrong.unwrap_or_else(|error| vec![error.to_string()])))
     }
 
+    fn is_at_rest(&self) -> Result<bool, Error> {
+        Ok(self.stores.events.unfinished().map_err(Error::failed)?.all == 0)
+    }
+
     fn as_saga(&self) -> Option<&Saga> {
         Some(self)
     }
 
     fn discrepancies(&self, dead_lettered: u64) -> Result<Vec<String>, Error> {
-        discrepancies(&*self.events, &*self.rows, &self.saga, dead_lettered)
+        discrepancies(&*self.stores.events, &*self.stores.rows, &self.saga, dead_lettered)
     }
 }
 
