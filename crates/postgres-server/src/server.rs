@@ -109,14 +109,13 @@ impl Server {
     /// # Errors
     /// What the system refuses.
     pub fn kill(&mut self) -> Result<(), Error> {
+        // Standing still, it starts none that would not be listed, and none of them hears of another's end and takes its leave.
+        self.freeze()?;
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        let killing = Error::io("kill PostgreSQL");
         let children = process::children(child.id());
-        let killed = child.kill().and_then(|()| child.wait()).and_then(|_| {
-            // What the server started since they were listed notices by itself that it is alone.
-            children.iter().try_for_each(|child| child.signal(Signal::SIGKILL))
-        });
-        killed.map_err(killing)?;
+        let killed = child.kill().and_then(|()| child.wait());
+        let killed = killed.and_then(|_| children.iter().try_for_each(|child| child.signal(Signal::SIGKILL)));
+        killed.map_err(Error::io("kill PostgreSQL"))?;
         while children.iter().any(|child| child.runs()) {
             thread::sleep(POLL);
         }
