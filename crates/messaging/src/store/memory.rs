@@ -18,6 +18,10 @@ struct Streams {
 }
 
 impl Streams {
+    fn length(&self, stream: &OrderId) -> usize {
+        self.streams.get(stream).map_or(0, |(events, _)| events.len())
+    }
+
     fn restate(&mut self, stream: &OrderId, standing: Option<Standing>) {
         let Some((_, before)) = self.streams.get_mut(stream) else { return };
         let before = std::mem::replace(before, standing);
@@ -52,11 +56,10 @@ impl EventStore for MemoryEvents {
         standing: Option<Standing>,
     ) -> Result<(), StoreError> {
         let mut streams = self.streams();
-        let (there, _) = streams.streams.entry(stream.clone()).or_default();
-        if there.len() != version {
+        if streams.length(stream) != version {
             return Err(StoreError::Conflict);
         }
-        there.extend_from_slice(events);
+        streams.streams.entry(stream.clone()).or_default().0.extend_from_slice(events);
         streams.restate(stream, standing);
         Ok(())
     }
@@ -81,8 +84,7 @@ impl EventStore for MemoryEvents {
 
     fn restate(&self, stream: &OrderId, version: usize, standing: Option<Standing>) -> Result<(), StoreError> {
         let mut streams = self.streams();
-        let length = streams.streams.get(stream).map_or(0, |(events, _)| events.len());
-        if length != version {
+        if streams.length(stream) != version {
             return Err(StoreError::Conflict);
         }
         streams.restate(stream, standing);
