@@ -24,7 +24,7 @@ enum Role {
 }
 
 /// Every crate that there is or will be.
-const ROLES: [(&str, Role); 15] = [
+const ROLES: [(&str, Role); 16] = [
     ("events", Role::Pure),
     ("topology", Role::Pure),
     ("messaging", Role::Pure),
@@ -36,6 +36,7 @@ const ROLES: [(&str, Role); 15] = [
     ("lambda-host", Role::Adapter),
     ("simulation", Role::Adapter),
     ("kafka-cluster", Role::Adapter),
+    ("postgres-server", Role::Adapter),
     ("nursery", Role::Adapter),
     ("orderflow", Role::Program),
     ("shop-functions", Role::Program),
