@@ -178,7 +178,7 @@ fn outside(rows: &dyn RowStore) -> Result<Vec<String>, Error> {
         }
     };
     let stock = table(STOCK)?;
-    let levels: Vec<String> = stock.iter().map(|(product, level)| format!("{level} x {product}")).collect();
+    let levels: Vec<String> = stock.iter().map(|(product, level)| format!("{level} {product}")).collect();
     let warehouse =
         if levels.is_empty() { "has moved nothing".to_owned() } else { format!("has {} left", levels.join(" and ")) };
     let emails = table(SimulatedMailer::SENT)?.into_values();

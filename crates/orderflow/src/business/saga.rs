@@ -156,10 +156,7 @@ impl Business for Saga {
             trouble: Some(store.trouble()),
         };
         let report = Simulation::new(&system, orders).schedule(schedule).faults(faults).run()?;
-        let wrong = match machine.services(Arc::new(WallClock)) {
-            Some(services) => discrepancies(&*store, &*store, &services, report.verdict.dead_lettered),
-            None => Err(Error::Failed("the saga's settings do not serve".into())),
-        };
+        let wrong = discrepancies(&*store, &*store, report.verdict.dead_lettered);
         Ok((report, wrong.unwrap_or_else(|error| vec![error.to_string()])))
     }
 
@@ -172,17 +169,12 @@ impl Business for Saga {
     }
 
     fn discrepancies(&self, dead_lettered: u64) -> Result<Vec<String>, Error> {
-        discrepancies(&*self.stores.events, &*self.stores.rows, &self.saga, dead_lettered)
+        discrepancies(&*self.stores.events, &*self.stores.rows, dead_lettered)
     }
 }
 
-fn discrepancies(
-    events: &dyn EventStore,
-    rows: &dyn RowStore,
-    saga: &SagaServices,
-    dead_lettered: u64,
-) -> Result<Vec<String>, Error> {
-    let books = Books::read(events, rows, &*saga.opening).map_err(Error::failed)?;
+fn discrepancies(events: &dyn EventStore, rows: &dyn RowStore, dead_lettered: u64) -> Result<Vec<String>, Error> {
+    let books = Books::read(events, rows).map_err(Error::failed)?;
     let more = books.wrong.saturating_sub(books.examples.len() as u64);
     let mut told = books.examples;
     told.extend((more > 0).then(|| format!("{more} more")));
