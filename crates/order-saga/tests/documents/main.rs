@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test reads the documents")]
 
 mod api_spec; // docs/API_SPEC.md
+mod state_machine; // the picture in ARCHITECTURE.md
 
 use std::path::Path;
 
