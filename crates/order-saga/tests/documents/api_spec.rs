@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use events::saga::{
     EmailRequested, InventoryRejected, InventoryReleased, InventoryReserved, OrderCompleted, OrderCreated, OrderFailed,
@@ -8,12 +7,13 @@ use events::saga::{
     ReleaseRequested, ReservationRequested,
 };
 use events::{DecodeError, Envelope, Event, EventId, OrderId, Topic};
-use messaging::store::{MemoryEvents, MemoryRows};
-use messaging::{BatchStep, Clock, DeadLetter, NoHeaders, Outcome, Record, Subscription};
-use order_saga::{Ground, SagaServices};
+use messaging::store::StoreError;
+use messaging::{BatchStep, DeadLetter, NoHeaders, Outcome, Record, Subscription};
+use order_saga::SagaServices;
+use order_saga::outside::Unreachable;
 use topology::{Service, System, Topology};
 
-use crate::{below, code, read, table};
+use crate::{below, code, ground, read, table};
 
 /// An event as the code has it.
 struct Known {
@@ -217,18 +217,9 @@ fn record<'a>(topic: Topic, key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> R
     Record { topic, partition: 0, offset: 0, key, value, headers: &NoHeaders, deliveries: None }
 }
 
-struct Still;
-
-impl Clock for Still {
-    fn now_ms(&self) -> u64 {
-        0
-    }
-}
-
 /// The saga as it is declared, with nothing in its stores.
 fn services() -> SagaServices {
-    let (events, rows) = (Arc::new(MemoryEvents::default()), Arc::new(MemoryRows::default()));
-    SagaServices::new(&topology(), &Ground { events, rows, clock: Arc::new(Still), wait: |_| {} }).unwrap()
+    SagaServices::new(&topology(), &ground()).unwrap()
 }
 
 /// What the reader of a topic makes of a record: where it goes, and why.
@@ -279,5 +270,34 @@ fn what_is_refused_of_every_topic_is_refused_in_the_words_of_the_document() {
             |key: &[u8], value: Option<&str>| becomes(&services(), &topic, Some(key), value.map(str::as_bytes)).1;
         let found = [refused(b"7f3a", None), refused(b"7f3a", Some(&large)), refused(b"7f3b", Some(&value))];
         assert_eq!(found, *reasons, "{topic}");
+    }
+}
+
+#[test]
+fn what_makes_a_record_come_again_is_told_in_the_words_of_the_document() {
+    let document = document();
+    let rows = table(below(&document, "### What makes a record come again"), "the service says");
+    let said: Vec<&str> = rows.iter().flat_map(|row| [&row[0], &row[1]]).flat_map(|cell| code(cell)).collect();
+    // An outage without an end: then the breaker opens.
+    let (topology, request) = (topology(), example(&document, "payments.requested"));
+    let settings = |service: &str, setting: &str| match setting {
+        "outside_outage_every_s" | "outside_outage_s" => Some(1),
+        _ => topology.service(service)?.setting(setting),
+    };
+    let services = SagaServices::with(&topology, &settings, &ground()).unwrap();
+    let key = Envelope::of(None, Some(request.as_bytes())).order_id;
+    let ask = || becomes(&services, "payments.requested", Some(key.as_bytes()), Some(request.as_bytes()));
+    let answers: Vec<(String, String)> = (0..10).map(|_| ask()).collect();
+    let (outage, spared) = (answers[0].clone(), answers[9].clone());
+    let call_lost = format!("payment gateway: {}", Unreachable::CallLost);
+    assert_eq!((outage.0.as_str(), outage.1), ("nothing yet", format!("payment gateway: {}", Unreachable::Outage)));
+    for words in [
+        call_lost,
+        Unreachable::Outage.to_string(),
+        Unreachable::AnswerLost.to_string(),
+        spared.1,
+        StoreError::Away("REASON".into()).to_string(),
+    ] {
+        assert!(said.contains(&words.as_str()), "{words:?} in {said:?}");
     }
 }

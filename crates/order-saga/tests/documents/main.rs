@@ -6,9 +6,15 @@
 #![expect(clippy::disallowed_methods, reason = "a test reads the documents")]
 
 mod api_spec; // docs/API_SPEC.md
+mod settings; // those in docs/saga.md
 mod state_machine; // the picture in ARCHITECTURE.md
 
 use std::path::Path;
+use std::sync::Arc;
+
+use messaging::Clock;
+use messaging::store::{MemoryEvents, MemoryRows};
+use order_saga::Ground;
 
 /// A file of the repository.
 fn read(path: &str) -> String {
@@ -38,4 +44,19 @@ fn table(text: &str, title: &str) -> Vec<Vec<String>> {
 /// What stands in a text as code.
 fn code(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
+}
+
+/// A clock that stands still.
+struct Still;
+
+impl Clock for Still {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+}
+
+/// Stores with nothing in them.
+fn ground() -> Ground {
+    let (events, rows) = (Arc::new(MemoryEvents::default()), Arc::new(MemoryRows::default()));
+    Ground { events, rows, clock: Arc::new(Still), wait: |_| {} }
 }
