@@ -94,15 +94,7 @@ pub(crate) struct Outcome {
 
 /// The topics that services of a system write and read, with their dead letters, and their partitions.
 pub(crate) fn topics_of(topology: &Topology, system: ::topology::System) -> Vec<(Topic, i32)> {
-    let is_of = |name: &str| {
-        let mut services = topology.services_of(system);
-        services.any(|service| {
-            let consumes = |group: &::topology::Consumption| group.topic == name || group.dead_letter == name;
-            service.produces.iter().any(|topic| topic == name) || service.consumes.iter().any(consumes)
-        })
-    };
-    let topics = topology.topics().filter(|topic| is_of(&topic.name));
-    topics.map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect()
+    topology.topics_of(system).map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect()
 }
 
 /// A system with these steps, as the simulation drives it.

@@ -104,7 +104,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Busin
         seed::announce(seed);
     }
     if args.dry_run {
-        let status = dry_run::execute(business.services(), &mut orders);
+        let status = dry_run::execute(business.services(), topology, &mut orders);
         return orders.broken().map_or(Ok(status), Err);
     }
     let run = Run {

@@ -171,7 +171,7 @@ mod tests {
         check(Some(50), Ok(()));
         let inventory = "services.inventory_manager.settings.available_percent: missing, allowed 0 to 100";
         check(None, Err(inventory));
-        check(Some(101), Err("services.payment_processor.settings.success_percent: found 101, allowed 0 to 100"));
+        check(Some(101), Err("services.inventory_manager.settings.available_percent: found 101, allowed 0 to 100"));
     }
 
     #[test]

@@ -44,6 +44,15 @@ impl Topology {
         self.topics.values()
     }
 
+    /// The topics that services of one system write and read, by name, with the dead letters of their groups.
+    pub fn topics_of(&self, system: System) -> impl Iterator<Item = &Topic> {
+        self.topics().filter(move |topic| {
+            let consumes = |group: &Consumption| group.topic == topic.name || group.dead_letter == topic.name;
+            let mut services = self.services_of(system);
+            services.any(|service| service.produces.contains(&topic.name) || service.consumes.iter().any(consumes))
+        })
+    }
+
     /// The topic of this name.
     #[must_use]
     pub fn topic(&self, name: &str) -> Option<&Topic> {

@@ -1,4 +1,4 @@
-//! The topology that ships: the facts of requirement E09, and what is derived from them.
+//! The topology that ships: the facts of requirements E09 and H06, and what is derived from them.
 
 #![allow(clippy::panic, reason = "helpers of tests, which clippy takes for production code")]
 
@@ -24,11 +24,45 @@ fn each_topic_is_written_and_read_as_requirement_e09_says() {
     ] {
         assert_eq!(names(topology.producers_of(topic)), [written_by], "{topic}");
         assert_eq!(names(topology.consumers_of(topic)), read_by, "{topic}");
-        let topic = topology.topic(topic).unwrap();
-        assert_eq!((topic.partitions, topic.replication, topic.retention_ms), (3, 3, 604_800_000), "{topic:?}");
-        assert_eq!(topic.max_message_bytes, 1_048_588, "{topic:?}: Kafka's own default");
+        assert_has_the_size_of_a_topic(&topology, topic);
     }
-    assert_eq!(topology.topics().count(), 5 + topology.groups().count());
+}
+
+#[test]
+fn the_saga_has_the_ten_topics_of_requirement_h06_and_three_that_ask_and_undo() {
+    let topology = built_in();
+    for (topic, written_by, read_by) in [
+        ("orders.created", &["order_service"][..], &["order_service"][..]),
+        ("orders.validated", &["order_service"], &["order_orchestrator"]),
+        ("payments.requested", &["order_orchestrator"], &["payment_service"]),
+        ("payments.completed", &["payment_service"], &["order_orchestrator"]),
+        ("payments.failed", &["payment_service"], &["order_orchestrator"]),
+        ("inventory.reserved", &["inventory_service"], &["order_orchestrator"]),
+        ("inventory.released", &["inventory_service"], &["order_orchestrator"]),
+        ("notifications.email", &["order_orchestrator"], &["notification_service"]),
+        ("orders.completed", &["order_orchestrator"], &[]),
+        ("orders.failed", &["order_orchestrator", "order_service"], &[]),
+        // docs/decisions/0013-a-saga-of-two-legs.md
+        ("inventory.requested", &["order_orchestrator"], &["inventory_service"]),
+        ("inventory.rejected", &["inventory_service"], &["order_orchestrator"]),
+        ("payments.refunded", &["payment_service"], &["order_orchestrator"]),
+    ] {
+        assert_eq!(names(topology.producers_of(topic)), written_by, "{topic}");
+        assert_eq!(names(topology.consumers_of(topic)), read_by, "{topic}");
+        assert_has_the_size_of_a_topic(&topology, topic);
+    }
+}
+
+fn assert_has_the_size_of_a_topic(topology: &Topology, topic: &str) {
+    let topic = topology.topic(topic).unwrap();
+    assert_eq!((topic.partitions, topic.replication, topic.retention_ms), (3, 3, 604_800_000), "{topic:?}");
+    assert_eq!(topic.max_message_bytes, 1_048_588, "{topic:?}: Kafka's own default");
+}
+
+#[test]
+fn there_is_no_other_topic_than_those_of_the_two_systems_and_a_dead_letter_for_each_group() {
+    let topology = built_in();
+    assert_eq!(topology.topics().count(), 5 + 13 + topology.groups().count());
 }
 
 #[test]
@@ -44,7 +78,7 @@ fn each_group_and_its_dead_letter_are_named_after_service_and_topic() {
         assert_eq!(dead_letter.max_message_bytes, 2_097_152, "{group}");
         assert_eq!(topology.dead_letter_of(&dead_letter.name), Some((service, consumption)));
     }
-    assert_eq!(topology.groups().count(), 6);
+    assert_eq!(topology.groups().count(), 6 + 11, "the shop's and the saga's");
     assert_eq!(topology.dead_letter_of("order_placed"), None);
 }
 
@@ -63,7 +97,21 @@ fn the_shop_is_five_lambda_functions_with_the_rates_of_the_sources() {
     assert_eq!(topology.service("payment_processor").unwrap().setting("success_percent"), Some(90));
     assert_eq!(topology.service("inventory_manager").unwrap().setting("available_percent"), Some(80));
     assert_eq!(topology.service("inventory_manager").unwrap().setting("success_percent"), None);
-    assert_eq!(topology.service("payment_service"), None);
+    assert_eq!(topology.service("refund_handler"), None);
+}
+
+#[test]
+fn the_saga_is_five_workers_and_each_of_them_reads() {
+    let topology = built_in();
+    let saga = names(topology.services_of(System::OrderSaga));
+    assert_eq!(
+        saga,
+        ["inventory_service", "notification_service", "order_orchestrator", "order_service", "payment_service"]
+    );
+    for service in topology.services_of(System::OrderSaga) {
+        assert_eq!((service.host, service.memory_mib), (Host::Worker, 128), "{}", service.name);
+        assert!(service.retry.is_some(), "{}", service.name);
+    }
 }
 
 #[test]

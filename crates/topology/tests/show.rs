@@ -84,6 +84,37 @@ payment_result    payment_processor  shipping_handler                      3    
 }
 
 #[test]
+fn the_table_shows_one_system_after_the_other() {
+    let table = show::table(&built_in());
+    let (shop, saga) = table.split_at(table.find("\nTOPIC ").unwrap());
+    assert!(shop.contains("payment_processor") && !shop.contains("payment_service"), "{shop}");
+    assert!(saga.contains("payment_service") && !saga.contains("payment_processor"), "{saga}");
+    assert_has_lines(
+        saga,
+        &[
+            "TOPIC               WRITTEN BY                        READ BY              PARTITIONS REPLICATION RETENTION MAX BYTES",
+            "orders.failed       order_orchestrator, order_service -                    3          3           7 d       1048588",
+            "payments.requested  order_orchestrator                payment_service      3          3           7 d       1048588",
+            "order_service.orders.created             orders.created      500   order_service.orders.created.dead_letter",
+            "order_service         order_saga  worker  128 MiB  30 s     100 to 30000 ms, stuck after 5  -",
+            "order_service         topic     orders.created                                        READ, WRITE, DESCRIBE",
+        ],
+    );
+}
+
+#[test]
+fn a_list_that_is_too_long_for_its_line_goes_on_below_itself() {
+    let lines = "\
+order_orchestrator    order_saga  worker  128 MiB  30 s     100 to 30000 ms, stuck after 5  answer_max_ms=60000,
+                                                                                            answer_min_ms=5000, asks=4,
+                                                                                            stuck_after_asks=8,
+                                                                                            stuck_limit=1000
+";
+    let table = show::table(&built_in());
+    assert!(table.contains(lines), "{table}");
+}
+
+#[test]
 fn the_table_fits_a_terminal_of_120_columns() {
     for line in show::table(&built_in()).lines() {
         assert!(line.len() <= 120, "{} columns: {line}", line.len());
@@ -121,8 +152,12 @@ fn the_mermaid_chart_has_boxes_for_services_and_dotted_dead_letters() {
             "  service_shipping_handler -.-> topic_shipping_handler_payment_result_dead_letter",
         ],
     );
-    assert_eq!(chart.matches(" --> ").count(), 11, "5 topics produced, 6 consumed");
-    assert_eq!(chart.matches(" -.-> ").count(), 6);
+    assert_eq!(
+        chart.matches(" --> ").count(),
+        11 + 25,
+        "the shop: 5 topics produced, 6 consumed; the saga: 13, one of them by two services, and 11"
+    );
+    assert_eq!(chart.matches(" -.-> ").count(), 6 + 11);
 }
 
 #[test]
@@ -152,7 +187,7 @@ fn the_dot_graph_has_boxes_for_services_and_dotted_dead_letters() {
             r#"  "service payment_processor" -> "topic payment_processor.order_placed.dead_letter" [style=dotted];"#,
         ],
     );
-    assert_eq!(graph.matches(" -> ").count(), 17);
+    assert_eq!(graph.matches(" -> ").count(), 17 + 36, "the shop's and the saga's");
 }
 
 #[test]

@@ -67,12 +67,13 @@ impl Deployment<'_> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use ::topology::System;
     use lambda_emulator::{CreateEventSourceMapping, CreateFunction, CreateSchedule};
 
     use super::*;
 
     #[test]
-    fn functions_and_mappings_are_those_of_the_topology() {
+    fn functions_and_mappings_are_those_of_the_topology_and_workers_have_none() {
         let topology = Topology::built_in().unwrap();
         let secrets = Secrets::default();
         let deployment = |reports_failures| Deployment {
@@ -91,7 +92,9 @@ mod tests {
                     body.self_managed_kafka_event_source_config.consumer_group_id.unwrap()
                 })
                 .collect();
-            assert_eq!(groups, topology.groups().map(|(_, group)| group.group.clone()).collect());
+            let of_the_shop = topology.services_of(System::Shop).flat_map(|service| &service.consumes);
+            assert_eq!(groups, of_the_shop.map(|group| group.group.clone()).collect());
+            assert_eq!(groups.len(), 6);
         }
         let body = deployment(true).function("payment_processor", "fileb://z");
         let body: CreateFunction = serde_json::from_value(body).unwrap();

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use ::topology::Topology;
 use events::Envelope;
 use messaging::{BatchStep, Outcome, Services};
 use tracing::{info, warn};
@@ -9,7 +10,7 @@ use super::orders::{Next, Orders};
 use crate::Status;
 
 /// Lets the services decide about each order and logs every event; nothing is sent.
-pub(crate) fn execute(services: &Services, orders: &mut Orders<'_>) -> Status {
+pub(crate) fn execute(services: &Services, topology: &Topology, orders: &mut Orders<'_>) -> Status {
     let mut groups: Vec<_> = services.iter().collect();
     loop {
         let order = match orders.next(Duration::from_secs(1)) {
@@ -17,7 +18,8 @@ pub(crate) fn execute(services: &Services, orders: &mut Orders<'_>) -> Status {
             Next::Waiting => continue,
             Next::End => break,
         };
-        let mut events = VecDeque::from([("client".to_owned(), order.record)]);
+        let placed_by = topology.producers_of(order.record.topic.as_str()).map(|service| service.name.clone()).next();
+        let mut events = VecDeque::from([(placed_by.unwrap_or_default(), order.record)]);
         while let Some((writer, event)) = events.pop_front() {
             let Envelope { order_id, event_type } = Envelope::of(Some(&event.key), Some(&event.value));
             let value = String::from_utf8_lossy(&event.value);
