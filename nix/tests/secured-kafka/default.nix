@@ -75,6 +75,7 @@ let
 in
 {
   inherit
+    topology
     passwords
     brokers
     certificatesOf
