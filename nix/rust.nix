@@ -103,6 +103,7 @@ in
       nativeBuildInputs = common.nativeBuildInputs ++ [
         build.openssh
         build.openssl
+        build.postgresql # a server of its own for each test of a store
         build.python3 # what of Ansible is Python
         build.util-linux # setsid, which keeps a cluster
       ];

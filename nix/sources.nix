@@ -16,7 +16,7 @@ let
     ../Cargo.toml
     ../Cargo.lock
     ../topology.json
-    (code ../crates)
+    (code ../crates) # with the steps of a database's tables, which are within the program
     ../ci/kafka-dist.d/config/log4j.properties # of the clusters on one machine, within the program
   ];
   deployment = [
