@@ -1,7 +1,7 @@
 //! One log event a record: the message is fixed, facts are fields, and the same five come first.
 
 use events::Envelope;
-use messaging::{Answer, BatchStep, Record, Subscription, Worker};
+use messaging::{Answer, BatchStep, EVENT_ID, Record, Subscription, Worker};
 use tracing::{Level, debug, enabled, error, info, warn};
 
 /// Tells the log what became of a record. Costs nothing while nobody reads that level.
@@ -15,6 +15,10 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
         return;
     }
     let Envelope { order_id, event_type } = Envelope::of(record.key, record.value);
+    // Where the value names no type its topic does.
+    let event_type = if event_type.is_empty() { record.topic.as_str() } else { &event_type };
+    // What follows from this record names it as its cause.
+    let event_id = record.headers.last(EVENT_ID).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or("");
     let service = worker.subscription().service.as_str();
     let (topic, partition, offset) = (record.topic.as_str(), record.partition, record.offset);
     match answer {
@@ -28,12 +32,23 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
                     topic,
                     partition,
                     offset,
+                    event_id,
                     remark,
                     "record handled"
                 );
             }
             None => {
-                debug!(order_id, event_type, service, status = "handled", topic, partition, offset, "record handled");
+                debug!(
+                    order_id,
+                    event_type,
+                    service,
+                    status = "handled",
+                    topic,
+                    partition,
+                    offset,
+                    event_id,
+                    "record handled"
+                );
             }
         },
         Answer::Rejected(reason) => {
@@ -45,12 +60,24 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
                 topic,
                 partition,
                 offset,
+                event_id,
                 reason,
                 "record rejected"
             );
         }
         Answer::Retried(reason) => {
-            warn!(order_id, event_type, service, status = "retried", topic, partition, offset, reason, "record failed");
+            warn!(
+                order_id,
+                event_type,
+                service,
+                status = "retried",
+                topic,
+                partition,
+                offset,
+                event_id,
+                reason,
+                "record failed"
+            );
         }
     }
 }

@@ -300,7 +300,9 @@ impl<S: BatchStep> Worker<S> {
             state.failing = before.map(|failing| Failing { offset, furthest, ..failing });
             return;
         }
-        let attempts = before.map_or(0, |failing| failing.attempts) + 1;
+        // A record further on that fails is another failure: what failed before has passed.
+        let again = before.filter(|failing| offset <= failing.furthest);
+        let attempts = again.map_or(0, |failing| failing.attempts) + 1;
         let now_ms = self.clock.now_ms();
         let draw = Draw::for_backoff(&self.subscription.group, partition, offset, attempts);
         let delay_ms = self.subscription.retry.delay_ms(attempts, draw);

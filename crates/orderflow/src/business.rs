@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::topology::Topology;
 use events::{DecodeError, Topic};
@@ -61,6 +62,11 @@ pub(crate) trait Business: Send + Sync {
         schedule: u64,
         faults: Faults,
     ) -> Result<(Report, Vec<String>), broker::Error>;
+
+    /// How long it may wait for something before anything moves again: a backoff, an answer.
+    fn longest_wait(&self) -> Duration {
+        Duration::ZERO // no service of it ever asks for another attempt
+    }
 
     /// Whether nothing is awaited beyond the records that stand: a timer may still have something to say.
     ///

@@ -27,7 +27,11 @@ pub(crate) fn start_in(path: &Path, default: LevelFilter) -> Result<(), Error> {
 }
 
 fn write_to(writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static, default: LevelFilter) {
-    let filter = EnvFilter::builder().with_default_directive(default.into()).from_env_lossy();
+    let mut filter = EnvFilter::builder().with_default_directive(default.into()).from_env_lossy();
+    // What a database's server has to say comes to us as an error, where it matters, in lines that have our fields.
+    if let Ok(directive) = "sqlx=off".parse() {
+        filter = filter.add_directive(directive);
+    }
     // A second start, in tests that run commands in one process, keeps the first.
     let _ = tracing_subscriber::fmt()
         .json()

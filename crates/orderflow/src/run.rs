@@ -115,7 +115,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Busin
         connection: (!args.is_embedded()).then(|| args.brokers.connection()).transpose()?,
         stop: signals::stop_flag()?,
     };
-    let progress = Progress::start(&run, orders.expected(), args.format);
+    let progress = Progress::start(business.name(), &run, orders.expected(), args.format);
     let summary = run.through(business, topology, &mut orders, &progress)?;
     progress.finish();
     summary.print(args.format, topology, &**business)?;
@@ -155,7 +155,7 @@ impl Run {
         };
 
         let meter = resources::Meter::start();
-        let mut intake = Intake::new(&auditor, cluster, &self.limits, progress);
+        let mut intake = Intake::new(&auditor, cluster, &self.limits, business.longest_wait(), progress);
         intake.take(orders, &self.id, &self.stop)?;
         let cluster = intake.wait_for_ends()?;
         let usage = meter.read();

@@ -58,6 +58,11 @@ pub(crate) fn open() -> Result<Option<Store>, Error> {
     url().map(|url| Store::open(&url).map_err(|error| Error::Usage(format!("{DATABASE_URL}: {error}")))).transpose()
 }
 
+/// Whether the environment names a database.
+pub(crate) fn is_named() -> bool {
+    url().is_some()
+}
+
 fn url() -> Option<String> {
     std::env::var(DATABASE_URL).ok().filter(|url| !url.is_empty())
 }

@@ -18,7 +18,7 @@ use crate::business::Business;
 use crate::connect::Brokers;
 use crate::stores::Stores;
 use crate::wiring::Wiring;
-use crate::{Error, Status, System, business, logging, signals};
+use crate::{Error, Status, System, business, logging, signals, stores};
 use health::Health;
 use saga_metrics::SagaMetrics;
 use source::Source;
@@ -82,6 +82,9 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     let names = args.services.join(",");
     if let Some(address) = health.as_ref().and_then(Health::address) {
         log_listening(&names, address);
+    }
+    if businesses.iter().any(|business| business.as_saga().is_some()) && !stores::is_named() {
+        warn_in_memory(&names);
     }
     let wiring = Wiring::of(topology, &businesses);
     let groups = wiring.groups_where(is_asked);
@@ -168,6 +171,12 @@ fn check(asked: &[String], topology: &Topology) -> Result<(), Error> {
 /// What happened to the worker itself: an event without an order.
 fn log(services: &str, status: &'static str) {
     tracing::info!(order_id = "", event_type = "", service = services, status, "worker");
+}
+
+/// What the saga keeps is gone with this process, and no other process knows it.
+fn warn_in_memory(services: &str) {
+    let status = "in_memory";
+    tracing::warn!(order_id = "", event_type = "", service = services, status, "DATABASE_URL is not set");
 }
 
 /// Where it is to be asked: who let the system choose a port finds it here.

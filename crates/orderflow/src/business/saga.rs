@@ -21,6 +21,7 @@ use crate::stores::Stores;
 pub(crate) struct Saga {
     saga: SagaServices,
     stores: Stores,
+    longest_wait: Duration,
 }
 
 /// The machine's clock.
@@ -60,7 +61,11 @@ impl Saga {
         };
         let saga = SagaServices::with(topology, settings, &ground)
             .map_err(|error| Error::Usage(format!("{name}: {error}")))?;
-        Ok(Self { saga, stores })
+        let unfit = |error| Error::Usage(format!("{name}: {error}"));
+        let answer_ms = SagaServices::patience(topology).map_err(unfit)?.retry.longest_ms();
+        let backoffs_ms = saga.services.iter().map(|(subscription, _)| subscription.retry.longest_ms());
+        let longest_wait = Duration::from_millis(backoffs_ms.fold(answer_ms, u64::max));
+        Ok(Self { saga, stores, longest_wait })
     }
 
     /// What else its host shows: the breakers before the services outside.
@@ -158,6 +163,10 @@ impl Business for Saga {
         let report = Simulation::new(&system, orders).schedule(schedule).faults(faults).run()?;
         let wrong = discrepancies(&*store, &*store, report.verdict.dead_lettered);
         Ok((report, wrong.unwrap_or_else(|error| vec![error.to_string()])))
+    }
+
+    fn longest_wait(&self) -> Duration {
+        self.longest_wait
     }
 
     fn is_at_rest(&self) -> Result<bool, Error> {

@@ -34,6 +34,8 @@ pub(crate) struct Intake<'a> {
     auditor: &'a Auditor,
     cluster: Box<dyn Cluster>,
     limits: &'a Limits,
+    /// How long a service may wait for something while nothing moves.
+    longest_wait: Duration,
     progress: &'a Progress,
     started_us: u64,
     /// When the first order was due; later where the input kept us waiting.
@@ -55,6 +57,7 @@ impl<'a> Intake<'a> {
         auditor: &'a Auditor,
         cluster: Box<dyn Cluster>,
         limits: &'a Limits,
+        longest_wait: Duration,
         progress: &'a Progress,
     ) -> Self {
         let moved = Moved { closed: 0, handled: 0, at: Instant::now() };
@@ -62,6 +65,7 @@ impl<'a> Intake<'a> {
             auditor,
             cluster,
             limits,
+            longest_wait,
             progress,
             started_us: auditor.now_us(),
             schedule_us: auditor.now_us(),
@@ -121,7 +125,7 @@ impl<'a> Intake<'a> {
         if (closed, handled) != (self.moved.closed, self.moved.handled) || self.auditor.in_flight() == 0 {
             self.moved = Moved { closed, handled, at: Instant::now() };
         }
-        Ok(self.moved.at.elapsed() < self.cluster.stall_deadline())
+        Ok(self.moved.at.elapsed() < self.cluster.stall_deadline() + self.longest_wait)
     }
 
     fn is_over(&self) -> bool {

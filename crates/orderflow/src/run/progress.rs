@@ -20,7 +20,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Says what is about to happen, at once.
-    pub(crate) fn start(run: &Run, expected: Option<u64>, format: Format) -> Self {
+    pub(crate) fn start(system: &str, run: &Run, expected: Option<u64>, format: Format) -> Self {
         let now = Instant::now();
         let orders = match (expected, run.limits.duration) {
             (Some(count), _) => format!("{} orders", grouped(count)),
@@ -30,7 +30,7 @@ impl Progress {
         let origin = run.seed.map_or("from the input".into(), |seed| format!("of seed {seed}"));
         if format == Format::Text {
             let place = run.connection.as_ref().map_or("an embedded Kafka", |connection| connection.brokers());
-            tell(&format!("shop: {orders} {origin} on {place}, run {}", run.id));
+            tell(&format!("{system}: {orders} {origin} on {place}, run {}", run.id));
         }
         let is_watched = std::io::stderr().is_terminal() && format == Format::Text;
         let bar = is_watched.then(|| bar(expected));
