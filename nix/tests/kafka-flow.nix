@@ -12,7 +12,9 @@
 }:
 let
   cluster = import ./secured-kafka { inherit lib pkgs kafkaHome; };
-  workers = lib.attrNames cluster.topology.services;
+  workers = lib.attrNames (
+    lib.filterAttrs (_: service: service.system == "shop") cluster.topology.services
+  );
 in
 {
   name = "kafka-flow";
