@@ -15,7 +15,7 @@ LINUX = ("x86_64-linux", "aarch64-linux")
 # What has the whole repository for its input, by its nature.
 OF_ALL = {("checks", "fmt"), ("apps", "deploy")}
 PACKAGES = {"default", "image", "inventory", "kafka-home", "lambda-emulator", "lambdas", "lambdas-arm64", "orderflow", "topology"}
-CHECKS = {"ansible", "clippy", "docs", "fmt", "inventory", "kafka-flow", "nextest", "reproducible", "shell", "terraform"}
+CHECKS = {"ansible", "clippy", "docs", "fmt", "inventory", "kafka-flow", "nextest", "reproducible", "saga", "shell", "terraform"}
 APPS = {"cluster", "default", "deploy", "destroy", "rehearse", "run", "update"}
 
 
@@ -123,9 +123,9 @@ def links(evaluation: str, *files: str) -> None:
 
 def script(shown: str) -> None:
     """The virtual machines' script is Python, and takes no name from nowhere: nixpkgs' driver would refuse it."""
-    text = next(iter(load(shown).values()))["env"]["testScript"]
-    tree = ast.parse(text)
-    known = set(dir(builtins)) | {"start_all", "subtest", "functions", "kafka1", "kafka2", "kafka3"}  # the driver's
+    test = next(iter(load(shown).values()))["env"]
+    tree = ast.parse(test["testScript"])
+    known = set(dir(builtins)) | {"start_all", "subtest"} | json.loads(test["nodes"]).keys()  # the driver's
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             known.add(node.name)

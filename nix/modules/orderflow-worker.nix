@@ -1,4 +1,5 @@
-# services.orderflow-worker: services of topology.json as members of their consumer groups, each instance a unit.
+# services.orderflow-worker: services of topology.json as members of their consumer groups, each instance a unit. The saga's keep what
+# they know in a PostgreSQL.
 {
   config,
   lib,
@@ -10,19 +11,22 @@ let
   common = import ./cluster-options.nix { inherit lib; };
   known = lib.attrNames (lib.importJSON cfg.topology).services;
 
-  unitsOf = service: worker: lib.genList (unitOf service worker) worker.instances;
+  unitsOf = name: worker: lib.genList (unitOf name worker) worker.instances;
 
   unitOf =
-    service: worker: index:
+    name: worker: index:
     let
       number = index + 1;
     in
     # A number also where there is but one: a second instance leaves the first alone.
-    lib.nameValuePair "orderflow-worker-${service}-${toString number}" {
-      description = "orderflow, ${service}, instance ${toString number}";
+    lib.nameValuePair "orderflow-worker-${name}-${toString number}" {
+      description = "orderflow, ${lib.concatStringsSep ", " worker.services}, instance ${toString number}";
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
-      after = [ "network-online.target" ];
+      after = [
+        "network-online.target"
+        "postgresql.target" # where the database is this machine's; else there is no such unit, and nothing is waited for
+      ];
       # Without brokers a worker ends after nine seconds: it comes back until they are there.
       startLimitIntervalSec = 600;
       startLimitBurst = 30;
@@ -37,7 +41,9 @@ let
           [
             (lib.getExe' cfg.package "orderflow")
             "work"
-            service
+          ]
+          ++ worker.services
+          ++ [
             "--topology"
             "${cfg.topology}"
           ]
@@ -47,7 +53,8 @@ let
           ]
           ++ worker.extraArgs
         );
-        EnvironmentFile = lib.optional (worker.credentialsFile != null) worker.credentialsFile;
+        EnvironmentFile =
+          cfg.environmentFiles ++ lib.optional (worker.credentialsFile != null) worker.credentialsFile;
         LoadCredential = lib.optional (cfg.caFile != null) "ca.pem:${cfg.caFile}";
         Restart = "on-failure";
         RestartSec = 5;
@@ -81,6 +88,18 @@ in
       '';
     };
 
+    environmentFiles = lib.mkOption {
+      type = lib.types.listOf lib.types.externalPath;
+      default = [ ];
+      example = [ "/var/lib/secrets/database.env" ];
+      description = ''
+        Files outside the store with further variables for each worker, `NAME=..` a line, such as where the services of the saga
+        keep what they know: `DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE`, FILE
+        being readable by everybody. The database is USER's own: its tables are made as a worker starts. Without that
+        variable what they know is in the memory of their process.
+      '';
+    };
+
     logLevel = lib.mkOption {
       type = lib.types.enum [
         "error"
@@ -102,83 +121,103 @@ in
           };
         }
       '';
-      description = "The services that run here, by their names in the topology.";
+      description = "What runs here: services by their names in the topology, or several as one worker by any name.";
       type = lib.types.attrsOf (
-        lib.types.submodule {
-          options = {
-            instances = lib.mkOption {
-              type = lib.types.ints.positive;
-              default = 1;
-              description = "How many run here. Members of a group share its partitions: more than these have nothing to do.";
-            };
-
-            credentialsFile = lib.mkOption {
-              type = lib.types.nullOr lib.types.externalPath;
-              default = null;
-              example = "/var/lib/secrets/payment_processor.env";
-              description = ''
-                File outside the store with `KAFKA_USERNAME=..` and `KAFKA_PASSWORD=..`, a line each: the service's own user,
-                with the rights of `orderflow topology show`. Without it the connection is plaintext.
-              '';
-            };
-
-            listen = lib.mkOption {
-              type = lib.types.nullOr (
-                lib.types.submodule {
-                  options = {
-                    address = lib.mkOption {
-                      type = lib.types.str;
-                      default = "127.0.0.1";
-                      description = "Address, or name, of this machine.";
-                    };
-                    port = lib.mkOption {
-                      type = lib.types.port;
-                      description = "Port of the first instance; each further one takes the next.";
-                    };
-                  };
-                }
-              );
-              default = null;
-              example = {
-                port = 9400;
+        lib.types.submodule (
+          { name, ... }:
+          {
+            options = {
+              services = lib.mkOption {
+                type = lib.types.nonEmptyListOf lib.types.str;
+                default = [ name ];
+                defaultText = lib.literalMD "the worker's name";
+                example = [
+                  "order_service"
+                  "payment_service"
+                ];
+                description = ''
+                  The services of each instance, in one process and as one user of Kafka. Without a database all services of the saga
+                  have to be in one, of which there is one instance.
+                '';
               };
-              description = "Where `/health/live`, `/health/ready` and `/metrics` are served. Nobody has to log in.";
-            };
 
-            memoryMax = lib.mkOption {
-              type = lib.types.str;
-              default = "128M";
-              example = "256M";
-              description = "What an instance may take before the kernel ends it (`MemoryMax`).";
-            };
+              instances = lib.mkOption {
+                type = lib.types.ints.positive;
+                default = 1;
+                description = "How many run here. Members of a group share its partitions: more than these have nothing to do.";
+              };
 
-            extraArgs = lib.mkOption {
-              type = lib.types.listOf lib.types.str;
-              default = [ ];
-              example = [
-                "--rate"
-                "100"
-              ];
-              description = "Further arguments of `orderflow work`, for each instance.";
+              credentialsFile = lib.mkOption {
+                type = lib.types.nullOr lib.types.externalPath;
+                default = null;
+                example = "/var/lib/secrets/payment_processor.env";
+                description = ''
+                  File outside the store with `KAFKA_USERNAME=..` and `KAFKA_PASSWORD=..`, a line each: the service's own user,
+                  with the rights of `orderflow topology show`. Without it the connection is plaintext.
+                '';
+              };
+
+              listen = lib.mkOption {
+                type = lib.types.nullOr (
+                  lib.types.submodule {
+                    options = {
+                      address = lib.mkOption {
+                        type = lib.types.str;
+                        default = "127.0.0.1";
+                        description = "Address, or name, of this machine.";
+                      };
+                      port = lib.mkOption {
+                        type = lib.types.port;
+                        description = "Port of the first instance; each further one takes the next.";
+                      };
+                    };
+                  }
+                );
+                default = null;
+                example = {
+                  port = 9400;
+                };
+                description = "Where `/health/live`, `/health/ready` and `/metrics` are served. Nobody has to log in.";
+              };
+
+              memoryMax = lib.mkOption {
+                type = lib.types.str;
+                default = "128M";
+                example = "256M";
+                description = "What an instance may take before the kernel ends it (`MemoryMax`).";
+              };
+
+              extraArgs = lib.mkOption {
+                type = lib.types.listOf lib.types.str;
+                default = [ ];
+                example = [
+                  "--rate"
+                  "100"
+                ];
+                description = "Further arguments of `orderflow work`, for each instance.";
+              };
             };
-          };
-        }
+          }
+        )
       );
     };
   };
 
   config = lib.mkIf cfg.enable {
     assertions = lib.concatLists (
-      lib.mapAttrsToList (service: worker: [
-        {
+      lib.mapAttrsToList (
+        name: worker:
+        map (service: {
           assertion = lib.elem service known;
-          message = "services.orderflow-worker.workers.${service}: ${toString cfg.topology} has no such service; there are ${lib.concatStringsSep ", " known}.";
-        }
-        {
-          assertion = cfg.caFile != null -> worker.credentialsFile != null;
-          message = "services.orderflow-worker.workers.${service}.credentialsFile: missing, but caFile says that brokers are behind TLS, where each worker needs a user; set both, or neither.";
-        }
-      ]) cfg.workers
+          message = "services.orderflow-worker.workers.${name}: ${toString cfg.topology} has no service ${service}; there are ${lib.concatStringsSep ", " known}.";
+        }) worker.services
+        ++ [
+          {
+            assertion = cfg.caFile != null -> worker.credentialsFile != null;
+            message = "services.orderflow-worker.workers.${name}.credentialsFile: missing, but caFile says that brokers are behind TLS, where each worker needs a user; set both, or neither.";
+          }
+        ]
+      ) cfg.workers
     );
 
     systemd.services = lib.listToAttrs (lib.concatLists (lib.mapAttrsToList unitsOf cfg.workers));

@@ -137,11 +137,15 @@ let
     };
     nonEmptyListOf =
       type:
-      listOf type
-      // {
-        name = "nonEmptyListOf ${type.name}";
-        check = value: isList value && value != [ ];
-      };
+      let
+        list = listOf type;
+        nonEmpty = list // {
+          name = "nonEmptyListOf ${type.name}";
+          check = value: isList value && value != [ ];
+          merge = path: found: builtins.seq (checked nonEmpty path found) (list.merge path found);
+        };
+      in
+      nonEmpty;
     package = scalar "package" (value: isPackage value || isAttrs value && value ? outPath);
     int = scalar "int" builtins.isInt;
     bool = scalar "bool" builtins.isBool;

@@ -2,19 +2,15 @@
 # audit finds every order. default.nix says what the arguments are.
 #
 # About three minutes on four cores with KVM (an estimate: 102 s without the VMs, on two), and 7 GiB of memory.
-{
+args@{
   lib,
   pkgs,
   modules,
-  packages,
-  kafkaHome,
   ...
 }:
 let
-  cluster = import ./secured-kafka { inherit lib pkgs kafkaHome; };
-  workers = lib.attrNames (
-    lib.filterAttrs (_: service: service.system == "shop") cluster.topology.services
-  );
+  cluster = import ./secured-kafka args;
+  workers = cluster.servicesOf "shop";
 in
 {
   name = "kafka-flow";
@@ -26,13 +22,12 @@ in
       {
         imports = [
           modules.default
-          cluster.client
+          (cluster.workersOf workers)
         ];
         virtualisation = {
           memorySize = 2048;
           cores = 2;
         };
-        environment.systemPackages = [ packages.orderflow ];
 
         services.shop-functions = {
           enable = true;
@@ -55,31 +50,24 @@ in
                 '. + {"orderflow/kafka/ca": {certificate: $ca}}' <<<"$users" >$out
             '';
 
-        services.orderflow-worker = {
-          enable = true;
-          inherit (cluster) brokers;
-          caFile = "/etc/kafka/ca.pem";
-          workers = lib.genAttrs workers (service: {
-            credentialsFile = "/etc/orderflow/${service}.env";
-            extraArgs = lib.optionals (service == "order_generator") [
-              "--orders"
-              "200"
-              "--rate"
-              "1000"
-            ];
-          });
-        };
+        services.orderflow-worker.workers.order_generator.extraArgs = [
+          "--orders"
+          "200"
+          "--rate"
+          "1000"
+        ];
 
-        # The test says when: after users, topics and rights, and workers once the functions are gone, whose groups they join.
-        systemd.services = {
-          lambda-emulator.wantedBy = lib.mkForce [ ];
-        }
-        // lib.genAttrs (map (service: "orderflow-worker-${service}-1") workers) (_: {
-          wantedBy = lib.mkForce [ ];
-        });
+        # The test says when, and workers only once the functions are gone, whose groups they join.
+        systemd.services.lambda-emulator.wantedBy = lib.mkForce [ ];
       };
   };
 
   testScript =
-    { nodes, ... }: cluster.script nodes { inherit workers; } + builtins.readFile ./kafka-flow.py;
+    { nodes, ... }:
+    cluster.script {
+      inherit nodes;
+      client = "functions";
+      facts = { inherit workers; };
+    }
+    + builtins.readFile ./kafka-flow.py;
 }

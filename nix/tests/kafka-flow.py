@@ -10,31 +10,17 @@ def place(orders: int) -> int:
     return json.loads(answer)["orders"]
 
 
-def worker(service: str) -> str:
-    return f"orderflow-worker-{service}-1"
-
-
 start_all()
 
 with subtest("given a secured Kafka with the topology's users, topics and rights"):
-    start_zookeeper()
-    make_users()
-    start_brokers()
-    make_topics()
-    give_rights()
-    functions.succeed(orderflow("admin", "topics diff"), timeout=60)
+    start_cluster()
 
 with subtest("who has a wrong password is refused"):
     refusal = functions.fail(orderflow("admin", "topics diff 2>&1", "KAFKA_PASSWORD=wrong"), timeout=60)
     assert "was refused" in refusal, refusal
 
 with subtest("a service may not write to a topic that another one writes"):
-    producer = kafka(
-        "kafka-run-class.sh",
-        *("kafka.tools.ConsoleProducer", "--bootstrap-server", facts["brokers"], "--topic", "order_shipped"),
-        *("--producer.config", "/etc/kafka/payment_processor.properties"),
-    )
-    _, refusal = functions.execute(f"echo '{{}}' | {producer} 2>&1", timeout=60)
+    refusal = write_as("payment_processor", "order_shipped")
     assert "TopicAuthorizationException" in refusal, refusal
 
 with subtest("given the shop's functions"):
@@ -57,7 +43,7 @@ with subtest("when it comes back, every partition has all of its replicas again"
     wait_for_replicas()
 
 with subtest("then no order is lost and none is doubled"):
-    audited = audit(run)
+    audited = audit("--run", run)
     assert audited["audit"]["passed"], audited
     assert audited["audit"]["lost"] == audited["audit"]["doubled"] == 0, audited
     assert placed >= 1000 and audited["orders"]["accepted"] >= placed, (placed, audited)
@@ -65,9 +51,7 @@ with subtest("then no order is lost and none is doubled"):
 with subtest("and the same services do so as workers"):
     functions.succeed("systemctl stop lambda-emulator", timeout=90)
     *consumers, generator = sorted(facts["workers"], key=lambda service: service == "order_generator")
-    for service in consumers:
-        functions.succeed(f"systemctl start {worker(service)}", timeout=90)  # back once its groups have their places
-    functions.succeed(f"systemctl start {worker(generator)}", timeout=90)
+    start_workers(functions, [*consumers, generator])
     functions.wait_until_succeeds(f"test $(systemctl show -P ActiveState {worker(generator)}) = inactive", timeout=60)
-    audited = audit("")
+    audited = audit()
     assert audited["audit"]["passed"] and audited["orders"]["accepted"] == 200, audited

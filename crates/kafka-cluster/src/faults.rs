@@ -25,8 +25,16 @@ use topology::Topology;
 
 /// The system that is under load while things break.
 pub struct System<'a> {
+    /// The word for it on the command line of `audit`.
+    pub name: &'static str,
+    /// Which of the systems of the topology it is.
+    pub system: topology::System,
+    /// The service that takes orders in: they are published as its user.
+    pub source: &'static str,
     /// The operator's program.
     pub program: PathBuf,
+    /// What its processes find in their environment beside the brokers.
+    pub environment: Vec<(String, String)>,
     /// What `topology.json` says.
     pub topology: &'a Topology,
     /// Its text: a case may change a limit in it.
@@ -40,12 +48,8 @@ pub struct System<'a> {
 impl System<'_> {
     /// The services that read topics: those run in processes of their own.
     fn workers(&self) -> impl Iterator<Item = &str> {
-        self.topology.services().filter(|service| !service.consumes.is_empty()).map(|service| service.name.as_str())
-    }
-
-    /// The service that takes orders in, whose user publishes them; nobody where the topology has none.
-    fn source(&self) -> &str {
-        self.topology.services().find(|service| service.consumes.is_empty()).map_or("", |service| &service.name)
+        let services = self.topology.services_of(self.system);
+        services.filter(|service| !service.consumes.is_empty()).map(|service| service.name.as_str())
     }
 
     fn topics(&self) -> Vec<(Topic, i32)> {

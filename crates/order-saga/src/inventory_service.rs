@@ -13,7 +13,7 @@ use messaging::{Context, Failure, Handler, Outgoing, Record};
 /// The service's name in `topology.json`.
 pub const NAME: &str = "inventory_service";
 
-/// The table of levels: by product, the pieces that no order holds. A product without a row has its opening level.
+/// The table of levels: by product, a [`Level`]. A product without a row has its opening level.
 pub const STOCK: &str = "stock";
 
 /// The table of what orders hold.
@@ -62,6 +62,33 @@ impl Handler for InventoryService {
                 all.into_iter().map(|pieces| Outgoing::of(&InventoryReleased(stock(pieces)))).collect()
             }
         })
+    }
+}
+
+/// How many pieces of a product there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Those that no order holds.
+    pub left: u32,
+    /// Those that there were before any order.
+    pub opening: u32,
+}
+
+impl Level {
+    const fn full(opening: u32) -> Self {
+        Self { left: opening, opening }
+    }
+
+    /// Reads a product's row; `None` where nobody has written such a one.
+    pub fn read(row: &str) -> Option<Self> {
+        let (left, opening) = row.split_once(" of ")?;
+        Some(Self { left: left.parse().ok()?, opening: opening.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.left, self.opening)
     }
 }
 
@@ -146,12 +173,12 @@ pub fn answer(
         None => None,
     };
     let level = |item: &Item| match rows.get(&(STOCK, item.product_id.clone())).and_then(Option::as_deref) {
-        Some(row) => row.parse::<u32>().ok(),
-        None => Some(opening(&item.product_id)),
+        Some(row) => Level::read(row),
+        None => Some(Level::full(opening(&item.product_id))),
     };
-    let levels: Vec<u32> = items.iter().map(level).collect::<Option<_>>()?;
-    let short =
-        || items.iter().zip(&levels).find(|(item, level)| **level < item.quantity).map(|(item, _)| pieces(item));
+    let levels: Vec<Level> = items.iter().map(level).collect::<Option<_>>()?;
+    let is_short = |(item, level): &(&Item, &Level)| level.left < item.quantity;
+    let short = || items.iter().zip(&levels).find(is_short).map(|(item, _)| pieces(item));
     let all = || items.iter().map(pieces).collect();
     let none = || items.iter().map(nothing).collect();
     let (moved, becomes, answer) = match (request, holding) {
@@ -175,12 +202,12 @@ pub fn answer(
         (Request::Release, Some(Holding::Short(_))) => (Move::Nothing, None, Answer::Released(none())),
     };
     for (item, level) in items.iter().zip(levels) {
-        let level = match moved {
+        let left = match moved {
             Move::Nothing => break,
-            Move::Out => level.checked_sub(item.quantity)?, // there are as many: it was just asked
-            Move::Back => level.saturating_add(item.quantity),
+            Move::Out => level.left.checked_sub(item.quantity)?, // there are as many: it was just asked
+            Move::Back => level.left.saturating_add(item.quantity),
         };
-        rows.insert((STOCK, item.product_id.clone()), Some(level.to_string()));
+        rows.insert((STOCK, item.product_id.clone()), Some(Level { left, ..level }.to_string()));
     }
     if let Some(holding) = becomes {
         rows.insert((RESERVATIONS, order_id.to_string()), Some(holding.to_string()));
@@ -227,7 +254,7 @@ mod tests {
     fn levels(rows: &Rows) -> (u32, u32) {
         let level = |product: &str| {
             let row = rows.get(&(STOCK, product.to_owned())).cloned().flatten();
-            row.map_or_else(|| opening(product), |row| row.parse().unwrap())
+            row.map_or_else(|| opening(product), |row| Level::read(&row).unwrap().left)
         };
         (level("hat"), level("shoe"))
     }

@@ -5,6 +5,7 @@
 
 pub mod books; // do money, stock and e-mails add up?
 pub mod catalogue; // what there is to order, and orders of it
+pub mod history; // its past, event by event; what is kept beside, made anew
 pub mod inventory_service; // conditional reservations, all of an order or none
 pub mod notification_service; // e-mails, each once
 pub mod order_orchestrator; // the saga as a service: a record in, what follows from it out

@@ -216,16 +216,21 @@ fn run(record: &Record<'_>) -> Option<String> {
     OrderId::parse(run).is_ok().then(|| run.to_owned())
 }
 
-/// The record that tells others of an event. A question that is asked again is the same record again, so it has the order's time.
+/// The record that tells others of an event. A question that is asked again is the same record again, so it has the time of the first.
 fn published(saga: &Saga, event: &SagaEvent) -> Option<Outgoing> {
     let order = saga.order();
-    let question = || saga.payment(order.timestamp);
+    let undoing = |participant| saga.undoing_since(participant).unwrap_or(event.at);
     let ended = || Order { timestamp: event.at, ..order.clone() };
     Some(match event.happened {
-        Happened::Asked(Participant::Payment) => Outgoing::of(&PaymentRequested(question())),
-        Happened::Undoing(Participant::Payment) => Outgoing::of(&RefundRequested(question())),
+        Happened::Asked(Participant::Payment) => Outgoing::of(&PaymentRequested(saga.payment(order.timestamp))),
+        Happened::Undoing(Participant::Payment) => {
+            Outgoing::of(&RefundRequested(saga.payment(undoing(Participant::Payment))))
+        }
         Happened::Asked(Participant::Inventory) => Outgoing::of(&ReservationRequested(order.clone())),
-        Happened::Undoing(Participant::Inventory) => Outgoing::of(&ReleaseRequested(order.clone())),
+        Happened::Undoing(Participant::Inventory) => {
+            let timestamp = undoing(Participant::Inventory);
+            Outgoing::of(&ReleaseRequested(Order { timestamp, ..order.clone() }))
+        }
         Happened::Told(about) => Outgoing::of(&EmailRequested(Email {
             order_id: order.order_id.clone(),
             customer_id: order.customer_id.clone(),

@@ -7,7 +7,8 @@
 //! that never answers: what the other granted is undone, the customer is told, the order has failed. It fails only once nothing of it
 //! is left, so an undoing that does not succeed is asked for again, with a growing wait, without an end ([`Saga::is_stuck`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use events::saga::{
     EmailAbout, InventoryRejected, InventoryReleased, InventoryReserved, Order, OrderValidated, Payment,
@@ -94,7 +95,7 @@ pub enum Happened {
 pub struct SagaEvent {
     /// What happened.
     pub happened: Happened,
-    /// When: the time of the input that led to it, never the clock's.
+    /// When: the time of the input that led to it, or of what happened before if that is later; never the clock's.
     pub at: Timestamp,
     /// When it was noted, by the clock: waits count from here, and no record has it.
     pub recorded_at: Timestamp,
@@ -142,13 +143,18 @@ impl Patience {
 /// An order's saga: what its events say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saga {
-    order: Order,
+    /// Shared: what remembers a saga and what decides about it need no copy of their own.
+    order: Arc<Order>,
     run: Option<String>,
+    /// The time of what happened last.
+    latest: Timestamp,
     payment: Leg,
     inventory: Leg,
     /// Products that are reserved, and those that were released: an order has an answer for each.
     reserved: BTreeSet<String>,
     released: BTreeSet<String>,
+    /// When each participant was first asked to undo its part.
+    undoing_since: BTreeMap<Participant, Timestamp>,
     /// Who refused first, or did not answer: why everything is undone.
     cause: Option<Participant>,
     is_told: bool,
@@ -168,7 +174,8 @@ pub fn decide(saga: Option<&Saga>, input: &Input, now: Timestamp) -> Result<Vec<
         (None, Input::Overdue(_)) => None, // its saga is gone
         (None, _) => return Err(Refusal::Unknown(input.order_id().clone())),
     };
-    let at = input.at();
+    // Answers come in any order, and what follows from them is never earlier than what they tell.
+    let at = saga.map_or(input.at(), |saga| saga.latest.max(input.at()));
     let cause = input.event_id();
     let mut events = Vec::new();
     let mut next = fact;
@@ -188,6 +195,7 @@ pub fn evolve(saga: Option<Saga>, event: &SagaEvent) -> Option<Saga> {
         Happened::Began(order, run) => Saga::new(order.clone(), run.clone()),
         _ => saga?,
     };
+    saga.latest = saga.latest.max(event.at);
     match &event.happened {
         Happened::Began(..) => {}
         Happened::Asked(participant) => {
@@ -209,6 +217,7 @@ pub fn evolve(saga: Option<Saga>, event: &SagaEvent) -> Option<Saga> {
             saga.cause.get_or_insert(*participant);
         }
         Happened::Undoing(participant) => {
+            saga.undoing_since.entry(*participant).or_insert(event.at);
             let leg = saga.leg_mut(*participant);
             *leg = Leg::Undoing(event.question(leg.times() + 1));
         }
@@ -233,9 +242,20 @@ impl SagaEvent {
 
 impl Saga {
     fn new(order: Order, run: Option<String>) -> Self {
-        let (payment, inventory) = (Leg::Idle, Leg::Idle);
-        let (reserved, released) = (BTreeSet::new(), BTreeSet::new());
-        Self { order, run, payment, inventory, reserved, released, cause: None, is_told: false, has_ended: false }
+        let order = Arc::new(order);
+        Self {
+            latest: order.timestamp,
+            order,
+            run,
+            payment: Leg::Idle,
+            inventory: Leg::Idle,
+            reserved: BTreeSet::new(),
+            released: BTreeSet::new(),
+            undoing_since: BTreeMap::new(),
+            cause: None,
+            is_told: false,
+            has_ended: false,
+        }
     }
 
     /// The order.
@@ -254,6 +274,11 @@ impl Saga {
             Participant::Payment => self.payment,
             Participant::Inventory => self.inventory,
         }
+    }
+
+    /// When a participant was first asked to undo its part; never, if it was not.
+    pub fn undoing_since(&self, participant: Participant) -> Option<Timestamp> {
+        self.undoing_since.get(&participant).copied()
     }
 
     fn leg_mut(&mut self, participant: Participant) -> &mut Leg {
@@ -343,7 +368,7 @@ impl Saga {
         use Participant::{Inventory, Payment};
         let (asked, undoing) = (|leg| matches!(leg, Leg::Asked(..)), |leg| matches!(leg, Leg::Undoing(..)));
         match input {
-            Input::Validated(OrderValidated(order), _) if *order == self.order => return Ok(None),
+            Input::Validated(OrderValidated(order), _) if *order == *self.order => return Ok(None),
             Input::Validated(..) => return Err(Refusal::OtherOrder(self.order.order_id.clone())),
             Input::Charged(PaymentCompleted(payment)) | Input::Declined(PaymentFailed(payment)) => {
                 self.expect_payment(payment, false)?;

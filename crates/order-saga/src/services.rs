@@ -11,7 +11,7 @@ use messaging::{BreakerPolicy, CircuitBreaker, Clock, Code, Rate, RetryPolicy, S
 use topology::{System, Topology};
 
 use crate::catalogue;
-use crate::inventory_service::{self, InventoryService, Opening};
+use crate::inventory_service::{self, InventoryService};
 use crate::notification_service::{self, NotificationService};
 use crate::order_orchestrator::{self, Limits, OrderOrchestrator};
 use crate::order_service::{self, OrderService};
@@ -109,8 +109,6 @@ pub struct SagaServices {
     pub services: Services,
     /// The breakers before the services outside.
     pub breakers: Vec<Arc<CircuitBreaker>>,
-    /// How many pieces of each product there are at first.
-    pub opening: Arc<Opening>,
 }
 
 impl SagaServices {
@@ -120,6 +118,15 @@ impl SagaServices {
     /// Where it declares other services, topics or settings than the code has.
     pub fn new(topology: &Topology, ground: &Ground) -> Result<Self, ServicesError> {
         Self::with(topology, &|service, setting| topology.service(service)?.setting(setting), ground)
+    }
+
+    /// How long the orchestrator waits, as `topology` sets it.
+    ///
+    /// # Errors
+    /// Where a setting is missing or does not serve.
+    pub fn patience(topology: &Topology) -> Result<Patience, ServicesError> {
+        let find = |service: &str, setting: &str| topology.service(service)?.setting(setting);
+        Settings { find: &find, service: order_orchestrator::NAME }.patience()
     }
 
     /// The saga as `topology` declares it, with the settings that the host knows by (service, setting).
@@ -132,7 +139,7 @@ impl SagaServices {
         ground: &Ground,
     ) -> Result<Self, ServicesError> {
         let Ground { events, rows, clock, wait } = ground;
-        let (mut breakers, mut opening): (_, Arc<Opening>) = (Vec::new(), Arc::new(|_| 0));
+        let mut breakers = Vec::new();
         let mut guard = |settings: &Settings<'_>, outside| {
             let breaker = Arc::new(CircuitBreaker::new(outside, settings.breaker()?, Arc::clone(clock)));
             breakers.push(Arc::clone(&breaker));
@@ -150,8 +157,8 @@ impl SagaServices {
                 }
                 inventory_service::NAME => {
                     let (stocked, pieces) = (settings.rate(STOCKED)?, settings.number(PIECES, "0 to 4294967295")?);
-                    opening = Arc::new(move |product: &str| catalogue::opening_level(product, stocked, pieces));
-                    Arc::new(InventoryService { rows: Arc::clone(rows), opening: Arc::clone(&opening) })
+                    let opening = Arc::new(move |product: &str| catalogue::opening_level(product, stocked, pieces));
+                    Arc::new(InventoryService { rows: Arc::clone(rows), opening })
                 }
                 notification_service::NAME => {
                     let (rows, clock) = (Arc::clone(rows), Arc::clone(clock));
@@ -166,7 +173,7 @@ impl SagaServices {
                 other => return Err(ServicesError::no_handler(System::OrderSaga, other, SAGA)),
             })
         })?;
-        Ok(Self { services, breakers, opening })
+        Ok(Self { services, breakers })
     }
 }
 

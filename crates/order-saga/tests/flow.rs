@@ -164,7 +164,7 @@ fn a_happy_order_goes_from_creation_to_payment_reservation_confirmation_and_comp
         ]
     );
     assert_eq!(emails(&services), [told("7f3a", EmailAbout::OrderConfirmed)]);
-    assert_eq!(services.hats().as_deref(), Some("3"));
+    assert_eq!(services.hats().as_deref(), Some("3 of 5"));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_declined_payment_releases_the_reservation_and_the_order_fails() {
         ]
     );
     assert_eq!(emails(&services), [told("7f3a", EmailAbout::PaymentFailed)]);
-    assert_eq!(services.hats().as_deref(), Some("5"));
+    assert_eq!(services.hats().as_deref(), Some("5 of 5"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use events::{Cents, OrderId, Timestamp};
 use messaging::RetryPolicy;
 use messaging::store::Rows;
 use order_saga::Participant;
-use order_saga::inventory_service::{self, STOCK};
+use order_saga::inventory_service::{self, Level, STOCK};
 use order_saga::outside::gateway::{self, Account, Standing};
 use order_saga::saga::{Happened, Input, Patience, Saga, decide, evolve};
 
@@ -73,7 +73,7 @@ impl World {
     fn new(rules: Rules) -> Self {
         let begun = decide(None, &Input::Validated(OrderValidated(order()), None), NOW).unwrap();
         let saga = begun.iter().fold(None, evolve).unwrap();
-        let row = |product: &str, level: u32| ((STOCK, product.to_owned()), Some(level.to_string()));
+        let row = |product: &str, level: u32| ((STOCK, product.to_owned()), Some(format!("{level} of {level}")));
         let warehouse = Rows::from([row("hat", 5), row("shoe", if rules.is_there { 5 } else { 1 })]);
         let Rules { repeats, overdue, .. } = rules;
         let (account, under_way, ends) = (Account::default(), Vec::new(), Vec::new());
@@ -186,7 +186,8 @@ impl World {
         assert!(self.saga.has_ended(), "it never ends: {self:?}");
         assert_eq!((self.ends.len(), self.told), (1, 1), "one end, and told once: {self:?}");
         assert!(self.account.charges <= 1 && self.account.refunds <= 1, "charged and paid back once at most: {self:?}");
-        let level = |product: &str| self.warehouse[&(STOCK, product.to_owned())].as_ref().unwrap().parse().unwrap();
+        let level =
+            |product: &str| Level::read(self.warehouse[&(STOCK, product.to_owned())].as_ref().unwrap()).unwrap().left;
         let levels: (u32, u32) = (level("hat"), level("shoe"));
         let full = (5, if rules.is_there { 5 } else { 1 });
         if self.ends == [Happened::Completed] {

@@ -85,23 +85,32 @@ pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Busin
     let connection = args.brokers.connection()?;
     let mut orders = args.orders.as_deref().map(|path| OrderFile::create(path, Arc::clone(business))).transpose()?;
     let flow = Flow::new(topology, &**business);
-    let conclusion = args.judge(&connection, &flow, orders.as_mut())?;
+    let conclusion = args.judge(&connection, &**business, &flow, orders.as_mut())?;
     let status = conclusion.print(args.format, topology, &**business)?;
     orders.map_or(Ok(()), OrderFile::finish)?;
     Ok(status)
 }
 
 impl Args {
-    fn judge(&self, connection: &Connection, flow: &Flow, orders: Option<&mut OrderFile>) -> Result<Conclusion, Error> {
+    fn judge(
+        &self,
+        connection: &Connection,
+        business: &dyn Business,
+        flow: &Flow,
+        orders: Option<&mut OrderFile>,
+    ) -> Result<Conclusion, Error> {
         let meter = Meter::start();
         let mut reader = TopicReader::connect(connection)?;
         let which = Which::of(self.run.as_deref(), self.since);
         let runs = which.find(&mut reader, &flow.entries(), self.max_orders)?;
-        let reached = Groups::connect(connection, &reader, flow)?.wait(&reader, self.wait)?;
+        let groups = Groups::connect(connection, &reader, flow)?;
+        let reached = groups.wait(&reader, self.wait, || business.is_at_rest())?;
         let mut judge = Judge::new(flow, runs, &reached, self.max_orders, orders);
         judge.read(&mut reader, &which)?;
         let (runs, peak_rss_mib) = (judge.conclude()?, meter.read().peak_rss_mib);
-        Ok(Conclusion { runs, reached, no_redeliveries: self.no_redeliveries, peak_rss_mib })
+        // While something is on its way it does not add up yet. An e-mail's record that was handled is the audit's to judge.
+        let discrepancies = if reached.is_drained() { business.discrepancies(u64::MAX)? } else { Vec::new() };
+        Ok(Conclusion { runs, reached, discrepancies, no_redeliveries: self.no_redeliveries, peak_rss_mib })
     }
 }
 

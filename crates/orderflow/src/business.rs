@@ -62,6 +62,14 @@ pub(crate) trait Business: Send + Sync {
         faults: Faults,
     ) -> Result<(Report, Vec<String>), broker::Error>;
 
+    /// Whether nothing is awaited beyond the records that stand: a timer may still have something to say.
+    ///
+    /// # Errors
+    /// Where that cannot be read.
+    fn is_at_rest(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+
     /// The saga, which shows more than the others.
     fn as_saga(&self) -> Option<&Saga> {
         None

@@ -9,10 +9,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ::topology::Topology;
-use clap::{Parser, Subcommand, ValueEnum};
-use messaging::store::{MemoryEvents, MemoryRows};
-
 use business::{Business, Saga, Shop};
+use clap::{Parser, Subcommand, ValueEnum};
+use stores::Stores;
 
 mod audit; // what the topics tell of a run
 mod aws; // the `aws` command
@@ -21,10 +20,12 @@ mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod console; // what the console host of a deployment is asked
 mod cost; // what a run on AWS costs
+mod demo; // one order through the saga, step by step
 mod deploy; // everything, to AWS
 mod deployment; // one on AWS, as its folder keeps it
 mod destroy; // one on AWS, without a trace
 mod generate; // orders as JSON lines
+mod history; // what the event store knows of a saga
 mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
 mod logging; // log events as JSON lines on stderr
@@ -37,6 +38,7 @@ mod seed; // drawn where none is given
 mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
 mod stages; // how a deployment's are told of
+mod stores; // where the saga keeps what it knows
 mod sweep; // what of AWS is ours
 mod tool; // programs that a deployment calls
 mod topics; // our topics on a cluster
@@ -67,6 +69,9 @@ enum Command {
     Run(run::Args),
     Generate(generate::Args),
     Simulate(simulate::Args),
+    Demo(demo::Args),
+    History(history::HistoryArgs),
+    Rebuild(history::RebuildArgs),
     #[command(subcommand, after_help = "Example: orderflow topology show")]
     Topology(topology::Command),
     #[command(subcommand, after_help = "Example: orderflow topics diff --brokers localhost:9092")]
@@ -171,21 +176,31 @@ fn tell(text: &str) {
 fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let topology = read_topology(path.as_deref())?;
     let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
-    let business = |system| business(system, &topology, &name);
+    let business = |system, stores| business(system, &topology, &name, stores);
+    let in_memory = |system| business(system, Stores::in_memory);
     match command {
-        None => run::execute(&run::Args::parse_from(["run"]), &topology, &business(System::Shop)?),
-        Some(Command::Run(args)) => run::execute(&args, &topology, &business(args.system)?),
-        Some(Command::Generate(args)) => generate::execute(&args, &*business(args.system)?),
-        Some(Command::Simulate(args)) => simulate::execute(&args, &topology, &*business(args.system)?, path.as_deref()),
+        None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?),
+        Some(Command::Run(args)) => {
+            // Within this process everything ends with it.
+            let stores = if args.is_embedded() { Stores::in_memory } else { Stores::of_environment };
+            run::execute(&args, &topology, &business(args.system, stores)?)
+        }
+        Some(Command::Generate(args)) => generate::execute(&args, &*in_memory(args.system)?),
+        Some(Command::Simulate(args)) => {
+            simulate::execute(&args, &topology, &*in_memory(args.system)?, path.as_deref())
+        }
+        Some(Command::History(args)) => history::show(&args),
+        Some(Command::Rebuild(args)) => history::rebuild(&args, &topology, &name),
+        Some(Command::Demo(args)) => demo::execute(&args, &topology, &name),
         Some(Command::Topology(topology::Command::Check)) => {
-            System::value_variants().iter().try_for_each(|&system| business(system).map(drop))?;
+            System::value_variants().iter().try_for_each(|&system| in_memory(system).map(drop))?;
             topology::check(&topology)
         }
         Some(Command::Work(args)) => work::execute(&args, &topology, &name),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
-        Some(Command::Audit(args)) => audit::execute(&args, &topology, &business(args.system)?),
+        Some(Command::Audit(args)) => audit::execute(&args, &topology, &business(args.system, Stores::of_environment)?),
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
         Some(Command::Inventory(args)) => inventory::execute(&args),
@@ -197,13 +212,16 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     }
 }
 
-/// A system as `topology` declares it. What it keeps is kept in memory.
-fn business(system: System, topology: &Topology, name: &str) -> Result<Arc<dyn Business>, Error> {
+/// A system as `topology` declares it, with what it keeps in `stores`, if it keeps anything.
+fn business(
+    system: System,
+    topology: &Topology,
+    name: &str,
+    stores: fn() -> Result<Stores, Error>,
+) -> Result<Arc<dyn Business>, Error> {
     Ok(match system {
         System::Shop => Arc::new(Shop::new(topology, name)?),
-        System::Saga => {
-            Arc::new(Saga::new(topology, name, Arc::new(MemoryEvents::default()), Arc::new(MemoryRows::default()))?)
-        }
+        System::Saga => Arc::new(Saga::new(topology, name, stores()?)?),
     })
 }
 

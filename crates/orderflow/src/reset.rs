@@ -7,9 +7,10 @@ use topology::Topology;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::connect::Brokers;
-use crate::{Error, Status, grouped, logging, print, tell};
+use crate::{Error, Status, grouped, logging, print, stores, tell};
 
-/// Deletes all records of our topics and all offsets of our groups, after a confirmation. Other topics are left alone.
+/// Deletes all records of our topics and all offsets of our groups, and what the saga keeps in the database at DATABASE_URL, if that
+/// is set, after a confirmation. Other topics are left alone.
 #[derive(clap::Args)]
 #[command(after_help = "Example: orderflow reset --brokers localhost:9092")]
 pub(crate) struct Args {
@@ -32,7 +33,8 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     }
     let connection = args.brokers.connection()?;
     let admin = Admin::connect(&connection)?;
-    let plan = Plan::of(&admin, topology)?;
+    let store = stores::open()?;
+    let plan = Plan::of(&admin, topology, store.is_some())?;
     admin.check_idle(&plan.groups)?;
     if !args.yes {
         tell(&plan.question(&connection));
@@ -46,6 +48,10 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     admin.delete_groups(&plan.groups)?;
     let topics: Vec<(&str, u32)> = plan.topics.iter().map(|topic| (topic.name, topic.partitions)).collect();
     admin.empty(&topics)?;
+    // Last: services that came to work meanwhile have found nothing to add to it.
+    if let Some(store) = &store {
+        store.reset().map_err(Error::failed)?;
+    }
     print(&plan.result())?;
     Ok(Status::Holds)
 }
@@ -55,6 +61,8 @@ struct Plan<'a> {
     topics: Vec<Filled<'a>>,
     missing: Vec<&'a str>,
     groups: Vec<&'a str>,
+    /// Whether the saga's database is emptied, too.
+    has_store: bool,
 }
 
 /// A topic and what it holds.
@@ -65,7 +73,7 @@ struct Filled<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn of(admin: &Admin, topology: &'a Topology) -> Result<Self, Error> {
+    fn of(admin: &Admin, topology: &'a Topology, has_store: bool) -> Result<Self, Error> {
         let names: Vec<&str> = topology.topics().map(|topic| topic.name.as_str()).collect();
         let found = admin.describe(&names)?;
         let (there, missing): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|&name| found.contains_key(name));
@@ -77,15 +85,20 @@ impl<'a> Plan<'a> {
         };
         let topics = there.into_iter().map(filled).collect::<Result<_, Error>>()?;
         let groups = topology.groups().map(|(_, consumption)| consumption.group.as_str()).collect();
-        Ok(Self { topics, missing, groups })
+        Ok(Self { topics, missing, groups, has_store })
     }
 
     fn question(&self, connection: &Connection) -> String {
         let groups = self.groups.len();
         format!(
             "On {connection:?} all records of these topics are deleted for good, and the offsets of {groups} groups:\n{}\
-             Type yes to go on.",
-            self.rows()
+             {}Type yes to go on.",
+            self.rows(),
+            if self.has_store {
+                "With them goes all that the saga keeps in the database at DATABASE_URL.\n"
+            } else {
+                ""
+            }
         )
     }
 
@@ -93,9 +106,10 @@ impl<'a> Plan<'a> {
         let records = self.topics.iter().map(|topic| topic.records).sum();
         let (topics, groups) = (self.topics.len(), self.groups.len());
         format!(
-            "{}{} records of {topics} topics deleted; {groups} groups begin at the first record that is there\n",
+            "{}{} records of {topics} topics deleted; {groups} groups begin at the first record that is there\n{}",
             self.rows(),
-            grouped(records)
+            grouped(records),
+            if self.has_store { "the saga's database is empty\n" } else { "" }
         )
     }
 

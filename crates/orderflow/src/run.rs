@@ -16,8 +16,7 @@ use crate::business::Business;
 use crate::connect::Brokers;
 use crate::wiring::Wiring;
 use crate::{Error, Format, Status, System, logging, resources, seed, signals};
-use auditor::Auditor;
-pub(crate) use auditor::MAX_ORDERS;
+pub(crate) use auditor::{Auditor, MAX_ORDERS};
 use cluster::Cluster;
 use embedded::Embedded;
 use existing::Existing;
@@ -82,6 +81,13 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
+impl Args {
+    /// Whether the Kafka is one within this process.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.brokers.brokers.is_none()
+    }
+}
+
 /// Runs, drains, audits, prints.
 ///
 /// # Errors
@@ -106,7 +112,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Busin
         seed: args.input.is_none().then_some(seed),
         rejects: args.rejects.clone(),
         limits: Limits { rate: args.rate.map(SteadyRate::new), duration: args.duration },
-        connection: args.brokers.brokers.is_some().then(|| args.brokers.connection()).transpose()?,
+        connection: (!args.is_embedded()).then(|| args.brokers.connection()).transpose()?,
         stop: signals::stop_flag()?,
     };
     let progress = Progress::start(&run, orders.expected(), args.format);

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::business::Business;
 use crate::connect::Brokers;
+use crate::stores::Stores;
 use crate::wiring::Wiring;
 use crate::{Error, Status, System, business, logging, signals};
 use health::Health;
@@ -139,7 +140,7 @@ impl Args {
             services.any(|service| self.services.contains(&service.name))
         };
         let systems = System::value_variants().iter().filter(|system| is_asked(system.declared()));
-        systems.map(|&system| business(system, topology, name)).collect()
+        systems.map(|&system| business(system, topology, name, Stores::of_environment)).collect()
     }
 
     /// The service that places orders, if one of those that are asked for does: the saga's does only where it is told how many or how

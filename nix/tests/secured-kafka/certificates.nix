@@ -1,12 +1,14 @@
-# Certificates for nodes of these addresses, by the script with which Ansible issues them: ca.pem, and hosts/NAME.pem with its key.
+# Certificates for nodes, NAME = { subject, address }, by the script with which Ansible issues them: ca.pem, and hosts/NAME.pem with its key.
 { lib, pkgs }:
-addresses:
+nodes:
 pkgs.runCommand "test-certificates"
   {
     nativeBuildInputs = [ pkgs.openssl ];
-    # NAME SUBJECT SUBJECT_ALT_NAMES a line. One subject for all: what one broker writes into ZooKeeper the others may change.
+    # NAME SUBJECT SUBJECT_ALT_NAMES a line.
     hosts = lib.concatLines (
-      lib.mapAttrsToList (name: address: "${name} kafka DNS:${name},IP:${address}") addresses
+      lib.mapAttrsToList (
+        name: { subject, address }: "${name} ${subject} DNS:${name},IP:${address}"
+      ) nodes
     );
   }
   ''

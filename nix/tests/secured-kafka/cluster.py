@@ -1,4 +1,4 @@
-# The secured Kafka, and what a test does with it. `facts` is what Nix knows of it; `functions` is the node with its clients.
+# The secured Kafka, and what a test does with it. `facts` is what Nix knows of it; `client` is the node with its clients.
 
 import runpy
 import shlex
@@ -35,6 +35,17 @@ def orderflow(user: str, command: str, *settings: str) -> str:
     )
 
 
+def worker(service: str) -> str:
+    """The unit of a service's worker."""
+    return f"orderflow-worker-{service}-1"
+
+
+def start_workers(node, services: list[str]) -> None:
+    """One after the other: each is back once its groups have their places."""
+    for service in services:
+        node.succeed(f"systemctl start {worker(service)}", timeout=90)
+
+
 def start_zookeeper() -> None:
     host = "-CAfile /etc/kafka/ca.pem -cert /etc/kafka/host.pem -key /etc/kafka/host.pem"
     ask = f"printf srvr | timeout 5 {facts['openssl']} s_client -quiet -verify_return_error {host} -connect localhost:2181"
@@ -67,32 +78,53 @@ def start_brokers() -> None:
 
 def make_topics() -> None:
     # A topic is refused until as many brokers are there as it has replicas.
-    functions.wait_until_succeeds(orderflow("admin", "topics create"), timeout=60)
+    client.wait_until_succeeds(orderflow("admin", "topics create"), timeout=60)
 
 
 def give_rights() -> None:
     with open(facts["topology"], encoding="utf-8") as file:
         rights = kafka_access["topology_rights"](json.load(file))
     calls = [at_brokers("kafka-acls.sh", "--add", *call) for call in kafka_access["acl_calls"](rights)]
-    functions.succeed(at_once(calls), timeout=180)
+    client.succeed(at_once(calls), timeout=180)
+
+
+def start_cluster() -> None:
+    """With the topology's users, topics and rights."""
+    start_zookeeper()
+    make_users()
+    start_brokers()
+    make_topics()
+    give_rights()
+    client.succeed(orderflow("admin", "topics diff"), timeout=60)
+
+
+def write_as(user: str, topic: str) -> str:
+    """What Kafka's own producer says when a user writes to a topic."""
+    producer = kafka(
+        "kafka-run-class.sh",
+        *("kafka.tools.ConsoleProducer", "--bootstrap-server", facts["brokers"], "--topic", topic),
+        *("--producer.config", f"/etc/kafka/{user}.properties"),
+    )
+    _, said = client.execute(f"echo '{{}}' | {producer} 2>&1", timeout=60)
+    return said
 
 
 def wait_for_replicas() -> None:
     """Until every partition has all of its replicas."""
     lacking = at_brokers("kafka-topics.sh", "--describe", "--under-replicated-partitions")
-    functions.wait_until_succeeds(f'lacking=$({lacking}) && test -z "$lacking"', timeout=180)
+    client.wait_until_succeeds(f'lacking=$({lacking}) && test -z "$lacking"', timeout=180)
 
 
 def wait_until_missed(broker: int) -> None:
     """Until no partition counts this broker as in sync."""
     described = at_brokers("kafka-topics.sh", "--describe")
     pattern = f"Isr: ([0-9]+,)*{broker}(,|[[:space:]]|$)"
-    functions.wait_until_succeeds(f"described=$({described}) && ! grep -qE '{pattern}' <<<\"$described\"", timeout=120)
+    client.wait_until_succeeds(f"described=$({described}) && ! grep -qE '{pattern}' <<<\"$described\"", timeout=120)
 
 
-def audit(run: str) -> dict:
-    """What became of a run's orders; of the newest without a name."""
-    which = f"--run {run}" if run else ""
-    _, text = functions.execute(orderflow("admin", f"audit {which} --wait 120s --format json"), timeout=180)
+def audit(*which: str) -> dict:
+    """What became of a run's orders, by arguments of the command; of the shop's newest run without any."""
+    command = shlex.join(("audit", *which, "--wait", "120s", "--format", "json"))
+    _, text = client.execute(orderflow("admin", command), timeout=180)
     assert text.startswith("{"), f"no audit: {text}"
     return json.loads(text)

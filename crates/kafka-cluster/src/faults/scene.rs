@@ -64,7 +64,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn start_workers(&mut self, instance: Option<&str>, topology: Option<&Path>) -> Result<(), Error> {
         for service in self.system.workers() {
             let connection = self.target.connection_as(service)?;
-            let worker = Worker::start(&self.nursery, &self.system.program, service, instance, topology, &connection)?;
+            let worker = Worker::start(&self.nursery, self.system, service, instance, topology, &connection)?;
             self.workers.insert(service.to_owned(), worker);
         }
         Ok(())
@@ -80,7 +80,7 @@ impl<'a> Scene<'a> {
     /// A service in a process of its own.
     pub(crate) fn worker(&self, service: &str, instance: Option<&str>) -> Result<Worker, Error> {
         let connection = self.target.connection_as(service)?;
-        Worker::start(&self.nursery, &self.system.program, service, instance, None, &connection)
+        Worker::start(&self.nursery, self.system, service, instance, None, &connection)
     }
 
     /// Waits until each worker has its place.
@@ -92,7 +92,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn publish_at(&mut self, rate: u32, change: fn(u64, Outgoing) -> Outgoing) -> Result<(), Error> {
         let (order, seed) = (self.system.order, self.seed);
         self.load = Some(Load::start(Orders {
-            connection: self.target.connection_as(self.system.source())?,
+            connection: self.target.connection_as(self.system.source)?,
             topics: self.system.topics(),
             run: self.run.clone(),
             rate: SteadyRate::new(rate),

@@ -61,8 +61,9 @@ pub fn table(rows: &[Row]) -> String {
 pub(crate) fn audit(system: &System<'_>, connection: &Connection, run: &str) -> Result<Value, Error> {
     let what = || format!("audit of {run}");
     let output = Command::new(&system.program)
-        .args(["audit", "--run", run, "--format", "json", "--wait", "60s"])
+        .args(["audit", system.name, "--run", run, "--format", "json", "--wait", "60s"])
         .envs(connection.variables())
+        .envs(system.environment.iter().cloned())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

@@ -9,7 +9,7 @@ use kafka_transport::Connection;
 use nix::sys::signal::Signal;
 use nursery::Nursery;
 
-use super::Error;
+use super::{Error, System};
 use crate::process;
 
 /// How long a worker may take to end after SIGTERM: to confirm, to commit and to leave.
@@ -25,11 +25,11 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts `program work SERVICE`: with a name where it is to keep its place when it is started again, with a topology where
+    /// Starts the program with `work SERVICE`: with a name where it is to keep its place when it is started again, with a topology where
     /// that is not the built-in one.
     pub(crate) fn start(
         nursery: &Nursery,
-        program: &Path,
+        system: &System<'_>,
         service: &str,
         instance: Option<&str>,
         topology: Option<&Path>,
@@ -39,14 +39,14 @@ impl Worker {
         // Free now; should somebody take it meanwhile, the worker says so and ends.
         let listen = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let listen = listen.map_err(Error::process(&name))?;
-        let mut command = nursery::command(program).map_err(Error::process(&name))?;
+        let mut command = nursery::command(&system.program).map_err(Error::process(&name))?;
         command.args(["work", service]);
         command.args(["--listen", &listen.to_string()]);
         command.args(instance.iter().flat_map(|instance| ["--instance", instance]));
         if let Some(topology) = topology {
             command.arg("--topology").arg(topology);
         }
-        command.envs(connection.variables()).env("RUST_LOG", "error");
+        command.envs(connection.variables()).envs(system.environment.iter().cloned()).env("RUST_LOG", "error");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let child = nursery.spawn(command).map_err(Error::process(&name))?;
         Ok(Self { name, child, listen })

@@ -1,9 +1,32 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use events::{OrderId, Timestamp};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{EventStore, RowKey, RowStore, Rows, Standing, StoreError, StoredEvent, Unfinished};
+
+/// A map that is looked up far more often than it is listed, and is sorted where it is.
+#[expect(
+    clippy::disallowed_types,
+    reason = "hashed by a specified function; listed in the order of its keys, never in its own"
+)]
+type Map<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<KeyHasher>>;
+
+/// Hashes a key by its bytes: the 64-bit xxh3.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// Streams in memory.
 #[derive(Debug, Default)]
@@ -11,22 +34,32 @@ pub struct MemoryEvents(Mutex<Streams>);
 
 #[derive(Debug, Default)]
 struct Streams {
-    streams: BTreeMap<OrderId, (Vec<StoredEvent>, Option<Standing>)>,
+    streams: Map<OrderId, Stream>,
     /// Those that have not ended, by when they are due.
     due: BTreeSet<(Timestamp, OrderId)>,
     stuck: u64,
 }
 
+#[derive(Debug, Default)]
+struct Stream {
+    events: Vec<StoredEvent>,
+    standing: Option<Standing>,
+}
+
 impl Streams {
-    fn restate(&mut self, stream: &OrderId, standing: Option<Standing>) {
-        let Some((_, before)) = self.streams.get_mut(stream) else { return };
-        let before = std::mem::replace(before, standing);
+    fn length(&self, stream: &OrderId) -> usize {
+        self.streams.get(stream).map_or(0, |stream| stream.events.len())
+    }
+
+    fn restate(&mut self, id: &OrderId, standing: Option<Standing>) {
+        let Some(stream) = self.streams.get_mut(id).filter(|stream| stream.standing != standing) else { return };
+        let before = std::mem::replace(&mut stream.standing, standing);
         if let Some(before) = before {
-            self.due.remove(&(before.due_at, stream.clone()));
+            self.due.remove(&(before.due_at, id.clone()));
             self.stuck -= u64::from(before.is_stuck);
         }
         if let Some(standing) = standing {
-            self.due.insert((standing.due_at, stream.clone()));
+            self.due.insert((standing.due_at, id.clone()));
             self.stuck += u64::from(standing.is_stuck);
         }
     }
@@ -41,7 +74,7 @@ impl MemoryEvents {
 
 impl EventStore for MemoryEvents {
     fn load(&self, stream: &OrderId) -> Result<Vec<StoredEvent>, StoreError> {
-        Ok(self.streams().streams.get(stream).map(|(events, _)| events.clone()).unwrap_or_default())
+        Ok(self.streams().streams.get(stream).map(|stream| stream.events.clone()).unwrap_or_default())
     }
 
     fn append(
@@ -52,11 +85,10 @@ impl EventStore for MemoryEvents {
         standing: Option<Standing>,
     ) -> Result<(), StoreError> {
         let mut streams = self.streams();
-        let (there, _) = streams.streams.entry(stream.clone()).or_default();
-        if there.len() != version {
+        if streams.length(stream) != version {
             return Err(StoreError::Conflict);
         }
-        there.extend_from_slice(events);
+        streams.streams.entry(stream.clone()).or_default().events.extend_from_slice(events);
         streams.restate(stream, standing);
         Ok(())
     }
@@ -75,14 +107,20 @@ impl EventStore for MemoryEvents {
 
     fn streams(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderId>, StoreError> {
         let streams = self.streams();
-        let behind = |stream: &&OrderId| after.is_none_or(|after| *stream > after);
-        Ok(streams.streams.keys().filter(behind).take(limit).cloned().collect())
+        let mut behind: Vec<&OrderId> =
+            streams.streams.keys().filter(|stream| after.is_none_or(|after| *stream > after)).collect();
+        // The first ones alone are sorted: whoever wants all of them asks page by page.
+        if behind.len() > limit {
+            behind.select_nth_unstable(limit);
+            behind.truncate(limit);
+        }
+        behind.sort_unstable();
+        Ok(behind.into_iter().cloned().collect())
     }
 
     fn restate(&self, stream: &OrderId, version: usize, standing: Option<Standing>) -> Result<(), StoreError> {
         let mut streams = self.streams();
-        let length = streams.streams.get(stream).map_or(0, |(events, _)| events.len());
-        if length != version {
+        if streams.length(stream) != version {
             return Err(StoreError::Conflict);
         }
         streams.restate(stream, standing);
@@ -92,11 +130,11 @@ impl EventStore for MemoryEvents {
 
 /// Rows in memory.
 #[derive(Debug, Default)]
-pub struct MemoryRows(Mutex<BTreeMap<&'static str, BTreeMap<String, String>>>);
+pub struct MemoryRows(Mutex<BTreeMap<&'static str, Map<String, String>>>);
 
 impl MemoryRows {
     /// A change is written in one piece after it was thought through: whoever panicked has written nothing.
-    fn tables(&self) -> MutexGuard<'_, BTreeMap<&'static str, BTreeMap<String, String>>> {
+    fn tables(&self) -> MutexGuard<'_, BTreeMap<&'static str, Map<String, String>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,6 +159,7 @@ impl RowStore for MemoryRows {
     }
 
     fn table(&self, table: &'static str) -> Result<BTreeMap<String, String>, StoreError> {
-        Ok(self.tables().get(table).cloned().unwrap_or_default())
+        let tables = self.tables();
+        Ok(tables.get(table).into_iter().flatten().map(|(key, row)| (key.clone(), row.clone())).collect())
     }
 }

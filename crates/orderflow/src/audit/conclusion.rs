@@ -15,6 +15,8 @@ const ORDER_BYTES: u64 = 350;
 pub(crate) struct Conclusion {
     pub(crate) runs: Vec<JudgedRun>,
     pub(crate) reached: Reached,
+    /// What does not add up outside of the records.
+    pub(crate) discrepancies: Vec<String>,
     /// Whether a record that stands twice is a fault.
     pub(crate) no_redeliveries: bool,
     pub(crate) peak_rss_mib: u64,
@@ -39,6 +41,7 @@ impl Conclusion {
         if self.no_redeliveries && redelivered > 0 {
             tell(&format!("error: {redelivered} records stand again, and --no-redeliveries allows none"));
         }
+        self.discrepancies.iter().for_each(|discrepancy| tell(&format!("error: does not add up: {discrepancy}")));
         let holds = self.runs.iter().all(|run| self.holds(run));
         if !holds {
             self.hint();
@@ -65,7 +68,7 @@ impl Conclusion {
 
     fn holds(&self, run: &JudgedRun) -> bool {
         let is_redelivered = self.no_redeliveries && run.verdict.redelivered > 0;
-        run.verdict.passed() && self.reached.is_drained() && !is_redelivered
+        run.verdict.passed() && self.reached.is_drained() && !is_redelivered && self.discrepancies.is_empty()
     }
 
     fn json(&self, run: &JudgedRun, business: &dyn Business) -> String {

@@ -29,6 +29,8 @@ pub(crate) struct Reached {
     /// What stood in the topics after the groups were asked: whatever they had handled by then shows.
     pub(crate) spans: Vec<Span>,
     pub(crate) groups: Vec<Progress>,
+    /// Whether no timer has anything more to say.
+    is_at_rest: bool,
 }
 
 /// How far a group was.
@@ -54,11 +56,18 @@ impl Groups {
     }
 
     /// Waits until each group is done with its topic, up to `limit`.
-    pub(crate) fn wait(&self, reader: &TopicReader, limit: Duration) -> Result<Reached, Error> {
+    pub(crate) fn wait(
+        &self,
+        reader: &TopicReader,
+        limit: Duration,
+        is_at_rest: impl Fn() -> Result<bool, Error>,
+    ) -> Result<Reached, Error> {
         let started = Instant::now();
         let mut told = started;
         loop {
-            let reached = self.look(reader)?;
+            // Asked first: what a timer says from then on stands in the topics that are looked at.
+            let is_at_rest = is_at_rest()?;
+            let reached = Reached { is_at_rest, ..self.look(reader)? };
             let waited = started.elapsed();
             if reached.is_drained() || waited >= limit {
                 return Ok(reached);
@@ -83,7 +92,7 @@ impl Groups {
             let lag = spans.iter().filter(|span| span.topic == topic).map(|span| lag(span, &committed)).sum();
             Progress { group: name, topic, committed, lag }
         });
-        Ok(Reached { groups: groups.collect(), spans })
+        Ok(Reached { groups: groups.collect(), spans, is_at_rest: true })
     }
 }
 
@@ -95,7 +104,7 @@ fn lag(span: &Span, committed: &[Option<i64>]) -> u64 {
 
 impl Reached {
     pub(crate) fn is_drained(&self) -> bool {
-        self.groups.iter().all(|group| group.lag == 0)
+        self.is_at_rest && self.groups.iter().all(|group| group.lag == 0)
     }
 
     /// Whether a group is done with a record.
@@ -109,7 +118,8 @@ impl Reached {
     pub(crate) fn behind(&self) -> String {
         let behind = self.groups.iter().filter(|group| group.lag > 0);
         let words = |group: &Progress| format!("{} ({} records of {})", group.group, group.lag, group.topic);
-        behind.map(words).collect::<Vec<_>>().join(", ")
+        let timers = (!self.is_at_rest).then(|| "sagas that have not ended".to_owned());
+        behind.map(words).chain(timers).collect::<Vec<_>>().join(", ")
     }
 }
 

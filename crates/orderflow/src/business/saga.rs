@@ -15,12 +15,12 @@ use simulation::{Consumer, Faults, Order, Report, Simulation, Store, broker};
 
 use super::{Business, Outcome, simulated_topics};
 use crate::Error;
+use crate::stores::Stores;
 
 /// The saga.
 pub(crate) struct Saga {
     saga: SagaServices,
-    events: Arc<dyn EventStore>,
-    rows: Arc<dyn RowStore>,
+    stores: Stores,
 }
 
 /// The machine's clock.
@@ -38,20 +38,29 @@ impl Saga {
     ///
     /// # Errors
     /// Where it declares something else than its code has.
-    pub(crate) fn new(
+    pub(crate) fn new(topology: &Topology, name: &str, stores: Stores) -> Result<Self, Error> {
+        Self::with(topology, name, &|service, setting| topology.service(service)?.setting(setting), stores)
+    }
+
+    /// The same with other settings, by (service, setting).
+    ///
+    /// # Errors
+    /// Where `topology` declares something else than the saga's code has, or a setting does not serve.
+    pub(crate) fn with(
         topology: &Topology,
         name: &str,
-        events: Arc<dyn EventStore>,
-        rows: Arc<dyn RowStore>,
+        settings: &dyn Fn(&str, &str) -> Option<u64>,
+        stores: Stores,
     ) -> Result<Self, Error> {
         let ground = Ground {
-            events: Arc::clone(&events),
-            rows: Arc::clone(&rows),
+            events: Arc::clone(&stores.events),
+            rows: Arc::clone(&stores.rows),
             clock: Arc::new(WallClock),
             wait: std::thread::sleep,
         };
-        let saga = SagaServices::new(topology, &ground).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
-        Ok(Self { saga, events, rows })
+        let saga = SagaServices::with(topology, settings, &ground)
+            .map_err(|error| Error::Usage(format!("{name}: {error}")))?;
+        Ok(Self { saga, stores })
     }
 
     /// What else its host shows: the breakers before the services outside.
@@ -61,7 +70,7 @@ impl Saga {
 
     /// Where the sagas are.
     pub(crate) fn events(&self) -> Arc<dyn EventStore> {
-        Arc::clone(&self.events)
+        Arc::clone(&self.stores.events)
     }
 }
 
@@ -147,11 +156,12 @@ impl Business for Saga {
             trouble: Some(store.trouble()),
         };
         let report = Simulation::new(&system, orders).schedule(schedule).faults(faults).run()?;
-        let wrong = match machine.services(Arc::new(WallClock)) {
-            Some(services) => discrepancies(&*store, &*store, &services, report.verdict.dead_lettered),
-            None => Err(Error::Failed("the saga's settings do not serve".into())),
-        };
+        let wrong = discrepancies(&*store, &*store, report.verdict.dead_lettered);
         Ok((report, wrong.unwrap_or_else(|error| vec![error.to_string()])))
+    }
+
+    fn is_at_rest(&self) -> Result<bool, Error> {
+        Ok(self.stores.events.unfinished().map_err(Error::failed)?.all == 0)
     }
 
     fn as_saga(&self) -> Option<&Saga> {
@@ -159,17 +169,12 @@ impl Business for Saga {
     }
 
     fn discrepancies(&self, dead_lettered: u64) -> Result<Vec<String>, Error> {
-        discrepancies(&*self.events, &*self.rows, &self.saga, dead_lettered)
+        discrepancies(&*self.stores.events, &*self.stores.rows, dead_lettered)
     }
 }
 
-fn discrepancies(
-    events: &dyn EventStore,
-    rows: &dyn RowStore,
-    saga: &SagaServices,
-    dead_lettered: u64,
-) -> Result<Vec<String>, Error> {
-    let books = Books::read(events, rows, &*saga.opening).map_err(Error::failed)?;
+fn discrepancies(events: &dyn EventStore, rows: &dyn RowStore, dead_lettered: u64) -> Result<Vec<String>, Error> {
+    let books = Books::read(events, rows).map_err(Error::failed)?;
     let more = books.wrong.saturating_sub(books.examples.len() as u64);
     let mut told = books.examples;
     told.extend((more > 0).then(|| format!("{more} more")));

@@ -49,6 +49,10 @@ fn play(cases: &[Case]) {
 
 fn shop(topology: &Topology) -> System<'_> {
     System {
+        name: "shop",
+        system: topology::System::Shop,
+        source: shop::order_generator::NAME,
+        environment: Vec::new(),
         program: PathBuf::from(env!("CARGO_BIN_EXE_orderflow")),
         topology,
         topology_json: include_str!("../../../../topology.json"),

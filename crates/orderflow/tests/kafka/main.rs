@@ -17,6 +17,7 @@ mod on; // a call as one of a cluster's users
 mod reset; // topics emptied, groups at their beginning
 mod topics; // created, compared, mended
 mod work; // services as long-running workers: health, metrics, stopping, systemd
+#[allow(dead_code, reason = "shared with the saga's tests, which use the rest of it")]
 mod worker; // one of them, in a process of its own
 
 fn start(options: &Options<'_>) -> Cluster {

@@ -11,7 +11,6 @@ use events::{Timestamp, Topic};
 use messaging::store::{EventStore, RowStore};
 use messaging::{Clock, Handler, Outgoing};
 use order_saga::books::Books;
-use order_saga::inventory_service::Opening;
 use order_saga::{Ground, SagaFlow, SagaServices, catalogue};
 use simulation::{Consumer, Faults, Order, Report, Simulation, Store, System};
 use topology::Topology;
@@ -62,7 +61,6 @@ fn run(seed: u64, orders: &[Order], faults: Faults, bug: &Arc<Bug>) -> Outcome {
         }
     };
     let first = saga(Arc::new(Still));
-    let opening: Arc<Opening> = Arc::clone(&first.opening);
     let consumers = first.services.iter().map(|(subscription, _)| {
         let (saga, of, bug, store) = (saga.clone(), subscription.clone(), Arc::clone(bug), Arc::clone(&store));
         Consumer::new(subscription.clone(), move |clock| {
@@ -79,7 +77,7 @@ fn run(seed: u64, orders: &[Order], faults: Faults, bug: &Arc<Bug>) -> Outcome {
         trouble: Some(store.trouble()),
     };
     let report = Simulation::new(&system, orders).schedule(seed).faults(faults).run().unwrap();
-    let books = Books::read(&*store, &*store, &*opening).unwrap();
+    let books = Books::read(&*store, &*store).unwrap();
     Outcome { report, books }
 }
 

@@ -128,7 +128,7 @@ fn a_warehouse_that_does_not_know_what_it_answered_reserves_twice() {
         inner.handle(record, context)
     };
     let bug = plant(inventory_service::NAME, |_| true, Arc::new(instead));
-    is_found(&bug, Faults::NONE.with(Fault::Duplicate), "pieces are left, and");
+    is_found(&bug, Faults::NONE.with(Fault::Duplicate), "pieces are left, and ");
 }
 
 #[test]

@@ -1,0 +1,74 @@
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use events::saga::{OrderCompleted, OrderCreated};
+use events::{Event, Timestamp};
+use kafka_cluster::faults::{CASES, Case, LONG_CASES, System, table};
+use messaging::Outgoing;
+use order_saga::catalogue;
+use topology::Topology;
+
+use crate::call::TOPOLOGY;
+use crate::scene::{Scene, end};
+
+/// Decides when and whom the faults strike. Printed with the table: the same seed tries the same again.
+const SEED: u64 = 7;
+
+/// The cases of the matrix that J07 names; the others are among the long ones.
+const J07: [&str; 4] = ["broker killed", "clients cut off from a broker", "records corrupted", "worker killed"];
+
+#[test]
+fn j07_no_order_is_lost_or_doubled_whatever_happens_to_brokers_workers_network_records_and_database() {
+    let mut scene = Scene::start(true);
+    a_database_that_is_killed_and_comes_back_loses_nothing(&mut scene);
+    play(&scene, CASES.iter().filter(|case| J07.contains(&case.name)));
+}
+
+#[test]
+#[ignore = "takes minutes: `ci/test --full kafka` plays it"]
+fn j07_no_order_is_lost_or_doubled_in_the_rest_of_the_matrix() {
+    let scene = Scene::start(true);
+    play(&scene, CASES.iter().filter(|case| !J07.contains(&case.name)).chain(&LONG_CASES));
+}
+
+fn play<'a>(scene: &Scene, cases: impl Iterator<Item = &'a Case>) {
+    let topology = Topology::built_in().unwrap();
+    let system = System {
+        name: "saga",
+        system: topology::System::OrderSaga,
+        source: "order_service",
+        program: PathBuf::from(env!("CARGO_BIN_EXE_orderflow")),
+        environment: vec![("DATABASE_URL".to_owned(), scene.database.url())],
+        topology: &topology,
+        topology_json: TOPOLOGY,
+        order: |seed, n| Outgoing::of(&OrderCreated(catalogue::order(seed, Timestamp::BASE, n))),
+        end: OrderCompleted::TOPIC,
+    };
+    let (mut rows, mut broken) = (Vec::new(), Vec::new());
+    for (number, case) in (0..).zip(cases) {
+        let played = case.play(&scene.cluster, &system, SEED + number);
+        eprintln!("{played:?}");
+        match played {
+            Ok(row) => {
+                broken.extend((!row.holds() || row.faults == 0).then(|| format!("{row:?}")));
+                rows.push(row);
+            }
+            Err(error) => broken.push(format!("{} could not be played: {error}", case.name)),
+        }
+    }
+    println!("the saga under the fault matrix with seed {SEED}:\n\n{}", table(&rows));
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+fn a_database_that_is_killed_and_comes_back_loses_nothing(scene: &mut Scene) {
+    let workers = scene.work_all("--orders 1000 --rate 200 --seed 3", &[], &[]);
+    thread::sleep(Duration::from_secs(1));
+    scene.database.kill().unwrap();
+    thread::sleep(Duration::from_secs(3));
+    scene.database.restart().unwrap();
+    scene.await_records(OrderCreated::TOPIC, 1_000);
+    let document = scene.audit();
+    end(workers);
+    assert_eq!(document["orders"]["accepted"], 1_000, "{document}");
+}

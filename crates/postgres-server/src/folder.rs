@@ -1,0 +1,124 @@
+//! What a server keeps on disk: data, certificates, its log.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::{env, process::Command};
+
+use nix::unistd::{User, geteuid};
+
+use crate::Error;
+
+const PREFIX: &str = "orderflow-postgres-";
+/// Held as long as the folder is in use: the system lets go of it when the process ends, however it ends.
+const LOCK: &str = "lock";
+const DATA: &str = "data";
+
+/// Who runs the server, where we are root: PostgreSQL refuses to run as root.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl Owner {
+    /// Where we are root: `postgres`, else `nobody`. `None` where we are somebody else, who runs it himself.
+    pub(crate) fn find() -> Result<Option<Self>, Error> {
+        if !geteuid().is_root() {
+            return Ok(None);
+        }
+        for name in ["postgres", "nobody"] {
+            let user =
+                User::from_name(name).map_err(|error| Error::io(format!("look for user {name}"))(error.into()))?;
+            if let Some(user) = user {
+                return Ok(Some(Self { uid: user.uid.as_raw(), gid: user.gid.as_raw() }));
+            }
+        }
+        let source =
+            io::Error::new(io::ErrorKind::NotFound, "there is none: add one, as `useradd --system postgres` does");
+        Err(Error::Io { doing: "PostgreSQL does not run as root: look for user postgres or nobody".into(), source })
+    }
+}
+
+/// A folder that goes with all that is in it when this is dropped.
+pub(crate) struct Folder {
+    path: PathBuf,
+    owner: Option<Owner>,
+    _lock: File,
+}
+
+impl Folder {
+    /// A new one for this owner in the place for temporary files, where those go that killed processes have left.
+    pub(crate) fn temporary(owner: Option<Owner>) -> Result<Self, Error> {
+        let base = env::temp_dir();
+        sweep(&base);
+        let name = format!("{PREFIX}{:016x}", rand::random::<u64>());
+        // Under another name until it is locked, because an unlocked one is swept away.
+        let making = base.join(format!(".{name}"));
+        let path = base.join(name);
+        DirBuilder::new().mode(0o700).create(&making).map_err(Error::io(making.display().to_string()))?;
+        let lock = File::create(making.join(LOCK)).and_then(|lock| lock.lock().map(|()| lock));
+        let lock = lock.map_err(Error::io(making.display().to_string()))?;
+        fs::rename(&making, &path).map_err(Error::io(path.display().to_string()))?;
+        let folder = Self { path, owner, _lock: lock };
+        folder.hand_over(&folder.path)?;
+        Ok(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the server keeps what it stores.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path.join(DATA)
+    }
+
+    /// Writes a file that only its owner may read: some hold a password or a key.
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
+        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        file.and_then(|mut file| file.write_all(content.as_bytes())).map_err(Error::io(path.display().to_string()))?;
+        self.hand_over(&path)?;
+        Ok(path)
+    }
+
+    fn hand_over(&self, path: &Path) -> Result<(), Error> {
+        let Some(owner) = self.owner else { return Ok(()) };
+        chown(path, Some(owner.uid), Some(owner.gid)).map_err(Error::io(format!("give {} away", path.display())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// Removes the folders whose server is gone: its process was killed before it could.
+fn sweep(base: &Path) {
+    let Ok(entries) = base.read_dir() else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
+        if is_ours && !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+            remove(&entry.path());
+        }
+    }
+}
+
+/// What can't be removed is swept away by a later server.
+fn remove(path: &Path) {
+    remove_shared_memory(&path.join(DATA));
+    let _ = fs::remove_dir_all(path);
+}
+
+/// A server that was killed leaves its piece of System V shared memory, which outlives every process. Its number is the last word of the seventh
+/// line of the file that it has left, too.
+fn remove_shared_memory(data: &Path) {
+    let lines = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    if let Some(id) = lines.lines().nth(6).and_then(|line| line.split_whitespace().last()?.parse::<u32>().ok()) {
+        let _ = Command::new("ipcrm").args(["--shmem-id", &id.to_string()]).output();
+    }
+}

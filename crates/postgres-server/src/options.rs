@@ -1,0 +1,39 @@
+//! Which server.
+
+use crate::{Error, Server};
+
+/// Which server: without options it asks for no password, speaks no TLS, and writes to disk before it confirms.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    pub(crate) asks_for_a_password: bool,
+    pub(crate) speaks_tls: bool,
+    pub(crate) trusts_the_system: bool,
+}
+
+impl Options {
+    /// Lets nobody in without the password, a random one that [`Server::url`] holds.
+    #[must_use]
+    pub fn with_password(self) -> Self {
+        Self { asks_for_a_password: true, ..self }
+    }
+
+    /// Lets nobody in without TLS; the certificate is of a private authority, whose own [`Server::ca_file`] is.
+    #[must_use]
+    pub fn with_tls(self) -> Self {
+        Self { speaks_tls: true, ..self }
+    }
+
+    /// Confirms what is not on disk yet (`fsync=off`): faster. What is confirmed outlives the server's end, not the machine's.
+    #[must_use]
+    pub fn without_fsync(self) -> Self {
+        Self { trusts_the_system: true, ..self }
+    }
+
+    /// Starts it, and waits until it answers.
+    ///
+    /// # Errors
+    /// No PostgreSQL on this machine, or one that does not start, with the end of its log.
+    pub fn start(self) -> Result<Server, Error> {
+        Server::start_with(self)
+    }
+}

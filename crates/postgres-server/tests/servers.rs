@@ -1,0 +1,120 @@
+//! Servers as their users meet them: started, killed, ended. They need PostgreSQL's programs.
+#![cfg(test)]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use postgres_server::{Options, Server};
+
+/// What a client asks first: whether the server speaks TLS. It answers `S` or `N`.
+const ASKS_FOR_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+/// Starts a server. Without PostgreSQL the test fails, and says what provides it.
+#[track_caller]
+fn start(options: Options) -> Server {
+    options.start().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn address(server: &Server) -> String {
+    let url = server.url();
+    let behind_user = url.split_once('@').unwrap().1;
+    behind_user.split_once('/').unwrap().0.to_owned()
+}
+
+/// The answer, if one comes.
+fn ask_for_tls(address: &str) -> Option<u8> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    stream.write_all(&ASKS_FOR_TLS).ok()?;
+    let mut answer = [0];
+    stream.read_exact(&mut answer).ok().map(|()| answer[0])
+}
+
+fn folder_of(server: &Server) -> PathBuf {
+    server.ca_file().unwrap().parent().unwrap().to_owned()
+}
+
+#[test]
+fn a_server_answers_until_it_is_stopped_and_again_at_its_address() {
+    let mut server = start(Options::default());
+    let address = address(&server);
+    assert_eq!(ask_for_tls(&address), Some(b'N'));
+    server.stop().unwrap();
+    assert_eq!(ask_for_tls(&address), None);
+    server.stop().unwrap();
+    server.restart().unwrap();
+    assert_eq!(ask_for_tls(&address), Some(b'N'));
+}
+
+#[test]
+fn a_killed_server_starts_again() {
+    let mut server = start(Options::default().without_fsync());
+    let address = address(&server);
+    let _open = TcpStream::connect(&address).unwrap();
+    server.kill().unwrap();
+    assert_eq!(ask_for_tls(&address), None);
+    server.restart().unwrap();
+    assert_eq!(ask_for_tls(&address), Some(b'N'));
+}
+
+#[test]
+fn a_frozen_server_goes_on_once_it_is_thawed() {
+    let server = start(Options::default());
+    let address = address(&server);
+    server.freeze().unwrap();
+    assert_eq!(ask_for_tls(&address), None);
+    server.thaw().unwrap();
+    assert_eq!(ask_for_tls(&address), Some(b'N'));
+}
+
+#[test]
+fn the_url_says_what_a_client_needs() {
+    let server = start(Options::default());
+    assert_eq!(server.url(), format!("postgres://postgres@{}/postgres", address(&server)));
+    assert_eq!(server.url_of("orders"), format!("postgres://postgres@{}/orders", address(&server)));
+
+    let server = start(Options::default().with_tls().with_password());
+    assert_eq!(ask_for_tls(&address(&server)), Some(b'S'));
+    let url = server.url();
+    let (user, behind) = url.split_once('@').unwrap();
+    let password = user.strip_prefix("postgres://postgres:").unwrap();
+    assert_eq!(password.len(), 32);
+    let ca = server.ca_file().unwrap().display();
+    assert_eq!(behind, format!("{}/postgres?sslmode=verify-full&sslrootcert={ca}", address(&server)));
+}
+
+#[test]
+fn nothing_is_left_of_a_server() {
+    let server = start(Options::default().with_tls());
+    let (address, folder) = (address(&server), folder_of(&server));
+    assert!(folder.join("data").is_dir());
+    drop(server);
+    assert_eq!(ask_for_tls(&address), None);
+    assert!(!folder.exists());
+
+    let mut server = start(Options::default().with_tls());
+    let folder = folder_of(&server);
+    let file = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
+    let memory = file.lines().nth(6).unwrap().split_whitespace().last().unwrap().to_owned();
+    let is_there = || {
+        let pieces = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        pieces.lines().any(|line| line.split_whitespace().nth(1) == Some(&memory))
+    };
+    assert!(is_there());
+    server.kill().unwrap();
+    assert!(is_there());
+    drop(server);
+    assert!(!is_there());
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_frozen_server_ends_all_the_same() {
+    let server = start(Options::default());
+    server.freeze().unwrap();
+    let before = Instant::now();
+    drop(server);
+    assert!(before.elapsed() < Duration::from_secs(10));
+}

@@ -1,0 +1,2 @@
+DROP TABLE saga.events;
+DROP TABLE saga.streams;

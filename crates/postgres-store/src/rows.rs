@@ -1,0 +1,196 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use messaging::store::{RowKey, RowStore, Rows, StoreError};
+use sqlx::PgConnection;
+
+use crate::database::{Database, Lease};
+use crate::error::is_passing;
+
+/// Rows in PostgreSQL.
+///
+/// An update is one transaction of four round trips: begin, read, write, commit. Rows that are there are locked when they are read, in the order
+/// of their keys. A row that is not there cannot be locked: writing checks that it is still not there, and else the update starts anew.
+#[derive(Clone)]
+pub struct PostgresRows(pub(crate) Arc<Database>);
+
+/// How often an update starts anew at most. Each time somebody else has made a row that was missing, so hardly twice.
+const TRIES: u32 = 10;
+
+/// Locked in this order, so that two of them never wait for each other.
+const READ: &str = "
+    SELECT place, value
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (table_name, key, place)
+    JOIN saga.rows USING (table_name, key)
+    ORDER BY table_name, key
+    FOR UPDATE OF rows";
+
+/// Counts those that were made: each that somebody else has made meanwhile is missing.
+const WRITE: &str = "
+    WITH made AS (
+        INSERT INTO saga.rows (table_name, key, value)
+        SELECT table_name, key, value FROM unnest($1::text[], $2::text[], $3::text[]) AS made (table_name, key, value)
+        ORDER BY table_name, key
+        ON CONFLICT DO NOTHING
+        RETURNING key
+    ), changed AS (
+        UPDATE saga.rows SET value = changed.value
+        FROM unnest($4::text[], $5::text[], $6::text[]) AS changed (table_name, key, value)
+        WHERE rows.table_name = changed.table_name AND rows.key = changed.key
+    ), removed AS (
+        DELETE FROM saga.rows USING unnest($7::text[], $8::text[]) AS removed (table_name, key)
+        WHERE rows.table_name = removed.table_name AND rows.key = removed.key
+    )
+    SELECT count(*) FROM made";
+
+const REMOVE: &str = "
+    DELETE FROM saga.rows USING unnest($1::text[], $2::text[]) AS removed (table_name, key)
+    WHERE rows.table_name = removed.table_name AND rows.key = removed.key";
+
+const TABLE: &str = "SELECT key, value FROM saga.rows WHERE table_name = $1";
+
+impl RowStore for PostgresRows {
+    fn update(&self, keys: &[RowKey], change: &mut dyn FnMut(&mut Rows)) -> Result<(), StoreError> {
+        let deadline = self.0.deadline();
+        let away = |error: sqlx::Error| self.0.away(Keys(keys), &error);
+        for _ in 0..TRIES {
+            let mut lease = self.0.lease(deadline).map_err(away)?;
+            match update(&mut lease, keys, change) {
+                Ok(Outcome::Done) => {
+                    lease.end();
+                    return Ok(());
+                }
+                Ok(Outcome::Overtaken) => lease.end(),
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(away(error)),
+            }
+        }
+        let text = format!("{TRIES} times in a row somebody else made a row that had not been there");
+        Err(away(sqlx::Error::Protocol(text)))
+    }
+
+    fn table(&self, table: &'static str) -> Result<BTreeMap<String, String>, StoreError> {
+        self.0.run(format_args!("read table {table}"), async |connection| {
+            let rows: Vec<(String, String)> = sqlx::query_as(TABLE).bind(table).fetch_all(connection).await?;
+            Ok(rows.into_iter().collect())
+        })
+    }
+}
+
+enum Outcome {
+    Done,
+    /// Somebody else has made a row that was missing when it was read. Nothing was written.
+    Overtaken,
+}
+
+fn update(lease: &mut Lease<'_>, keys: &[RowKey], change: &mut dyn FnMut(&mut Rows)) -> Result<Outcome, sqlx::Error> {
+    let before = lease.run(async |connection| read(connection, keys).await)?;
+    // Between two uses of the connection: whatever it does, it does not do it within the runtime.
+    let mut after = before.clone();
+    change(&mut after);
+    let plan = Plan::of(&before, &after);
+    lease.run(async |connection| {
+        let outcome = if plan.needs_nothing() { Outcome::Done } else { plan.write(connection).await? };
+        let end = if matches!(outcome, Outcome::Done) && plan.changes_something() { "COMMIT" } else { "ROLLBACK" };
+        execute(connection, end).await?;
+        Ok(outcome)
+    })
+}
+
+async fn read(connection: &mut PgConnection, keys: &[RowKey]) -> Result<Rows, sqlx::Error> {
+    execute(connection, "BEGIN").await?;
+    let (tables, names): (Vec<&str>, Vec<&str>) = keys.iter().map(|(table, key)| (*table, key.as_str())).unzip();
+    let found: Vec<(i64, String)> = sqlx::query_as(READ).bind(tables).bind(names).fetch_all(connection).await?;
+    let mut rows: Rows = keys.iter().map(|key| (key.clone(), None)).collect();
+    for (place, value) in found {
+        let key = usize::try_from(place).ok().and_then(|place| keys.get(place.checked_sub(1)?));
+        if let Some(row) = key.and_then(|key| rows.get_mut(key)) {
+            *row = Some(value);
+        }
+    }
+    Ok(rows)
+}
+
+/// By the simple protocol: there is nothing to prepare.
+async fn execute(connection: &mut PgConnection, statement: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(statement).execute(connection).await.map(drop)
+}
+
+/// What is to be written, each in the order of the keys.
+#[derive(Default)]
+struct Plan<'a> {
+    made: Vec<(&'a RowKey, &'a str)>,
+    changed: Vec<(&'a RowKey, &'a str)>,
+    removed: Vec<&'a RowKey>,
+    /// Not there before, and not after.
+    missing: Vec<&'a RowKey>,
+    found_some: bool,
+}
+
+impl<'a> Plan<'a> {
+    fn of(before: &'a Rows, after: &'a Rows) -> Self {
+        let mut plan = Self { found_some: before.values().any(Option::is_some), ..Self::default() };
+        for (key, before) in before {
+            match (before, after.get(key).unwrap_or(before)) {
+                (None, None) => plan.missing.push(key),
+                (None, Some(value)) => plan.made.push((key, value)),
+                (Some(_), None) => plan.removed.push(key),
+                (Some(before), Some(value)) if before != value => plan.changed.push((key, value)),
+                (Some(_), Some(_)) => {}
+            }
+        }
+        plan
+    }
+
+    fn changes_something(&self) -> bool {
+        !(self.made.is_empty() && self.changed.is_empty() && self.removed.is_empty())
+    }
+
+    /// Whether what was read holds as it is: nothing depends on it, and it was true at one moment. Rows that are there are as they
+    /// were when they had been locked, missing ones were missing when the statement began: together they need to be looked at again.
+    fn needs_nothing(&self) -> bool {
+        !self.changes_something() && (self.missing.is_empty() || !self.found_some)
+    }
+
+    /// A row that stays missing is made, too, and removed again: until the end nobody else makes it, and if somebody has, that is noticed.
+    async fn write(&self, connection: &mut PgConnection) -> Result<Outcome, sqlx::Error> {
+        let missing = self.missing.iter().map(|key| (*key, ""));
+        let made: Vec<_> = self.made.iter().copied().chain(missing).collect();
+        let [tables, keys, values] = columns(&made);
+        let [changed_tables, changed_keys, changed_values] = columns(&self.changed);
+        let (removed_tables, removed_keys) = key_columns(&self.removed);
+        let query = sqlx::query_scalar(WRITE).bind(tables).bind(keys).bind(values);
+        let query = query.bind(changed_tables).bind(changed_keys).bind(changed_values);
+        let count: i64 = query.bind(removed_tables).bind(removed_keys).fetch_one(&mut *connection).await?;
+        if usize::try_from(count) != Ok(made.len()) {
+            return Ok(Outcome::Overtaken);
+        }
+        if !self.missing.is_empty() && self.changes_something() {
+            let (tables, keys) = key_columns(&self.missing);
+            sqlx::query(REMOVE).bind(tables).bind(keys).execute(connection).await?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn columns<'a>(rows: &[(&'a RowKey, &'a str)]) -> [Vec<&'a str>; 3] {
+    let column = |text: fn(&(&'a RowKey, &'a str)) -> &'a str| rows.iter().map(text).collect();
+    [column(|((table, _), _)| table), column(|((_, key), _)| key), column(|(_, value)| value)]
+}
+
+fn key_columns<'a>(keys: &[&'a RowKey]) -> (Vec<&'a str>, Vec<&'a str>) {
+    keys.iter().map(|(table, key)| (*table, key.as_str())).unzip()
+}
+
+/// What is being done, as an error names it.
+struct Keys<'a>(&'a [RowKey]);
+
+impl std::fmt::Display for Keys<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("change")?;
+        for (table, key) in self.0 {
+            write!(f, " {table}/{key}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! The stores: one contract in memory and in PostgreSQL, then what only a database can do, and fail to. They need PostgreSQL's programs.
+#![cfg(test)]
+
+mod contract; // what every store must do, asked of each
+mod database; // a server for one test, and a look behind the store's back
+mod migrations; // tables there and back
+mod outages; // a server that dies, hangs, refuses
+mod refusals; // why a store is not opened
+mod tls; // a certificate, and whose
+
+use messaging::store::{MemoryEvents, MemoryRows};
+use postgres_store::Store;
+
+use crate::contract::Stores;
+
+#[test]
+fn the_store_in_memory_keeps_the_contract() {
+    contract::check(|| Stores::of(MemoryEvents::default(), MemoryRows::default()));
+}
+
+#[test]
+fn the_store_in_postgresql_keeps_the_contract() {
+    let server = database::start();
+    let store = Store::open(&server.url()).unwrap();
+    contract::check(|| {
+        store.reset().unwrap();
+        Stores::of(store.events(), store.rows())
+    });
+}
