@@ -99,7 +99,7 @@ fn run(orders: u64) -> Result<f64, Failed> {
         let variables = json!({"KAFKA_BROKERS": cluster.brokers(), "RUST_LOG": "warn"});
         create(&emulator, &service.name, (service.timeout_s, service.memory_mib), &variables)?;
     }
-    for (service, group) in topology.groups() {
+    for (service, group) in topology.groups().filter(|(service, _)| service.host == Host::Lambda) {
         let body = json!({"FunctionName": service.name, "Topics": [group.topic], "StartingPosition": "TRIM_HORIZON",
             "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [cluster.brokers()]}},
             "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": group.group}, "BatchSize": BATCH_SIZE,
@@ -157,11 +157,12 @@ struct Unread {
 
 impl Unread {
     fn of(topology: &Topology, connection: &Connection) -> Result<Self, Failed> {
-        let group = |(_, group): (_, &topology::Consumption)| {
+        let group = |(_, group): (&topology::Service, &topology::Consumption)| {
             let partitions = topology.topic(&group.topic).map_or(0, |topic| topic.partitions);
             Ok((GroupOffsets::of(connection, &group.group)?, Topic::named(&group.topic), partitions))
         };
-        let groups = topology.groups().map(group).collect::<Result<_, Failed>>()?;
+        let on_lambda = topology.groups().filter(|(service, _)| service.host == Host::Lambda);
+        let groups = on_lambda.map(group).collect::<Result<_, Failed>>()?;
         Ok(Self { reader: TopicReader::connect(connection)?, groups })
     }
 

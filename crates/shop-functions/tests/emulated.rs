@@ -14,7 +14,7 @@ use lambda_emulator::{Emulator, Options, Outcome, Packing, pack};
 use messaging::{EVENT_ID, Outgoing, Record};
 use serde_json::{Value, json};
 use shop::order_generator::generate_order_event;
-use topology::Topology;
+use topology::{System, Topology};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -221,7 +221,7 @@ fn run_shop(place: &Place, mode: &str, orders: u64) {
     let connection = place.reader.clone();
     let mut secrets = BTreeMap::new();
     let mut settings = BTreeMap::new();
-    for service in topology.services() {
+    for service in topology.services_of(System::Shop) {
         let mut variables = json!({"ANSWER_MODE": mode, "SEED": "7"});
         variables[BROKERS] = json!(connection.brokers());
         let stated: BTreeMap<&str, String> = (place.connection_of)(&service.name).variables().into_iter().collect();
@@ -237,7 +237,11 @@ fn run_shop(place: &Place, mode: &str, orders: u64) {
     for (name, variables) in &settings {
         lambda.create(name, variables);
     }
-    for (service, group) in topology.groups() {
+    let groups = || {
+        let services = topology.services_of(System::Shop);
+        services.flat_map(|service| service.consumes.iter().map(move |group| (service, group)))
+    };
+    for (service, group) in groups() {
         let brokers: Vec<&str> = connection.brokers().split(',').collect();
         let mut body = json!({"FunctionName": service.name, "Topics": [group.topic], "StartingPosition": "TRIM_HORIZON",
             "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": brokers}},
@@ -263,7 +267,7 @@ fn run_shop(place: &Place, mode: &str, orders: u64) {
     let orders: Vec<Outgoing> = (0..orders).map(|n| Outgoing::of(&generate_order_event(7, base, n))).collect();
     let expected = expected(&topology, &orders);
     let handled: i64 = 2; // each record of the first topic stands there twice, and so does all that follows
-    for (_, group) in topology.groups() {
+    for (_, group) in groups() {
         let offsets = GroupOffsets::of(&connection, &group.group).unwrap();
         let partitions = topology.topic(&group.topic).unwrap().partitions;
         let records = handled * expected.get(&group.topic).map_or(0, Vec::len) as i64;
@@ -279,7 +283,7 @@ fn run_shop(place: &Place, mode: &str, orders: u64) {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-    for topic in topology.topics() {
+    for topic in topology.topics_of(System::Shop) {
         let mut found: Vec<Vec<u8>> = read(&connection, Topic::named(&topic.name)).into_values().collect();
         let mut expected = expected.get(&topic.name).cloned().unwrap_or_default();
         found.sort();
@@ -292,7 +296,7 @@ fn run_shop(place: &Place, mode: &str, orders: u64) {
 #[track_caller]
 fn run_embedded(mode: &str) {
     let topology = Topology::built_in().unwrap();
-    let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
+    let topics = topology.topics_of(System::Shop).map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
     let cluster = EmbeddedCluster::start(topics).unwrap();
     run_shop(&Place::plaintext(&cluster), mode, 300);
 }

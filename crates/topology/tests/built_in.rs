@@ -53,8 +53,9 @@ fn the_saga_has_the_ten_topics_of_requirement_h06_and_three_that_ask_and_undo() 
     }
 }
 
+#[track_caller]
 fn assert_has_the_size_of_a_topic(topology: &Topology, topic: &str) {
-    let topic = topology.topic(topic).unwrap();
+    let Some(topic) = topology.topic(topic) else { panic!("no topic {topic}") };
     assert_eq!((topic.partitions, topic.replication, topic.retention_ms), (3, 3, 604_800_000), "{topic:?}");
     assert_eq!(topic.max_message_bytes, 1_048_588, "{topic:?}: Kafka's own default");
 }

@@ -13,7 +13,7 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use simulation::broker::{Place, Stored};
-use topology::Topology;
+use topology::{System, Topology};
 
 use crate::broker::{Broker, Capability, End, Member, Refusal};
 use crate::cases::until;
@@ -121,10 +121,10 @@ impl Kafka {
         TopicShape { partitions, replication, retention_ms: -1, max_message_bytes: MAX_MESSAGE_BYTES }
     }
 
-    /// The services, with the connection of each that runs in a pipeline of its own: where there is security, as its own user.
+    /// The shop's services, with the connection of each that runs in a pipeline of its own: where there is security, as its own user.
     fn parts(&self) -> Vec<(Connection, Vec<String>)> {
         let topology = Topology::built_in().unwrap();
-        let services = topology.services().map(|service| service.name.clone());
+        let services = topology.services_of(System::Shop).map(|service| service.name.clone());
         if self.membership == Membership::Sole {
             return vec![(self.connection.clone(), services.collect())]; // it counts all that is written
         }

@@ -42,11 +42,11 @@ pub(crate) enum Company {
 /// Partitions of each case's topic.
 pub(crate) const PARTITIONS: i32 = 3;
 
-/// The topics that a broker must have to be asked: one for each case, and those of the shop.
+/// The topics that a broker must have to be asked: one for each case, and those of `topology.json`.
 pub(crate) fn topics(cases: &[Case]) -> Vec<(Topic, i32)> {
     let topology = Topology::built_in().unwrap();
-    let of_shop = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
-    cases.iter().map(|case| (Topic::new(case.name), PARTITIONS)).chain(of_shop).collect()
+    let declared = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
+    cases.iter().map(|case| (Topic::new(case.name), PARTITIONS)).chain(declared).collect()
 }
 
 /// Asks a broker the cases, and reports each by its name. `not_applicable` are those that need what it is not capable of.

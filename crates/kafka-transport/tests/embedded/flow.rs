@@ -5,7 +5,7 @@ use events::{Event, Topic};
 use messaging::Outgoing;
 use shop::{Outcomes, ShopFlow};
 use simulation::{Consumer, Order, Report, Simulation, System};
-use topology::Topology;
+use topology::{System, Topology};
 
 use crate::from_outside::{committed, ends};
 use crate::run::{Shop, orders};
@@ -46,7 +46,8 @@ fn a_drained_pipeline_counts_what_its_topics_hold_and_every_group_has_committed_
         let held: i64 = ends(&ended.brokers, topic, partitions).iter().sum();
         assert_eq!(ended.records(topic), held as u64, "{topic}");
     }
-    for (_, group) in Topology::built_in().unwrap().groups() {
+    let topology = Topology::built_in().unwrap();
+    for group in topology.services_of(System::Shop).flat_map(|service| &service.consumes) {
         let topic = Topic::named(&group.topic);
         let ends = ends(&ended.brokers, topic, 3);
         let committed = committed(&ended.brokers, &group.group, topic, 3);
@@ -74,7 +75,8 @@ fn simulated(orders: &[OrderPlaced]) -> Report {
         .iter()
         .map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()))
         .collect();
-    let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
+    let topics =
+        topology.topics_of(System::Shop).map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
     let system = System { topics, consumers, flow: Arc::new(ShopFlow), trouble: None };
     let orders: Vec<Order> =
         orders.iter().map(|order| Order { order_id: order.order_id.clone(), record: Outgoing::of(order) }).collect();

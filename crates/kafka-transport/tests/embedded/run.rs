@@ -8,7 +8,7 @@ use kafka_transport::{Connection, Drained, EmbeddedCluster, Error, Group, Member
 use messaging::audit::{self, Audit, Observation, Verdict};
 use messaging::{BatchStep, Outgoing, Subscription};
 use shop::ShopFlow;
-use topology::Topology;
+use topology::{System, Topology};
 
 /// No test waits longer for anything; one that gets here has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
@@ -30,7 +30,7 @@ impl Shop {
     pub(crate) fn with_partitions(partitions: i32) -> Self {
         let topology = Topology::built_in().unwrap();
         let of = |topic: &topology::Topic| if topic.name.ends_with(".dead_letter") { 1 } else { partitions };
-        let topics = topology.topics().map(|topic| (Topic::named(&topic.name), of(topic))).collect();
+        let topics = topology.topics_of(System::Shop).map(|topic| (Topic::named(&topic.name), of(topic))).collect();
         let services = shop::services(&topology).unwrap();
         let boxed = |(subscription, step): (&Subscription, _)| Group {
             subscription: subscription.clone(),

@@ -13,7 +13,7 @@ use kafka_transport::{Ca, Connection};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
 use serde_json::{Value, json};
-use topology::Topology;
+use topology::{System, Topology};
 
 use ansible::Ansible;
 use arguments::Arguments;
@@ -272,10 +272,10 @@ fn with_variable(inventory: &str, host: &str, variable: &str) -> String {
     lines.collect()
 }
 
-/// Services by name, the one first that reads nothing.
+/// The shop's services by name, the one first that reads nothing.
 fn services() -> Vec<String> {
     let topology = Topology::built_in().unwrap();
-    let mut all: Vec<_> = topology.services().collect();
+    let mut all: Vec<_> = topology.services_of(System::Shop).collect();
     all.sort_by_key(|service| !service.consumes.is_empty());
     all.into_iter().map(|service| service.name.clone()).collect()
 }

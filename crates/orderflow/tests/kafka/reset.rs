@@ -52,12 +52,12 @@ fn a_reset_empties_our_topics_and_a_group_begins_at_the_first_record_that_is_the
     let others = TOPOLOGY.replace("order_placed", "orders_placed");
     let reset = on(&cluster, "reset --yes --topology others.json").file("others.json", others).end().with_status(0);
     assert!(
-        reset.stdout.contains("orders_placed                                       skipped: it does not exist\n"),
+        reset.stdout.contains("orders_placed                                          skipped: it does not exist\n"),
         "{}",
         reset.stdout
     );
     assert!(
-        reset.stdout.contains("payment_result                                      30 records\n"),
+        reset.stdout.contains("payment_result                                         30 records\n"),
         "{}",
         reset.stdout
     );
@@ -66,7 +66,7 @@ fn a_reset_empties_our_topics_and_a_group_begins_at_the_first_record_that_is_the
 
     let reset = on(&cluster, "reset --yes").end().with_status(0);
     assert!(
-        reset.stdout.ends_with("30 records of 11 topics deleted; 6 groups begin at the first record that is there\n"),
+        reset.stdout.ends_with("30 records of 35 topics deleted; 17 groups begin at the first record that is there\n"),
         "{}",
         reset.stdout
     );
@@ -92,12 +92,12 @@ fn a_reset_asks_on_a_terminal_and_deletes_nothing_unless_the_answer_is_yes() {
 
     let refused = answered("y").with_status(1);
     let question = format!(
-        "On {} in plaintext all records of these topics are deleted for good, and the offsets of 6 groups:\n",
+        "On {} in plaintext all records of these topics are deleted for good, and the offsets of 17 groups:\n",
         cluster.brokers()
     );
     assert!(refused.stderr.starts_with(&question), "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("  order_placed                                        30 records\n"),
+        refused.stderr.contains("  order_placed                                           30 records\n"),
         "{}",
         refused.stderr
     );
