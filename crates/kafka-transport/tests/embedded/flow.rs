@@ -75,8 +75,10 @@ fn simulated(orders: &[OrderPlaced]) -> Report {
         .iter()
         .map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()))
         .collect();
-    let topics =
-        topology.topics_of(topology::System::Shop).map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
+    let topics = topology
+        .topics_of(topology::System::Shop)
+        .map(|topic| (Topic::named(&topic.name), topic.partitions as usize))
+        .collect();
     let system = System { topics, consumers, flow: Arc::new(ShopFlow), trouble: None };
     let orders: Vec<Order> =
         orders.iter().map(|order| Order { order_id: order.order_id.clone(), record: Outgoing::of(order) }).collect();

@@ -4,6 +4,7 @@
 mod audit; // what the topics tell of a run
 mod call; // one call of the command, in a folder of its own
 mod cluster; // a secured cluster to play with
+mod demo; // one order through the saga, as the README shows it
 mod deploy; // what is refused before AWS is asked, and how stages are told of
 mod digest; // equal orders, equal digest: whatever carries them
 mod dry_run; // events logged, nothing sent
