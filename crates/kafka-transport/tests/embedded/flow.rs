@@ -5,7 +5,7 @@ use events::{Event, Topic};
 use messaging::Outgoing;
 use shop::{Outcomes, ShopFlow};
 use simulation::{Consumer, Order, Report, Simulation, System};
-use topology::{System, Topology};
+use topology::Topology;
 
 use crate::from_outside::{committed, ends};
 use crate::run::{Shop, orders};
@@ -47,7 +47,7 @@ fn a_drained_pipeline_counts_what_its_topics_hold_and_every_group_has_committed_
         assert_eq!(ended.records(topic), held as u64, "{topic}");
     }
     let topology = Topology::built_in().unwrap();
-    for group in topology.services_of(System::Shop).flat_map(|service| &service.consumes) {
+    for group in topology.services_of(topology::System::Shop).flat_map(|service| &service.consumes) {
         let topic = Topic::named(&group.topic);
         let ends = ends(&ended.brokers, topic, 3);
         let committed = committed(&ended.brokers, &group.group, topic, 3);
@@ -75,8 +75,10 @@ fn simulated(orders: &[OrderPlaced]) -> Report {
         .iter()
         .map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()))
         .collect();
-    let topics =
-        topology.topics_of(System::Shop).map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
+    let topics = topology
+        .topics_of(topology::System::Shop)
+        .map(|topic| (Topic::named(&topic.name), topic.partitions as usize))
+        .collect();
     let system = System { topics, consumers, flow: Arc::new(ShopFlow), trouble: None };
     let orders: Vec<Order> =
         orders.iter().map(|order| Order { order_id: order.order_id.clone(), record: Outgoing::of(order) }).collect();
