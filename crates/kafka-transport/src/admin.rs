@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pollster::block_on;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
-    TopicReplication, TopicResult,
+    GroupResult, TopicReplication, TopicResult,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -28,6 +28,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 const RETENTION_MS: &str = "retention.ms";
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+
+/// Whether a broker will answer about a group once it knows the group: it has just begun to look after it.
+const fn is_loading(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    matches!(code, CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator)
+}
 
 /// What a topic is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,14 +256,29 @@ impl Admin {
         if groups.is_empty() {
             return Ok(());
         }
-        let deleted = block_on(self.writer.delete_groups(groups, &options()));
-        let deleted = deleted.map_err(|error| self.refused("DELETE", "groups", error))?;
+        let deadline = Instant::now() + DEADLINE;
+        let mut deleted = self.delete_groups_once(groups)?;
+        // A broker that has just begun to look after a group reads what it knows of it first.
+        while Instant::now() < deadline {
+            let loading = deleted.extract_if(.., |result| matches!(result, Err((_, code)) if is_loading(*code)));
+            let loading: Vec<String> = loading.filter_map(Result::err).map(|(group, _)| group).collect();
+            if loading.is_empty() {
+                break;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+            deleted.extend(self.delete_groups_once(&loading.iter().map(String::as_str).collect::<Vec<_>>())?);
+        }
         let refused = |(group, code): (String, RDKafkaErrorCode)| match code {
             RDKafkaErrorCode::GroupIdNotFound => None,
             RDKafkaErrorCode::NonEmptyGroup => Some(self.members(&group)),
             code => Some(self.refused("DELETE", &format!("group {group}"), KafkaError::AdminOp(code))),
         };
         deleted.into_iter().filter_map(Result::err).find_map(refused).map_or(Ok(()), Err)
+    }
+
+    fn delete_groups_once(&self, groups: &[&str]) -> Result<Vec<GroupResult>, Error> {
+        let deleted = block_on(self.writer.delete_groups(groups, &options()));
+        deleted.map_err(|error| self.refused("DELETE", "groups", error))
     }
 
     /// What became of each topic of a request.
