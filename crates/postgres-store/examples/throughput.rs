@@ -64,7 +64,7 @@ fn append(events: &PostgresEvents, threads: u64, n: u64) -> Result<(), StoreErro
 /// One of few rows, which others change too, and one that is new.
 fn update(rows: &PostgresRows, n: u64) -> Result<(), StoreError> {
     let stock: RowKey = ("stock", format!("product-{}", n % PRODUCTS));
-    let reservation: RowKey = ("reservations", format!("{n}-{:p}", rows));
+    let reservation: RowKey = ("reservations", format!("{n}-{rows:p}"));
     rows.update(&[stock.clone(), reservation.clone()], &mut |rows: &mut Rows| {
         rows.insert(stock.clone(), Some(n.to_string()));
         rows.insert(reservation.clone(), Some(n.to_string()));
