@@ -89,7 +89,7 @@ fn a_server_that_ends_within_a_change_is_away_and_nothing_is_changed() {
 fn a_server_that_hangs_is_away_in_time_until_it_goes_on() {
     let server = database::start();
     let address = address(&server);
-    let store = impatient(&server, 300);
+    let store = impatient(&server, 1_000);
     let (events, rows) = (store.events(), store.rows());
     events.append(&order("7f3a"), 0, &[event("created")], due(ms(1))).unwrap();
     server.freeze().unwrap();
@@ -107,9 +107,9 @@ fn a_server_that_hangs_is_away_in_time_until_it_goes_on() {
 fn whoever_waits_too_long_for_others_is_told() {
     let server = database::start();
     let address = address(&server);
-    let (wait, deadline) = (Duration::from_millis(50), Duration::from_millis(500));
+    let (wait, deadline) = (Duration::from_millis(50), Duration::from_millis(1_500));
     let store = Store::open_with(&server.url(), Limits { connections: 1, wait, deadline }).unwrap();
-    let other = impatient(&server, 300);
+    let other = impatient(&server, 1_000);
     set_pen(&store.rows(), "5").unwrap();
     let is_changing = mpsc::sync_channel(1);
     let may_end = mpsc::sync_channel(1);
