@@ -6,9 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::{env, process::Command};
 
+use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
 
-use crate::Error;
+use crate::{Error, process};
 
 const PREFIX: &str = "orderflow-postgres-";
 /// Held as long as the folder is in use: the system lets go of it when the process ends, however it ends.
@@ -110,6 +111,10 @@ fn sweep(base: &Path) {
 
 /// What can't be removed is swept away by a later server.
 fn remove(path: &Path) {
+    // Where our process was killed while its server was frozen, all but the first of the server's processes still stand there.
+    for process in process::inside(path) {
+        let _ = process.signal(Signal::SIGKILL);
+    }
     remove_shared_memory(&path.join(DATA));
     let _ = fs::remove_dir_all(path);
 }
@@ -120,5 +125,20 @@ fn remove_shared_memory(data: &Path) {
     let lines = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     if let Some(id) = lines.lines().nth(6).and_then(|line| line.split_whitespace().last()?.parse::<u32>().ok()) {
         let _ = Command::new("ipcrm").args(["--shmem-id", &id.to_string()]).output();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_works_in_a_folder_ends_with_it() {
+        let folder = Folder::temporary(None).unwrap();
+        let path = folder.path().to_owned();
+        let mut sleep = Command::new("sleep").arg("600").current_dir(&path).spawn().unwrap();
+        drop(folder);
+        assert!(!sleep.wait().unwrap().success());
+        assert!(!path.exists());
     }
 }

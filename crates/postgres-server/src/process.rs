@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
@@ -29,10 +30,22 @@ impl Identity {
 
 /// Those that a process has started and that still run.
 pub(crate) fn children(parent: u32) -> Vec<Identity> {
+    of_all(|_, stat| stat.parent == parent)
+}
+
+/// Those that work in a folder.
+pub(crate) fn inside(folder: &Path) -> Vec<Identity> {
+    of_all(|pid, _| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|place| place.starts_with(folder)))
+}
+
+fn of_all(is_meant: impl Fn(u32, &Stat) -> bool) -> Vec<Identity> {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let stats = pids.filter_map(|pid| Some((pid, stat(pid)?)));
-    stats.filter(|(_, stat)| stat.parent == parent).map(|(pid, stat)| Identity { pid, started: stat.started }).collect()
+    stats
+        .filter(|(pid, stat)| is_meant(*pid, stat))
+        .map(|(pid, stat)| Identity { pid, started: stat.started })
+        .collect()
 }
 
 /// Sends a signal to a process that is known to be ours.

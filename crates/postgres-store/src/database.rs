@@ -96,6 +96,9 @@ impl Database {
             ("idle_in_transaction_session_timeout", &limit_ms),
             // Rows are locked, streams have versions: that is enough, whatever the database's own default is.
             ("default_transaction_isolation", "read committed"),
+            // Every statement has its index. A plan is kept as long as its connection; one that was made while a table was empty would
+            // read all of it from then on.
+            ("enable_seqscan", "off"),
         ]);
         let address = Address::of(&options);
         Self { address, options, limits, connections: Mutex::default(), returned: Condvar::new() }

@@ -17,35 +17,43 @@ pub struct PostgresRows(pub(crate) Arc<Database>);
 /// How often an update starts anew at most. Each time somebody else has made a row that was missing, so hardly twice.
 const TRIES: u32 = 10;
 
-/// Locked in this order, so that two of them never wait for each other.
+// Each finds its rows one by one, by the primary key: a join would, for a table that was empty when it was planned, read all of it.
+
+/// Locked in the order in which they are asked for, so that two updates never wait for each other.
 const READ: &str = "
     SELECT place, value
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (table_name, key, place)
-    JOIN saga.rows USING (table_name, key)
-    ORDER BY table_name, key
-    FOR UPDATE OF rows";
+    CROSS JOIN LATERAL (
+        SELECT value FROM saga.rows WHERE rows.table_name = asked.table_name AND rows.key = asked.key FOR UPDATE
+    ) AS there";
 
 /// Counts those that were made: each that somebody else has made meanwhile is missing.
 const WRITE: &str = "
     WITH made AS (
-        INSERT INTO saga.rows (table_name, key, value)
-        SELECT table_name, key, value FROM unnest($1::text[], $2::text[], $3::text[]) AS made (table_name, key, value)
-        ORDER BY table_name, key
+        INSERT INTO saga.rows (table_name, key, value) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
         ON CONFLICT DO NOTHING
         RETURNING key
     ), changed AS (
-        UPDATE saga.rows SET value = changed.value
-        FROM unnest($4::text[], $5::text[], $6::text[]) AS changed (table_name, key, value)
-        WHERE rows.table_name = changed.table_name AND rows.key = changed.key
+        INSERT INTO saga.rows (table_name, key, value) SELECT * FROM unnest($4::text[], $5::text[], $6::text[])
+        ON CONFLICT (table_name, key) DO UPDATE SET value = excluded.value
     ), removed AS (
-        DELETE FROM saga.rows USING unnest($7::text[], $8::text[]) AS removed (table_name, key)
-        WHERE rows.table_name = removed.table_name AND rows.key = removed.key
+        DELETE FROM saga.rows WHERE ctid = ANY (ARRAY(
+            SELECT there.ctid FROM unnest($7::text[], $8::text[]) AS removed (table_name, key)
+            CROSS JOIN LATERAL (
+                SELECT ctid FROM saga.rows WHERE rows.table_name = removed.table_name AND rows.key = removed.key OFFSET 0
+            ) AS there
+        ))
     )
     SELECT count(*) FROM made";
 
+/// As a write removes them: nobody else moves a row that we have locked or made.
 const REMOVE: &str = "
-    DELETE FROM saga.rows USING unnest($1::text[], $2::text[]) AS removed (table_name, key)
-    WHERE rows.table_name = removed.table_name AND rows.key = removed.key";
+    DELETE FROM saga.rows WHERE ctid = ANY (ARRAY(
+        SELECT there.ctid FROM unnest($1::text[], $2::text[]) AS removed (table_name, key)
+        CROSS JOIN LATERAL (
+            SELECT ctid FROM saga.rows WHERE rows.table_name = removed.table_name AND rows.key = removed.key OFFSET 0
+        ) AS there
+    ))";
 
 const TABLE: &str = "SELECT key, value FROM saga.rows WHERE table_name = $1";
 
@@ -99,14 +107,13 @@ fn update(lease: &mut Lease<'_>, keys: &[RowKey], change: &mut dyn FnMut(&mut Ro
 
 async fn read(connection: &mut PgConnection, keys: &[RowKey]) -> Result<Rows, sqlx::Error> {
     execute(connection, "BEGIN").await?;
-    let (tables, names): (Vec<&str>, Vec<&str>) = keys.iter().map(|(table, key)| (*table, key.as_str())).unzip();
-    let found: Vec<(i64, String)> = sqlx::query_as(READ).bind(tables).bind(names).fetch_all(connection).await?;
     let mut rows: Rows = keys.iter().map(|key| (key.clone(), None)).collect();
-    for (place, value) in found {
-        let key = usize::try_from(place).ok().and_then(|place| keys.get(place.checked_sub(1)?));
-        if let Some(row) = key.and_then(|key| rows.get_mut(key)) {
-            *row = Some(value);
-        }
+    let (tables, names): (Vec<&str>, Vec<&str>) = rows.keys().map(|(table, key)| (*table, key.as_str())).unzip();
+    let found: Vec<(i64, String)> = sqlx::query_as(READ).bind(tables).bind(names).fetch_all(connection).await?;
+    let mut found = found.into_iter().peekable();
+    // In the same order, each at its place, counted from 1.
+    for (place, row) in (1..).zip(rows.values_mut()) {
+        *row = found.next_if(|(at, _)| *at == place).map(|(_, value)| value);
     }
     Ok(rows)
 }

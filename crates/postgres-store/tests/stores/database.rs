@@ -7,12 +7,13 @@ use postgres_store::{Limits, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::runtime::Builder;
 
-/// Starts a server. Without PostgreSQL the test fails, and says what provides it.
+/// Starts a server. It confirms what is not on disk yet: no test ends the machine.
 #[track_caller]
 pub(crate) fn start() -> Server {
-    start_with(Options::default())
+    start_with(Options::default().without_fsync())
 }
 
+/// Starts a server. Without PostgreSQL the test fails, and says what provides it.
 #[track_caller]
 pub(crate) fn start_with(options: Options) -> Server {
     options.start().unwrap_or_else(|error| panic!("{error}"))

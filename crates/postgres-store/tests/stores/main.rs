@@ -5,6 +5,7 @@ mod contract; // what every store must do, asked of each
 mod database; // a server for one test, and a look behind the store's back
 mod migrations; // tables there and back
 mod outages; // a server that dies, hangs, refuses
+mod plans; // how statements find their rows
 mod refusals; // why a store is not opened
 mod tls; // a certificate, and whose
 
@@ -21,7 +22,12 @@ fn the_store_in_memory_keeps_the_contract() {
 #[test]
 fn the_store_in_postgresql_keeps_the_contract() {
     let server = database::start();
-    let store = Store::open(&server.url()).unwrap();
+    // Of a language that sorts otherwise than bytes do.
+    database::sql(
+        &server.url(),
+        "CREATE DATABASE orders TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'",
+    );
+    let store = Store::open(&server.url_of("orders")).unwrap();
     contract::check(|| {
         store.reset().unwrap();
         Stores::of(store.events(), store.rows())
