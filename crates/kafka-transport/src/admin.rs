@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
-    GroupResult, TopicReplication, TopicResult,
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, GroupResult, NewPartitions, NewTopic,
+    ResourceSpecifier, TopicReplication, TopicResult,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
