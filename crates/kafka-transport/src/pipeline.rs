@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::{BatchStep, Outgoing, Subscription};
-use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Membership, Pulse, Shared};
 use crate::producer::{Producer, Slot};
+use crate::reader::Reader;
 use crate::{Connection, Error, Metrics, Pace, Tap, settings};
 
 /// How long a group may take to commit and to leave, once it is at rest.
@@ -215,16 +215,14 @@ impl Pipeline {
     }
 
     fn compare_watermarks(&self) -> Result<Drained, Error> {
-        let reader: BaseConsumer = settings::consumer(&self.shared.connection, "orderflow.watermarks", Pace::FULL)
-            .create()
-            .map_err(Error::kafka("watermarks: create the consumer"))?;
+        let connection = &self.shared.connection;
+        let reader = Reader::new(connection, &settings::client(connection))?;
         let mut records = Vec::new();
         for (topic, partitions) in self.shared.producer.confirmed() {
             records.push((topic, partitions.iter().sum()));
             for (partition, confirmed) in (0..).zip(partitions) {
-                let (_, high_watermark) = reader
-                    .fetch_watermarks(topic.as_str(), partition, settings::CONNECT_DEADLINE)
-                    .map_err(Error::kafka(format!("{topic}-{partition}: read the watermarks")))?;
+                // Asked until there is an answer: the leader of a new partition may be known to the brokers, and not yet to itself.
+                let high_watermark = reader.log(topic.as_str(), partition)?.end;
                 if u64::try_from(high_watermark) != Ok(confirmed) {
                     return Err(Error::Watermark { topic, partition, confirmed, high_watermark });
                 }

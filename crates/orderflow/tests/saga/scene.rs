@@ -69,7 +69,7 @@ impl Scene {
 
     /// What the topics and the database tell of the newest run, after everything has come to rest. It must hold.
     pub(crate) fn audit(&self) -> Value {
-        self.call(ADMIN, "audit saga --wait 60s --format json").end().with_status(0).document()
+        self.call(ADMIN, "audit saga --wait 170s --format json").end().with_status(0).document()
     }
 
     /// Empties the topics and the database; answers with what it is told.
