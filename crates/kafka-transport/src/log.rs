@@ -21,64 +21,30 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
     let event_id = record.headers.last(EVENT_ID).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or("");
     let service = worker.subscription().service.as_str();
     let (topic, partition, offset) = (record.topic.as_str(), record.partition, record.offset);
+    // A line of that level: the fields that all of them have, then its own.
+    macro_rules! line {
+        ($level:ident, $status:literal, $message:literal $(, $field:ident)*) => {
+            $level!(
+                order_id,
+                event_type,
+                service,
+                status = $status,
+                topic,
+                partition,
+                offset,
+                event_id,
+                $($field,)*
+                $message
+            )
+        };
+    }
     match answer {
         Answer::Handled => match worker.remark(record) {
-            Some(remark) => {
-                info!(
-                    order_id,
-                    event_type,
-                    service,
-                    status = "handled",
-                    topic,
-                    partition,
-                    offset,
-                    event_id,
-                    remark,
-                    "record handled"
-                );
-            }
-            None => {
-                debug!(
-                    order_id,
-                    event_type,
-                    service,
-                    status = "handled",
-                    topic,
-                    partition,
-                    offset,
-                    event_id,
-                    "record handled"
-                );
-            }
+            Some(remark) => line!(info, "handled", "record handled", remark),
+            None => line!(debug, "handled", "record handled"),
         },
-        Answer::Rejected(reason) => {
-            warn!(
-                order_id,
-                event_type,
-                service,
-                status = "dead_lettered",
-                topic,
-                partition,
-                offset,
-                event_id,
-                reason,
-                "record rejected"
-            );
-        }
-        Answer::Retried(reason) => {
-            warn!(
-                order_id,
-                event_type,
-                service,
-                status = "retried",
-                topic,
-                partition,
-                offset,
-                event_id,
-                reason,
-                "record failed"
-            );
-        }
+        Answer::Rejected(reason) => line!(warn, "dead_lettered", "record rejected", reason),
+        Answer::Retried(reason) => line!(warn, "retried", "record failed", reason),
     }
 }
 

@@ -107,7 +107,8 @@ impl Reader {
         let Some(saga) = stream.iter().fold(None, evolve) else {
             return self.wrong(order_id, "its saga has no beginning");
         };
-        if let Some(event) = stream.iter().find(|event| !is_cause(&saga, event.cause, stream.len())) {
+        let causes = causes(&saga, stream.len());
+        if let Some(event) = stream.iter().find(|event| !causes.contains(&event.cause)) {
             self.wrong(order_id, &format!("nothing can have caused {:?}", event.happened));
         }
         let ends: Vec<&Happened> = stream.iter().map(|event| &event.happened).filter(|end| is_end(end)).collect();
@@ -201,26 +202,25 @@ fn told(happened: &Happened) -> Option<EmailAbout> {
     if let Happened::Told(about) = happened { Some(*about) } else { None }
 }
 
-/// Whether an input of this id can have reached the saga; overdue answers of so many questions at most.
-fn is_cause(saga: &Saga, cause: EventId, questions: usize) -> bool {
+/// The ids of all inputs that can have reached the saga: its answers, and overdue ones of so many questions at most.
+fn causes(saga: &Saga, questions: usize) -> BTreeSet<EventId> {
     let order: &Order = saga.order();
     let payment = || saga.payment(order.timestamp);
-    let mut ids = vec![
+    let mut ids = BTreeSet::from([
         OrderValidated(order.clone()).event_id(),
         PaymentCompleted(payment()).event_id(),
         PaymentFailed(payment()).event_id(),
         PaymentRefunded(payment()).event_id(),
-    ];
+    ]);
     for item in &order.items {
         let (product_id, order_id, timestamp) = (item.product_id.clone(), order.order_id.clone(), order.timestamp);
         let stock = Stock { product_id, quantity_reserved: item.quantity, order_id, timestamp };
-        ids.push(InventoryReserved(stock.clone()).event_id());
-        ids.push(InventoryRejected(stock.clone()).event_id());
-        ids.push(InventoryReleased(stock).event_id());
+        ids.insert(InventoryReserved(stock.clone()).event_id());
+        ids.insert(InventoryRejected(stock.clone()).event_id());
+        ids.insert(InventoryReleased(stock).event_id());
     }
-    ids.contains(&cause) || {
-        let times = 1..=u32::try_from(questions).unwrap_or(u32::MAX);
-        let overdue = |participant: Participant, times| Saga::overdue_id(&order.order_id, participant, times);
-        Participant::ALL.iter().any(|&participant| times.clone().any(|times| overdue(participant, times) == cause))
-    }
+    let times = 1..=u32::try_from(questions).unwrap_or(u32::MAX);
+    let overdue = |participant| times.clone().map(move |times| Saga::overdue_id(&order.order_id, participant, times));
+    ids.extend(Participant::ALL.into_iter().flat_map(overdue));
+    ids
 }

@@ -18,7 +18,7 @@ use messaging::store::{EventStore, StoreError, StoredEvent};
 use messaging::{Clock, Context, Due, Failure, Handler, Outgoing, RUN, Record};
 
 use crate::Participant;
-use crate::saga::{Happened, Input, Patience, Saga, SagaEvent, decide, evolve};
+use crate::saga::{Happened, Input, Patience, Saga, SagaEvent, advance, evolve};
 use crate::stored::{self, moment};
 
 /// The service's name in `topology.json`.
@@ -112,12 +112,12 @@ impl OrderOrchestrator {
                 }
             };
             let version = stream.as_ref().map_or(version, Vec::len);
-            let events = match (decide(saga.as_ref(), input, moment(self.clock.now_ms())), stream) {
+            let (events, saga) = match (advance(saga.as_ref(), input, moment(self.clock.now_ms())), stream) {
                 // What is remembered may have grown old: only the stream tells what came of this input.
                 (Err(_), None) => continue,
-                (Ok(events), None) if events.is_empty() => continue,
+                (Ok((events, _)), None) if events.is_empty() => continue,
                 (Err(refusal), Some(_)) => return Err(Failure::Reject(refusal.to_string())),
-                (Ok(events), Some(stream)) if events.is_empty() => {
+                (Ok((events, saga)), Some(stream)) if events.is_empty() => {
                     let Some(saga) = saga else { return Ok(Vec::new()) };
                     let cause = input.event_id();
                     let caused = stream.iter().filter(|event| event.cause == cause);
@@ -125,9 +125,9 @@ impl OrderOrchestrator {
                     self.remember(version, saga);
                     return Ok(published);
                 }
-                (Ok(events), _) => events,
+                (Ok(advanced), _) => advanced,
             };
-            let Some(saga) = events.iter().fold(saga, evolve) else { return Ok(Vec::new()) };
+            let Some(saga) = saga else { return Ok(Vec::new()) };
             let stored: Vec<StoredEvent> = events.iter().map(stored::store).collect();
             match self.store.append(order_id, version, &stored, saga.standing(&self.limits.patience)) {
                 Err(StoreError::Conflict) => continue,
@@ -253,6 +253,7 @@ mod tests {
     use messaging::store::{MemoryEvents, Standing, Unfinished};
 
     use super::*;
+    use crate::saga::decide;
 
     const CONTEXT: Context<'_> = Context { service: NAME };
 

@@ -168,6 +168,18 @@ pub struct Saga {
 /// # Errors
 /// Where the input has no place in the saga.
 pub fn decide(saga: Option<&Saga>, input: &Input, now: Timestamp) -> Result<Vec<SagaEvent>, Refusal> {
+    advance(saga, input, now).map(|(events, _)| events)
+}
+
+/// As [`decide`], with the saga after those events, as [`evolve`] makes it of them.
+///
+/// # Errors
+/// As [`decide`].
+pub(crate) fn advance(
+    saga: Option<&Saga>,
+    input: &Input,
+    now: Timestamp,
+) -> Result<(Vec<SagaEvent>, Option<Saga>), Refusal> {
     let fact = match (saga, input) {
         (Some(saga), _) => saga.fact(input)?,
         (None, Input::Validated(OrderValidated(order), run)) => Some(Happened::Began(order.clone(), run.clone())),
@@ -186,7 +198,7 @@ pub fn decide(saga: Option<&Saga>, input: &Input, now: Timestamp) -> Result<Vec<
         events.push(event);
         next = state.as_ref().and_then(Saga::follows);
     }
-    Ok(events)
+    Ok((events, state))
 }
 
 /// The saga after an event; events before its first one have no effect.

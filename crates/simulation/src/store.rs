@@ -1,8 +1,7 @@
 //! Stores in memory that fail when the simulation says so, before or after they have written.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use events::{OrderId, Timestamp};
 use messaging::store::{
@@ -11,36 +10,45 @@ use messaging::store::{
 
 /// When the next write fails. The simulation sets it; the stores look at it.
 #[derive(Debug, Default)]
-pub struct Trouble {
-    /// Twice the number of writes that still succeed, and 1 more where the write that fails takes effect; plus 2. 0 for none.
-    due: AtomicU64,
+pub struct Trouble(Mutex<Option<Failure>>);
+
+/// A write that is to fail.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    /// How many writes still succeed before it.
+    after: u64,
+    /// Whether it has written when it fails.
+    takes_effect: bool,
 }
 
 impl Trouble {
     /// After so many writes one fails, as if the connection broke at its commit: before that took effect, or after.
     pub(crate) fn arm(&self, writes: u64, takes_effect: bool) {
-        self.due.store(2 * writes + u64::from(takes_effect) + 2, Ordering::Relaxed);
+        *self.due() = Some(Failure { after: writes, takes_effect });
     }
 
     /// No write fails.
     pub(crate) fn disarm(&self) {
-        self.due.store(0, Ordering::Relaxed);
+        *self.due() = None;
+    }
+
+    fn due(&self) -> MutexGuard<'_, Option<Failure>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes, unless it is the one that fails.
     fn write<T>(&self, write: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let broken = || StoreError::Away("the connection broke at the commit".into());
-        match self.due.load(Ordering::Relaxed) {
-            0 => write(),
-            due @ (2 | 3) => {
-                self.disarm();
-                if due == 3 {
+        let failure = self.due().take();
+        match failure {
+            None => write(),
+            Some(Failure { after: 0, takes_effect }) => {
+                if takes_effect {
                     write()?;
                 }
-                Err(broken())
+                Err(StoreError::Away("the connection broke at the commit".into()))
             }
-            due => {
-                self.due.store(due - 2, Ordering::Relaxed);
+            Some(Failure { after, takes_effect }) => {
+                self.arm(after - 1, takes_effect);
                 write()
             }
         }

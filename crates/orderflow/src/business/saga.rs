@@ -208,26 +208,16 @@ impl Machine {
             clock,
             wait: |_| {},
         };
-        SagaServices::with(&self.topology, &|service, name| self.setting(service, name), &ground).ok()
+        SagaServices::with(
+            &self.topology,
+            &|service, setting| SagaServices::hurried(&self.topology, service, setting),
+            &ground,
+        )
+        .ok()
     }
 
     fn step(&self, of: &Subscription, clock: Arc<dyn Clock>) -> Option<Lifted<Arc<dyn Handler>>> {
         let services = self.services(clock)?.services;
         services.iter().find(|(subscription, _)| *subscription == of).map(|(_, step)| step)
-    }
-
-    /// Scarce stock, services outside that fail at times, and waits that are over within the seconds of a schedule.
-    fn setting(&self, service: &str, name: &str) -> Option<u64> {
-        Some(match name {
-            "stocked_percent" => 90,
-            "stock_pieces" => 5,
-            "outside_failure_percent" => 5,
-            "outside_outage_every_s" => 20,
-            "outside_outage_s" => 2,
-            "answer_min_ms" => 4_000,
-            "answer_max_ms" => 20_000,
-            "asks" => 3,
-            _ => self.topology.service(service)?.setting(name)?,
-        })
     }
 }

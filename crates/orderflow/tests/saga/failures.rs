@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use events::saga::{OrderCompleted, OrderCreated};
 use events::{Event, Timestamp};
-use kafka_cluster::faults::{CASES, Case, LONG_CASES, System, table};
+use kafka_cluster::faults::{CASES, Case, LONG_CASES, System};
 use messaging::Outgoing;
 use order_saga::catalogue;
 use topology::Topology;
 
 use crate::call::TOPOLOGY;
+use crate::play;
 use crate::scene::{Scene, end};
 
 /// Decides when and whom the faults strike. Printed with the table: the same seed tries the same again.
@@ -26,7 +27,7 @@ fn j07_no_order_is_lost_or_doubled_whatever_happens_to_brokers_workers_network_r
 }
 
 #[test]
-#[ignore = "takes minutes: `ci/test --full kafka` plays it"]
+#[ignore = "takes minutes: `ci/test --full saga` plays it"]
 fn j07_no_order_is_lost_or_doubled_in_the_rest_of_the_matrix() {
     let scene = Scene::start(true);
     play(&scene, CASES.iter().filter(|case| !J07.contains(&case.name)).chain(&LONG_CASES));
@@ -45,20 +46,7 @@ fn play<'a>(scene: &Scene, cases: impl Iterator<Item = &'a Case>) {
         order: |seed, n| Outgoing::of(&OrderCreated(catalogue::order(seed, Timestamp::BASE, n))),
         end: OrderCompleted::TOPIC,
     };
-    let (mut rows, mut broken) = (Vec::new(), Vec::new());
-    for (number, case) in (0..).zip(cases) {
-        let played = case.play(&scene.cluster, &system, SEED + number);
-        eprintln!("{played:?}");
-        match played {
-            Ok(row) => {
-                broken.extend((!row.holds() || row.faults == 0).then(|| format!("{row:?}")));
-                rows.push(row);
-            }
-            Err(error) => broken.push(format!("{} could not be played: {error}", case.name)),
-        }
-    }
-    println!("the saga under the fault matrix with seed {SEED}:\n\n{}", table(&rows));
-    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    play::play("the saga under the fault matrix", cases, &scene.cluster, &system, SEED);
 }
 
 fn a_database_that_is_killed_and_comes_back_loses_nothing(scene: &mut Scene) {

@@ -20,7 +20,7 @@ fn j06_a_hundred_orders_a_second_for_a_minute_in_flat_memory() {
 }
 
 #[test]
-#[ignore = "takes five minutes: `ci/test --full kafka` plays it"]
+#[ignore = "takes five minutes: `ci/test --full saga` plays it"]
 fn j06_a_hundred_orders_a_second_for_five_minutes() {
     play(300);
 }

@@ -14,6 +14,8 @@ mod flows; // J01, J02, J03, J05: what becomes of an order
 mod load; // J06: 100 orders a second
 #[path = "../kafka/on.rs"]
 mod on; // a call as one of a cluster's users
+#[path = "../faults/play.rs"]
+mod play; // cases of the matrix, to a table
 mod scene; // the cluster, the database, the services
 #[path = "../kafka/worker.rs"]
 #[allow(dead_code, reason = "shared with the tests of another binary, which use the rest of it")]

@@ -57,7 +57,12 @@ fn run(seed: u64, orders: &[Order], faults: Faults, bug: &Arc<Bug>) -> Outcome {
     let saga = {
         let topology = Arc::clone(&topology);
         move |clock| {
-            SagaServices::with(&topology, &|service, name| setting(&topology, service, name), &ground(clock)).unwrap()
+            SagaServices::with(
+                &topology,
+                &|service, setting| SagaServices::hurried(&topology, service, setting),
+                &ground(clock),
+            )
+            .unwrap()
         }
     };
     let first = saga(Arc::new(Still));
@@ -79,21 +84,6 @@ fn run(seed: u64, orders: &[Order], faults: Faults, bug: &Arc<Bug>) -> Outcome {
     let report = Simulation::new(&system, orders).schedule(seed).faults(faults).run().unwrap();
     let books = Books::read(&*store, &*store).unwrap();
     Outcome { report, books }
-}
-
-/// Settings under which everything happens within the few seconds of a run.
-fn setting(topology: &Topology, service: &str, name: &str) -> Option<u64> {
-    Some(match name {
-        "stocked_percent" => 90,
-        "stock_pieces" => 5,
-        "outside_failure_percent" => 5,
-        "outside_outage_every_s" => 20,
-        "outside_outage_s" => 2,
-        "answer_min_ms" => 4_000,
-        "answer_max_ms" => 20_000,
-        "asks" => 3,
-        _ => topology.service(service)?.setting(name)?,
-    })
 }
 
 /// The clock of nobody: only what the services are called is asked of those.
