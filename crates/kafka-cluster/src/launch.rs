@@ -49,7 +49,10 @@ impl Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifetime {
     /// As long as the thread that started it.
-    Thread,
+    Thread {
+        /// Whether that is minutes.
+        is_long: bool,
+    },
     /// Until somebody ends it.
     Detached,
 }
@@ -68,14 +71,14 @@ impl Launch {
     pub(crate) fn new(distribution: &Distribution, role: Role, lifetime: Lifetime, folder: &Path, file: &str) -> Self {
         // One thread for garbage; no file per process in the temporary folder.
         let mut arguments: Vec<OsString> = ["-XX:+UseSerialGC", "-XX:-UsePerfData"].map(OsString::from).into();
-        if lifetime == Lifetime::Thread {
+        if lifetime == (Lifetime::Thread { is_long: false }) {
             // One compiler starts in a third of the CPU time. Who stays longer needs the other: only it knows the processor's
             // instructions for TLS.
             arguments.push("-XX:TieredStopAtLevel=1".into());
         }
         arguments.extend(role.settings().iter().map(OsString::from));
         let classes = match lifetime {
-            Lifetime::Thread => SharedClasses::find_or_record(distribution, role),
+            Lifetime::Thread { .. } => SharedClasses::find_or_record(distribution, role),
             // Nobody waits until it has ended.
             Lifetime::Detached => SharedClasses::find(distribution, role),
         };
@@ -92,7 +95,7 @@ impl Launch {
     pub(crate) fn command(&self) -> io::Result<Command> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = match self.lifetime {
-            Lifetime::Thread => nursery::command(&self.java)?,
+            Lifetime::Thread { .. } => nursery::command(&self.java)?,
             // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
             Lifetime::Detached => {
                 let mut command = Command::new("setsid");

@@ -20,6 +20,7 @@ const TRIES: u32 = 5;
 pub struct Options<'a> {
     security: Security<'a>,
     is_behind_proxies: bool,
+    is_for_long: bool,
 }
 
 /// Who is let in.
@@ -35,7 +36,7 @@ impl<'a> Options<'a> {
     /// One broker, its own controller (KRaft), without security: the fastest to start.
     #[must_use]
     pub const fn kraft() -> Self {
-        Self { security: Security::None, is_behind_proxies: false }
+        Self { security: Security::None, is_behind_proxies: false, is_for_long: false }
     }
 
     /// The target: three ZooKeeper servers and three brokers with TLS, SCRAM-SHA-512 and ACLs that deny by default.
@@ -45,7 +46,8 @@ impl<'a> Options<'a> {
     pub fn secured(topology: &'a Topology) -> Self {
         let services = topology.services().map(|service| service.name.as_str());
         let users = std::iter::once(ADMIN).chain(services).collect();
-        Self { security: Security::Full { users, rights: topology.rights() }, is_behind_proxies: false }
+        let security = Security::Full { users, rights: topology.rights() };
+        Self { security, is_behind_proxies: false, is_for_long: false }
     }
 
     /// One more user, without any right. A cluster without security has no users.
@@ -64,12 +66,19 @@ impl<'a> Options<'a> {
         self
     }
 
+    /// For minutes of load: its brokers take the first of them to get fast, and then have half as much to do. A detached one is so anyway.
+    #[must_use]
+    pub const fn for_long(mut self) -> Self {
+        self.is_for_long = true;
+        self
+    }
+
     /// Starts it, and waits until all brokers answer. It ends with the answer, and with this process.
     ///
     /// # Errors
     /// What did not start, with the end of its log.
     pub fn start(&self, distribution: &Distribution) -> Result<Cluster, Error> {
-        self.start_in(distribution, Lifetime::Thread, Folder::temporary)
+        self.start_in(distribution, Lifetime::Thread { is_long: self.is_for_long }, Folder::temporary)
     }
 
     /// Starts it in a folder that does not exist yet, for [`Detached::open`] to find. It outlives this process, but has no proxies.

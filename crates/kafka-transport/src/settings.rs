@@ -16,20 +16,27 @@ pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Pace {
     /// How long a producer collects records into a batch.
     linger_ms: u32,
+    /// How many writes a producer has under way with one broker; more wait, and grow into larger batches.
+    max_in_flight: u32,
     /// How long a broker holds a fetch that finds nothing.
     fetch_wait_ms: u32,
 }
 
+/// As many as librdkafka allows.
+const NO_LIMIT: u32 = 1_000_000;
+
 impl Pace {
-    /// Apache Kafka: a broker answers a waiting fetch as soon as there is something.
-    pub const BROKERS: Self = Self { linger_ms: 5, fetch_wait_ms: 500 };
+    /// Apache Kafka. A broker answers a waiting fetch as soon as there is something, and of a connection's writes it begins none before
+    /// the one before is on all replicas: a second one is under way so that it finds work, and a third would only wait there, in a batch
+    /// of its own.
+    pub const BROKERS: Self = Self { linger_ms: 10, max_in_flight: 2, fetch_wait_ms: 500 };
 
     /// The embedded cluster, as fast as it goes; also the quickest for a single order.
-    pub const FULL: Self = Self { linger_ms: 1, fetch_wait_ms: 1 };
+    pub const FULL: Self = Self { linger_ms: 1, max_in_flight: NO_LIMIT, fetch_wait_ms: 1 };
 
     /// The embedded cluster at a steady rate below the full one: it keeps small batches, and each fetch walks over all of
     /// them, so fewer and larger ones keep it calm at the price of some latency.
-    pub const STEADY: Self = Self { linger_ms: 5, fetch_wait_ms: 20 };
+    pub const STEADY: Self = Self { linger_ms: 5, max_in_flight: NO_LIMIT, fetch_wait_ms: 20 };
 
     /// How long a producer collects records into a batch, in milliseconds: no partition gets more batches than that allows.
     pub const fn linger_ms(self) -> u32 {
@@ -69,6 +76,7 @@ pub(crate) fn producer(connection: &Connection, pace: Pace) -> ClientConfig {
         // little is written, librdkafka 2.12.1 spins for it with all its broker threads.
         .set("enable.idempotence", "false")
         .set("linger.ms", pace.linger_ms.to_string())
+        .set("max.in.flight", pace.max_in_flight.to_string())
         .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KBYTES)
         .set("message.timeout.ms", WRITE_DEADLINE.as_millis().to_string())
         // Brokers that all come back at once know no topic until one of them is controller. librdkafka gives the writes up

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ::topology::Topology;
 use events::{DecodeError, Topic};
+use kafka_transport::Pace;
 use messaging::audit::{Flow, Marks};
 use messaging::{Handler, Lifted, Services, Subscription};
 use serde_json::Value;
@@ -62,6 +63,11 @@ pub(crate) trait Business: Send + Sync {
         schedule: u64,
         faults: Faults,
     ) -> Result<(Report, Vec<String>), broker::Error>;
+
+    /// How an embedded cluster serves it fastest.
+    fn full_pace(&self) -> Pace {
+        Pace::FULL
+    }
 
     /// How long it may wait for something before anything moves again: a backoff, an answer.
     fn longest_wait(&self) -> Duration {

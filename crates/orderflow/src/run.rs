@@ -148,7 +148,7 @@ impl Run {
         let cluster: Box<dyn Cluster> = match &self.connection {
             Some(connection) => Box::new(Existing::start(connection, &wiring, &auditor, flow, &self.id)?),
             None => {
-                let pace = if self.limits.rate.is_some() { Pace::STEADY } else { Pace::FULL };
+                let pace = if self.limits.rate.is_some() { Pace::STEADY } else { business.full_pace() };
                 let tap = Tap::new(flow, auditor.sender());
                 Box::new(Embedded::start(wiring, pace, tap)?)
             }

@@ -21,7 +21,7 @@ const J07: [&str; 4] = ["broker killed", "clients cut off from a broker", "recor
 
 #[test]
 fn j07_no_order_is_lost_or_doubled_whatever_happens_to_brokers_workers_network_records_and_database() {
-    let mut scene = Scene::start(true);
+    let mut scene = Scene::start(|options| options.behind_proxies());
     a_database_that_is_killed_and_comes_back_loses_nothing(&mut scene);
     play(&scene, CASES.iter().filter(|case| J07.contains(&case.name)));
 }
@@ -29,7 +29,7 @@ fn j07_no_order_is_lost_or_doubled_whatever_happens_to_brokers_workers_network_r
 #[test]
 #[ignore = "takes minutes: `ci/test --full saga` plays it"]
 fn j07_no_order_is_lost_or_doubled_in_the_rest_of_the_matrix() {
-    let scene = Scene::start(true);
+    let scene = Scene::start(|options| options.behind_proxies());
     play(&scene, CASES.iter().filter(|case| !J07.contains(&case.name)).chain(&LONG_CASES));
 }
 

@@ -36,7 +36,7 @@ fn outcomes(document: &Value, names: &[&str]) -> Vec<u64> {
 /// One cluster and one database for all of these: each scenario is a run of its own.
 #[test]
 fn j01_j02_j03_j05_orders_are_completed_or_undone_on_the_secured_cluster_with_postgresql() {
-    let scene = Scene::start(false);
+    let scene = Scene::start(|options| options);
     j05_the_topics_are_created_and_configured_as_the_topology_says(&scene);
     j01_an_order_is_paid_reserved_confirmed_and_completed(&scene);
     j02_a_payment_that_fails_releases_the_reservation(&scene);

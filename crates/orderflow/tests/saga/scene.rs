@@ -27,11 +27,10 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// The secured cluster with our topics, behind proxies if asked, and an empty database behind TLS.
-    pub(crate) fn start(is_behind_proxies: bool) -> Self {
+    /// The secured cluster as wanted, with our topics, and an empty database behind TLS.
+    pub(crate) fn start(wanted: impl FnOnce(Options<'_>) -> Options<'_>) -> Self {
         let topology = Topology::built_in().unwrap();
-        let options = Options::secured(&topology);
-        let options = if is_behind_proxies { options.behind_proxies() } else { options };
+        let options = wanted(Options::secured(&topology));
         let database = postgres_server::Options::default().with_password().with_tls().start().unwrap();
         let cluster = Distribution::find().and_then(|distribution| options.start(&distribution)).unwrap();
         let connection = cluster.connection_as(ADMIN).unwrap();
@@ -95,11 +94,13 @@ impl Scene {
 
     /// Waits until a topic holds so many records.
     pub(crate) fn await_records(&self, topic: Topic, count: u64) {
-        let records = || {
-            let logs = self.admin.offsets(topic.as_str(), 3).unwrap();
-            logs.iter().map(|log| (log.end - log.start).unsigned_abs()).sum::<u64>()
-        };
-        until(&format!("{count} records in {topic}"), || records() >= count);
+        until(&format!("{count} records in {topic}"), || self.records(topic) >= count);
+    }
+
+    /// How many records a topic holds.
+    pub(crate) fn records(&self, topic: Topic) -> u64 {
+        let logs = self.admin.offsets(topic.as_str(), 3).unwrap();
+        logs.iter().map(|log| (log.end - log.start).unsigned_abs()).sum()
     }
 }
 
