@@ -16,7 +16,7 @@ WITH
     WHERE event_type = 'began'
   ),
   sold AS (SELECT product, sum(quantity) AS quantity FROM ordered JOIN completed USING (stream) GROUP BY product),
-  stock AS (SELECT key AS product, value::bigint AS level FROM saga.rows WHERE table_name = 'stock'),
+  stock AS (SELECT key AS product, split_part(value, ' of ', 1)::bigint AS level FROM saga.rows WHERE table_name = 'stock'),
   reserved AS (SELECT key AS stream FROM saga.rows WHERE table_name = 'reservations' AND value = 'reserved'),
   accounts AS (
     SELECT key AS payment, words[1] AS standing, words[2]::int AS charges, words[3]::int AS refunds

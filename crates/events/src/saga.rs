@@ -3,6 +3,7 @@
 //! No field of that JSON names the kind of event: the topic and the status do. A [`StatedOrder`] is what a client wrote, whatever it is;
 //! an [`Order`] is one that was found valid, and everything later speaks of that.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use crate::wire::{Fields, Writer};
@@ -77,6 +78,12 @@ impl Order {
             })?,
             timestamp: fields.timestamp("timestamp")?,
         };
+        let mut seen = BTreeSet::new();
+        for (index, Item { product_id, .. }) in order.items.iter().enumerate() {
+            if !seen.insert(product_id) {
+                return Err(DecodeError::new(&format!("items[{index}].product_id"), product_id, "each product once"));
+            }
+        }
         let stated = fields.cents("total_amount", AMOUNT)?;
         if stated != order.total() {
             let allowed = format_args!("{}, the sum of the items", order.total()).to_string();

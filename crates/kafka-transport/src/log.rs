@@ -17,7 +17,7 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
     let Envelope { order_id, event_type } = Envelope::of(record.key, record.value);
     // Where the value names no type its topic does.
     let event_type = if event_type.is_empty() { record.topic.as_str() } else { &event_type };
-    // What follows from this record names it as its cause.
+    // A saga's stored events name it as their cause.
     let event_id = record.headers.last(EVENT_ID).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or("");
     let service = worker.subscription().service.as_str();
     let (topic, partition, offset) = (record.topic.as_str(), record.partition, record.offset);

@@ -15,7 +15,7 @@ use crate::Participant;
 use crate::inventory_service::{Holding, Level, RESERVATIONS, STOCK};
 use crate::outside::gateway::{Account, SimulatedGateway, Standing};
 use crate::outside::mailer::SimulatedMailer;
-use crate::saga::{Happened, Saga, SagaEvent, evolve};
+use crate::saga::{Happened, Saga, SagaEvent, Then, evolve};
 use crate::stored;
 
 /// Streams that are read in one go.
@@ -220,7 +220,10 @@ fn causes(saga: &Saga, questions: usize) -> BTreeSet<EventId> {
         ids.insert(InventoryReleased(stock).event_id());
     }
     let times = 1..=u32::try_from(questions).unwrap_or(u32::MAX);
-    let overdue = |participant| times.clone().map(move |times| Saga::overdue_id(&order.order_id, participant, times));
-    ids.extend(Participant::ALL.into_iter().flat_map(overdue));
+    for participant in Participant::ALL {
+        for then in [Then::AskAgain, Then::UndoAgain] {
+            ids.extend(times.clone().map(|times| Saga::overdue_id(&order.order_id, participant, times, then)));
+        }
+    }
     ids
 }

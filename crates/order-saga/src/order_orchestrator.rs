@@ -169,11 +169,20 @@ impl OrderOrchestrator {
         let mut rested = self.rested.lock().unwrap_or_else(PoisonError::into_inner);
         rested.retain(|_, rest| rest.contains(&now_ms));
         let mut due = Vec::new();
-        for order_id in self.store.due(now, patience.horizon(now), OVERDUE_AT_ONCE)? {
+        // Those that are left alone are due all the same: they must not take the places of others.
+        for order_id in self.store.due(now, patience.horizon(now), OVERDUE_AT_ONCE + rested.len())? {
             if rested.contains_key(&order_id) {
                 continue;
             }
-            let Ok(stream) = self.load(&order_id) else { continue };
+            let stream = match self.load(&order_id) {
+                Ok(stream) => stream,
+                // The store is away: the others would wait for it, too, one by one.
+                Err(Failure::Retry(_)) => break,
+                Err(Failure::Reject(_)) => {
+                    rested.insert(order_id, now_ms..now_ms.saturating_add(patience.retry.longest_ms()));
+                    continue;
+                }
+            };
             let Some(saga) = stream.iter().fold(None, evolve) else { continue };
             let Some(input) = saga.overdue(now, patience) else {
                 // Somebody noted something else than what follows from the events; who appends meanwhile knows better.
@@ -183,9 +192,12 @@ impl OrderOrchestrator {
                 }
                 continue;
             };
-            rested.insert(order_id, now_ms..now_ms.saturating_add(saga.next_wait_ms(patience)));
             let run = saga.run().map(|run| run.as_bytes().to_vec());
-            let records = self.take(&input).unwrap_or_default();
+            let records = match self.take(&input) {
+                Err(Failure::Retry(_)) => break,
+                taken => taken.unwrap_or_default(), // what has no place in the saga any more is not overdue either
+            };
+            rested.insert(order_id, now_ms..now_ms.saturating_add(saga.next_wait_ms(patience)));
             due.extend(records.into_iter().map(|record| Due { record, run: run.clone() }));
         }
         Ok(due)
@@ -245,7 +257,7 @@ fn published(saga: &Saga, event: &SagaEvent) -> Option<Outgoing> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::{AtomicBool, AtomicU32};
 
     use events::saga::{Item, Stock};
     use events::{Cents, Timestamp, Topic};
@@ -402,6 +414,47 @@ mod tests {
     }
 
     #[test]
+    fn however_many_streams_nobody_can_read_the_timers_of_others_come_in_time() {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryEvents::default());
+        let (orchestrator, clock) = orchestrator(Arc::clone(&store));
+        let sold = StoredEvent {
+            event_type: "sold".into(),
+            data: "{}".into(),
+            cause: OrderValidated(order()).event_id(),
+            at: Timestamp::BASE,
+            recorded_at: Timestamp::BASE,
+        };
+        let overdue = Some(Standing { due_at: moment(1), is_stuck: false });
+        for n in 0..OVERDUE_AT_ONCE {
+            let order_id = OrderId::parse(&format!("sold-{n}")).unwrap();
+            store.append(&order_id, 0, std::slice::from_ref(&sold), overdue).unwrap();
+        }
+        orchestrator.handle(&Outgoing::of(&OrderValidated(order())).as_record(), &CONTEXT).unwrap();
+        clock.pass_ms(100);
+        assert_eq!(orchestrator.due(), [], "those alone are as many as one look takes on");
+        clock.pass_ms(100);
+        assert_eq!(orchestrator.due().len(), 1);
+    }
+
+    #[test]
+    fn a_store_that_goes_away_ends_a_look_and_the_next_one_takes_on_the_same_sagas() {
+        let store = Arc::new(Troubled::default());
+        let (orchestrator, clock) = orchestrator(Arc::clone(&store) as Arc<dyn EventStore>);
+        for order_id in ["a", "b"].map(|id| OrderId::parse(id).unwrap()) {
+            let validated = Outgoing::of(&OrderValidated(Order { order_id, ..order() }));
+            orchestrator.handle(&validated.as_record(), &CONTEXT).unwrap();
+        }
+        clock.pass_ms(100);
+        store.is_away.store(true, Ordering::Relaxed);
+        let asked = store.asked.load(Ordering::Relaxed);
+        assert_eq!(orchestrator.due(), []);
+        assert_eq!(store.asked.load(Ordering::Relaxed), asked + 1, "the other one would wait for it, too");
+        store.is_away.store(false, Ordering::Relaxed);
+        clock.pass_ms(100);
+        assert_eq!(orchestrator.due().len(), 2);
+    }
+
+    #[test]
     fn a_declined_payment_comes_to_orders_failed_as_the_order_was() {
         let orchestrator = orchestrator(Arc::new(MemoryEvents::default())).0;
         let saga =
@@ -441,7 +494,9 @@ mod tests {
     struct Troubled {
         store: MemoryEvents,
         conflicts: AtomicU32,
-        is_away: bool,
+        is_away: AtomicBool,
+        /// How often somebody wanted to append.
+        asked: AtomicU32,
     }
 
     impl EventStore for Troubled {
@@ -456,7 +511,8 @@ mod tests {
             events: &[StoredEvent],
             standing: Option<Standing>,
         ) -> Result<(), StoreError> {
-            if self.is_away {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            if self.is_away.load(Ordering::Relaxed) {
                 return Err(StoreError::Away("connection refused".into()));
             }
             if self.conflicts.load(Ordering::Relaxed) > 0 {
@@ -486,8 +542,8 @@ mod tests {
     #[test]
     fn a_stream_that_grew_is_read_again_and_a_store_that_is_away_is_asked_later() {
         let validated = Outgoing::of(&OrderValidated(order()));
-        let with = |conflicts: u32, is_away| {
-            let store = Troubled { conflicts: conflicts.into(), is_away, ..Troubled::default() };
+        let with = |conflicts: u32, is_away: bool| {
+            let store = Troubled { conflicts: conflicts.into(), is_away: is_away.into(), ..Troubled::default() };
             orchestrator(Arc::new(store)).0.handle(&validated.as_record(), &CONTEXT)
         };
         assert_eq!(with(3, false).unwrap().len(), 2);

@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 
 use events::saga::{Item, Order, OrderCreated, OrderRefused, OrderValidated, StatedOrder};
+use events::wire::MAX_VALUE_BYTES;
 use events::{Cents, DecodeError};
 use messaging::{Context, Failure, Handler, Outgoing, Record};
 
 /// The service's name in `topology.json`.
 pub const NAME: &str = "order_service";
+
+/// How many bytes longer than the answer another record with the same items may be: its words for what happened.
+const LONGER: usize = 64;
 
 /// Answers each order with its saga's beginning, or with its end.
 #[derive(Clone, Debug)]
@@ -23,6 +27,10 @@ impl Handler for OrderService {
             Ok(order) => Outgoing::of(&OrderValidated(order)),
             Err(_) => Outgoing::of(&OrderRefused(stated)),
         };
+        if answer.value.len() + LONGER > MAX_VALUE_BYTES {
+            let (found, most) = (answer.value.len(), MAX_VALUE_BYTES - LONGER);
+            return Err(Failure::Reject(format!("items: found {found} bytes written out, allowed {most} at most")));
+        }
         Ok(vec![answer])
     }
 
@@ -133,5 +141,21 @@ mod tests {
         ] {
             assert_eq!(checked(&order).unwrap_err(), reason);
         }
+    }
+
+    #[test]
+    fn an_order_of_which_a_later_record_might_be_too_long_to_be_read_is_rejected_at_once() {
+        let service = OrderService { is_known: |product| product.starts_with("SKU-") };
+        let refused = |items: usize| {
+            let items: Vec<StatedItem> = (0..items).map(|n| item(&format!("SKU-{n:09}"), 0, 100)).collect();
+            let record = Outgoing::of(&OrderCreated(stated(items, 0)));
+            // As a client may write it: shorter than we do.
+            let value = String::from_utf8(record.value.clone()).unwrap().replace("1.00", "1");
+            service.handle(&Record { value: Some(value.as_bytes()), ..record.as_record() }, &Context { service: NAME })
+        };
+        let answer = refused(1_050).unwrap();
+        assert!(answer[0].value.len() + LONGER <= MAX_VALUE_BYTES, "{}", answer[0].value.len());
+        let Err(Failure::Reject(reason)) = refused(1_190) else { panic!("it can be read, and its refusal cannot") };
+        assert!(reason.ends_with(" bytes written out, allowed 65472 at most"), "{reason}");
     }
 }

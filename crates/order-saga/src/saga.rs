@@ -61,6 +61,8 @@ pub struct Overdue {
 pub enum Then {
     /// It is asked for once more.
     AskAgain,
+    /// Its undoing is.
+    UndoAgain,
     /// It is given up, and the part undone.
     GiveUp,
 }
@@ -363,16 +365,20 @@ impl Saga {
         let is_late = due_at <= now || due_at > patience.horizon(now);
         (is_late && !self.has_ended).then_some(())?;
         let (Question { times, at, .. }, wait_ms) = self.wait(participant, patience)?;
-        let is_last = matches!(self.leg(participant), Leg::Asked(_) if times >= patience.asks);
-        let then = if is_last { Then::GiveUp } else { Then::AskAgain };
+        let then = match self.leg(participant) {
+            Leg::Asked(_) if times >= patience.asks => Then::GiveUp,
+            Leg::Asked(_) => Then::AskAgain,
+            _ => Then::UndoAgain,
+        };
         // When it became overdue in the records' time, not when somebody looked: another host comes to the same.
         let (order_id, at) = (self.order.order_id.clone(), at.plus_ms(wait_ms));
         Some(Input::Overdue(Overdue { order_id, participant, times, at, then }))
     }
 
-    /// The id of an overdue answer, by how often it was asked for.
-    pub fn overdue_id(order_id: &OrderId, participant: Participant, times: u32) -> EventId {
-        EventId::of(order_id, "overdue", participant.as_str(), times)
+    /// The id of an overdue answer, by what it was asked for and how often.
+    pub fn overdue_id(order_id: &OrderId, participant: Participant, times: u32, then: Then) -> EventId {
+        let about = if then == Then::UndoAgain { "undoing_overdue" } else { "overdue" };
+        EventId::of(order_id, about, participant.as_str(), times)
     }
 
     /// What an input says that is not known yet.
@@ -411,7 +417,7 @@ impl Saga {
                 match (self.leg(participant), overdue.then) {
                     (Leg::Asked(..), Then::GiveUp) => Some(Happened::GivenUp(participant)),
                     (Leg::Asked(..), Then::AskAgain) => Some(Happened::Asked(participant)),
-                    (Leg::Undoing(..), _) => Some(Happened::Undoing(participant)),
+                    (Leg::Undoing(..), Then::UndoAgain) => Some(Happened::Undoing(participant)),
                     _ => None,
                 }
             }
@@ -498,8 +504,8 @@ impl Input {
             Self::Reserved(event) => event.event_id(),
             Self::Rejected(event) => event.event_id(),
             Self::Released(event) => event.event_id(),
-            Self::Overdue(Overdue { order_id, participant, times, .. }) => {
-                Saga::overdue_id(order_id, *participant, *times)
+            Self::Overdue(Overdue { order_id, participant, times, then, .. }) => {
+                Saga::overdue_id(order_id, *participant, *times, *then)
             }
         }
     }

@@ -107,8 +107,8 @@ pub struct Ground {
 pub struct SagaServices {
     /// What a host runs.
     pub services: Services,
-    /// The breakers before the services outside.
-    pub breakers: Vec<Arc<CircuitBreaker>>,
+    /// The breakers before the services outside, each with the service whose calls it guards.
+    pub breakers: Vec<(&'static str, Arc<CircuitBreaker>)>,
 }
 
 impl SagaServices {
@@ -158,7 +158,7 @@ impl SagaServices {
         let mut breakers = Vec::new();
         let mut guard = |settings: &Settings<'_>, outside| {
             let breaker = Arc::new(CircuitBreaker::new(outside, settings.breaker()?, Arc::clone(clock)));
-            breakers.push(Arc::clone(&breaker));
+            breakers.push((settings.service, Arc::clone(&breaker)));
             Ok::<_, ServicesError>(breaker)
         };
         let services = Services::new(topology, System::OrderSaga, SAGA, |code| {
@@ -280,8 +280,8 @@ mod tests {
         let groups: Vec<&str> = saga.services.iter().map(|(subscription, _)| subscription.group.as_str()).collect();
         assert_eq!(groups.len(), 11);
         assert!(groups.contains(&"order_orchestrator.orders.validated"), "{groups:?}");
-        let breakers: Vec<&str> = saga.breakers.iter().map(|breaker| breaker.name()).collect();
-        assert_eq!(breakers, ["mailer", "payment gateway"]);
+        let breakers: Vec<_> = saga.breakers.iter().map(|(service, breaker)| (*service, breaker.name())).collect();
+        assert_eq!(breakers, [("notification_service", "mailer"), ("payment_service", "payment gateway")]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::Participant;
 use crate::saga::{Happened, SagaEvent};
 
 const PARTICIPANTS: [(&str, Participant); 2] =
-    [("payment", Participant::Payment), ("inventory", Participant::Inventory)];
+    [(Participant::Payment.as_str(), Participant::Payment), (Participant::Inventory.as_str(), Participant::Inventory)];
 
 /// An event that was stored and makes no sense: another program, or a hand, has written it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

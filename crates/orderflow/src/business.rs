@@ -9,6 +9,7 @@ use events::{DecodeError, Topic};
 use kafka_transport::Pace;
 use messaging::audit::{Flow, Marks};
 use messaging::{Handler, Lifted, Services, Subscription};
+use prometheus_client::collector::Collector;
 use serde_json::Value;
 use simulation::{Consumer, Faults, Order, Report, broker};
 
@@ -82,8 +83,8 @@ pub(crate) trait Business: Send + Sync {
         Ok(true)
     }
 
-    /// The saga, which shows more than the others.
-    fn as_saga(&self) -> Option<&Saga> {
+    /// What a worker of some of its services shows beside what its groups count.
+    fn metrics(&self, _is_asked: &dyn Fn(&str) -> bool) -> Option<Box<dyn Collector>> {
         None
     }
 

@@ -92,7 +92,7 @@ enum Command {
 }
 
 /// Which of the systems.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum System {
     /// Five services that take, pay, check, ship and notify.
     #[default]
@@ -176,7 +176,7 @@ fn tell(text: &str) {
 fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let topology = read_topology(path.as_deref())?;
     let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
-    let business = |system, stores| business(system, &topology, &name, stores);
+    let business = |system, stores: fn() -> _| business(system, &topology, &name, &stores);
     let in_memory = |system| business(system, Stores::in_memory);
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?),
@@ -193,14 +193,21 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Rebuild(args)) => history::rebuild(&args, &topology, &name),
         Some(Command::Demo(args)) => demo::execute(&args, &topology, &name),
         Some(Command::Topology(topology::Command::Check)) => {
-            System::value_variants().iter().try_for_each(|&system| in_memory(system).map(drop))?;
+            let is_declared = |system: &&System| topology.services_of(system.declared()).next().is_some();
+            let mut systems = System::value_variants().iter().filter(is_declared);
+            systems.try_for_each(|&system| in_memory(system).map(drop))?;
             topology::check(&topology)
         }
         Some(Command::Work(args)) => work::execute(&args, &topology, &name),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
-        Some(Command::Audit(args)) => audit::execute(&args, &topology, &business(args.system, Stores::of_environment)?),
+        Some(Command::Audit(args)) => {
+            if args.system == System::Saga && !stores::is_named() {
+                tell("DATABASE_URL is not set: the records are judged, and neither money nor stock nor e-mails");
+            }
+            audit::execute(&args, &topology, &business(args.system, Stores::of_environment)?)
+        }
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
         Some(Command::Inventory(args)) => inventory::execute(&args),
@@ -217,7 +224,7 @@ fn business(
     system: System,
     topology: &Topology,
     name: &str,
-    stores: fn() -> Result<Stores, Error>,
+    stores: &dyn Fn() -> Result<Stores, Error>,
 ) -> Result<Arc<dyn Business>, Error> {
     Ok(match system {
         System::Shop => Arc::new(Shop::new(topology, name)?),

@@ -20,11 +20,9 @@ use crate::stores::Stores;
 use crate::wiring::Wiring;
 use crate::{Error, Status, System, business, logging, signals, stores};
 use health::Health;
-use saga_metrics::SagaMetrics;
 use source::Source;
 
 mod health; // what others may ask over HTTP
-mod saga_metrics; // breakers and open sagas
 mod source; // the service that reads nothing and publishes orders
 
 /// How often the groups are looked after.
@@ -71,20 +69,22 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
             "{given} are for order_generator and order_service, neither of which is among the services"
         )));
     }
-    let businesses = args.businesses(topology, name)?;
+    let names = args.services.join(",");
+    let businesses = args.businesses(topology, name, &|| {
+        if !stores::is_named() {
+            warn_in_memory(&names);
+        }
+        Stores::of_environment()
+    })?;
     let connection = args.brokers.connection()?;
     let stop = signals::stop_flag()?;
     let mut registry = Registry::with_prefix("orderflow");
     let metrics = args.listen.map(|_| Metrics::register(&mut registry));
-    let sagas = businesses.iter().filter_map(|business| business.as_saga());
-    sagas.for_each(|saga| registry.register_collector(Box::new(SagaMetrics::of(saga))));
+    let collectors = businesses.iter().filter_map(|business| business.metrics(&is_asked));
+    collectors.for_each(|collector| registry.register_collector(collector));
     let health = args.listen.map(|address| Health::serve(address, registry)).transpose()?;
-    let names = args.services.join(",");
     if let Some(address) = health.as_ref().and_then(Health::address) {
         log_listening(&names, address);
-    }
-    if businesses.iter().any(|business| business.as_saga().is_some()) && !stores::is_named() {
-        warn_in_memory(&names);
     }
     let wiring = Wiring::of(topology, &businesses);
     let groups = wiring.groups_where(is_asked);
@@ -137,13 +137,18 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
 
 impl Args {
     /// The systems whose services are asked for.
-    fn businesses(&self, topology: &Topology, name: &str) -> Result<Vec<Arc<dyn Business>>, Error> {
+    fn businesses(
+        &self,
+        topology: &Topology,
+        name: &str,
+        stores: &dyn Fn() -> Result<Stores, Error>,
+    ) -> Result<Vec<Arc<dyn Business>>, Error> {
         let is_asked = |system: topology::System| {
             let mut services = topology.services_of(system);
             services.any(|service| self.services.contains(&service.name))
         };
         let systems = System::value_variants().iter().filter(|system| is_asked(system.declared()));
-        systems.map(|&system| business(system, topology, name, Stores::of_environment)).collect()
+        systems.map(|&system| business(system, topology, name, stores)).collect()
     }
 
     /// The service that places orders, if one of those that are asked for does: the saga's does only where it is told how many or how

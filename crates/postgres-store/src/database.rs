@@ -124,11 +124,12 @@ impl Database {
 
     /// A connection for oneself, until a deadline.
     pub(crate) fn lease(&self, deadline: Instant) -> Result<Lease<'_>, sqlx::Error> {
-        let mut lease = Lease { database: self, connection: None, deadline, has_ended: false, was_lost: false };
-        lease.connection = match self.wait_for_one(deadline)? {
-            Some(connection) => Some(connection),
-            None => Some(lease.noting(Connection::open(&self.options, deadline))?),
-        };
+        // Before there is a lease: one that ends gives back a place, and who waits has none yet.
+        let connection = self.wait_for_one(deadline)?;
+        let mut lease = Lease { database: self, connection, deadline, has_ended: false, was_lost: false };
+        if lease.connection.is_none() {
+            lease.connection = Some(lease.noting(Connection::open(&self.options, deadline))?);
+        }
         Ok(lease)
     }
 

@@ -102,11 +102,14 @@ fn events_of_the_saga_that_differ_in_kind_or_product_differ_in_their_id() {
 }
 
 #[test]
-fn an_event_of_the_saga_is_refused_where_its_status_is_anothers() {
+fn an_event_of_the_saga_is_refused_where_its_status_is_anothers_or_its_order_makes_no_sense() {
     let validated = OrderValidated(order()).encode();
     let error = OrderCompleted::decode(&validated).unwrap_err();
     assert_eq!(error.to_string(), r#"status: found "validated", allowed "completed""#);
     let text = String::from_utf8(validated).unwrap().replace("40.03", "40.04");
     let error = OrderValidated::decode(text.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "total_amount: found 40.04, allowed 40.03, the sum of the items");
+    let twice = OrderValidated(Order { items: vec![order().items[0].clone(); 2], ..order() }).encode();
+    let error = OrderValidated::decode(&twice).unwrap_err();
+    assert_eq!(error.to_string(), "items[1].product_id: found SKU-00017, allowed each product once");
 }

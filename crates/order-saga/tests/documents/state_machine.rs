@@ -80,10 +80,11 @@ fn inputs(saga: &Saga) -> Vec<(&'static str, Input)> {
     for participant in Participant::ALL {
         let (order_id, times) = (order.order_id.clone(), saga.leg(participant).times());
         let overdue = |then| Input::Overdue(Overdue { order_id: order_id.clone(), participant, times, at: NOW, then });
+        let again = if matches!(saga.leg(participant), Leg::Asked(_)) { Then::AskAgain } else { Then::UndoAgain };
         if (1..ASKS).contains(&times) {
-            inputs.push(("no answer", overdue(Then::AskAgain)));
+            inputs.push(("no answer", overdue(again)));
         }
-        if matches!(saga.leg(participant), Leg::Asked(_)) {
+        if again == Then::AskAgain {
             inputs.push(("no answer, for the last time", overdue(Then::GiveUp)));
         }
     }

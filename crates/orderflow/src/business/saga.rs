@@ -11,12 +11,16 @@ use messaging::store::{EventStore, RowStore};
 use messaging::{Clock, Handler, Lifted, Outgoing, Services, Subscription};
 use order_saga::books::Books;
 use order_saga::{Ground, Outcomes, SagaFlow, SagaServices, catalogue};
+use prometheus_client::collector::Collector;
 use serde_json::{Value, json};
 use simulation::{Consumer, Faults, Order, Report, Simulation, Store, broker};
 
 use super::{Business, Outcome, simulated_topics};
 use crate::Error;
 use crate::stores::Stores;
+use metrics::SagaMetrics;
+
+mod metrics; // breakers and open sagas
 
 /// The saga.
 pub(crate) struct Saga {
@@ -67,16 +71,6 @@ impl Saga {
         let backoffs_ms = saga.services.iter().map(|(subscription, _)| subscription.retry.longest_ms());
         let longest_wait = Duration::from_millis(backoffs_ms.fold(answer_ms, u64::max));
         Ok(Self { saga, stores, longest_wait })
-    }
-
-    /// What else its host shows: the breakers before the services outside.
-    pub(crate) fn parts(&self) -> &SagaServices {
-        &self.saga
-    }
-
-    /// Where the sagas are.
-    pub(crate) fn events(&self) -> Arc<dyn EventStore> {
-        Arc::clone(&self.stores.events)
     }
 }
 
@@ -179,8 +173,10 @@ impl Business for Saga {
         Ok(self.stores.events.unfinished().map_err(Error::failed)?.all == 0)
     }
 
-    fn as_saga(&self) -> Option<&Saga> {
-        Some(self)
+    fn metrics(&self, is_asked: &dyn Fn(&str) -> bool) -> Option<Box<dyn Collector>> {
+        let before = self.saga.breakers.iter().filter(|(service, _)| is_asked(service));
+        let breakers = before.map(|(_, breaker)| Arc::clone(breaker)).collect();
+        Some(Box::new(SagaMetrics::new(breakers, Arc::clone(&self.stores.events))))
     }
 
     fn discrepancies(&self, dead_lettered: u64) -> Result<Vec<String>, Error> {

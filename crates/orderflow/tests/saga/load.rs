@@ -16,6 +16,9 @@ const RATE: u64 = 100;
 /// What each worker may take.
 const RESIDENT_MIB: u64 = 64;
 
+/// What each may take more at the end than after a tenth of the time.
+const FLAT_MIB: u64 = 8;
+
 /// How long an order may take, from the moment it is due to its end: the 99th percentile, in milliseconds.
 const P99_MS: u64 = 500;
 
@@ -66,6 +69,7 @@ fn hold(scene: &Scene, rate: u64, seconds: u64, warm_up_s: u64) -> u64 {
     workers.insert(ORDER_SERVICE, scene.work(ORDER_SERVICE, &orders(seconds, 1), &[]));
 
     let resident = || -> Vec<u64> { workers.values().map(Worker::resident_mib).collect() };
+    pass(seconds / 10);
     scene.await_records(OrderCreated::TOPIC, warm + rate * seconds / 10);
     let early = resident();
     pass(seconds - seconds / 10);
@@ -77,5 +81,7 @@ fn hold(scene: &Scene, rate: u64, seconds: u64, warm_up_s: u64) -> u64 {
     println!("resident MiB after a tenth of the time {early:?}, at the end {late:?}");
     assert_eq!(document["orders"]["accepted"], rate * seconds, "{document}");
     assert!(late.iter().all(|mib| *mib <= RESIDENT_MIB), "{late:?}");
+    let is_flat = early.iter().zip(&late).all(|(early, late)| *late <= early + FLAT_MIB);
+    assert!(is_flat, "{early:?} became {late:?}");
     document["latency_ms"]["p99"].as_u64().unwrap()
 }

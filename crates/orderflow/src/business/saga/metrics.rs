@@ -9,31 +9,31 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::business::Saga;
-
 /// How often the store is asked, however often somebody looks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// What the saga shows beside what its groups count; read whenever somebody looks.
-pub(crate) struct SagaMetrics {
+pub(super) struct SagaMetrics {
     breakers: Vec<Arc<CircuitBreaker>>,
     events: Arc<dyn EventStore>,
-    known: Mutex<Option<(Instant, Unfinished)>>,
+    /// What it answered last, and when; `None` also where it was away.
+    known: Mutex<Option<(Instant, Option<Unfinished>)>>,
 }
 
 impl SagaMetrics {
-    pub(crate) fn of(saga: &Saga) -> Self {
-        let breakers = saga.parts().breakers.clone();
-        Self { breakers, events: saga.events(), known: Mutex::default() }
+    /// Of a host with these breakers before the services outside.
+    pub(super) fn new(breakers: Vec<Arc<CircuitBreaker>>, events: Arc<dyn EventStore>) -> Self {
+        Self { breakers, events, known: Mutex::default() }
     }
 
     /// How many sagas have not ended; `None` while the store is away.
     fn unfinished(&self) -> Option<Unfinished> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.is_none_or(|(asked, _)| asked.elapsed() >= ASK_EVERY) {
-            *known = self.events.unfinished().ok().map(|unfinished| (Instant::now(), unfinished));
+            let unfinished = self.events.unfinished().ok();
+            *known = Some((Instant::now(), unfinished));
         }
-        known.map(|(_, unfinished)| unfinished)
+        known.and_then(|(_, unfinished)| unfinished)
     }
 }
 
