@@ -11,6 +11,9 @@ pub use memory::{MemoryEvents, MemoryRows};
 
 mod memory; // both in memory: gone with the process
 
+/// Streams that are listed in one go.
+const PAGE: usize = 10_000;
+
 /// An event of a stream, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -85,6 +88,22 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Away`].
     fn streams(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderId>, StoreError>;
+
+    /// Shows each stream to `each`, in the order of their ids, until it breaks off.
+    ///
+    /// # Errors
+    /// Those of `each`, and [`StoreError::Away`].
+    fn each_stream(&self, each: &mut dyn FnMut(&OrderId) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.streams(after.as_ref(), PAGE)?;
+            page.iter().try_for_each(&mut *each)?;
+            match page.last() {
+                Some(last) => after = Some(last.clone()),
+                None => return Ok(()),
+            }
+        }
+    }
 
     /// Notes anew where a stream of `version` events stands.
     ///

@@ -18,9 +18,6 @@ use crate::outside::mailer::SimulatedMailer;
 use crate::saga::{Happened, Saga, SagaEvent, Then, evolve};
 use crate::stored;
 
-/// Streams that are read in one go.
-const PAGE: usize = 10_000;
-
 /// What does not add up is told in so many lines; the rest is counted.
 const TOLD: usize = 20;
 
@@ -54,18 +51,13 @@ impl Books {
             emails: emails(rows.table(SimulatedMailer::SENT)?),
             sold: BTreeMap::new(),
         };
-        let mut after = None;
-        loop {
-            let page = events.streams(after.as_ref(), PAGE)?;
-            let Some(last) = page.last().cloned() else { break };
-            for order_id in &page {
-                match stored::read(&events.load(order_id)?) {
-                    Ok(stream) => reader.stream(order_id, &stream),
-                    Err(unreadable) => reader.wrong(order_id, &unreadable.to_string()),
-                }
+        events.each_stream(&mut |order_id| {
+            match stored::read(&events.load(order_id)?) {
+                Ok(stream) => reader.stream(order_id, &stream),
+                Err(unreadable) => reader.wrong(order_id, &unreadable.to_string()),
             }
-            after = Some(last);
-        }
+            Ok(())
+        })?;
         reader.stock(rows.table(STOCK)?);
         reader.rest();
         Ok(reader.books)

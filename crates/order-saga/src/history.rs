@@ -9,9 +9,6 @@ use crate::saga::{Happened, Patience, Saga, SagaEvent, evolve};
 use crate::stored::{self, Unreadable};
 use crate::{Leg, Participant};
 
-/// Streams that are read in one go.
-const PAGE: usize = 10_000;
-
 /// How often a stream that somebody appends to meanwhile is read anew.
 const TRIES: u32 = 100;
 
@@ -76,20 +73,15 @@ pub struct Rebuilt {
 /// [`StoreError::Away`], or [`StoreError::Conflict`] where a stream never comes to rest.
 pub fn rebuild(events: &dyn EventStore, patience: &Patience) -> Result<Rebuilt, StoreError> {
     let mut rebuilt = Rebuilt::default();
-    let mut after = None;
-    loop {
-        let page = events.streams(after.as_ref(), PAGE)?;
-        let Some(last) = page.last().cloned() else { break };
-        for order_id in &page {
-            match restate(events, order_id, patience) {
-                Err(Error::Store(error)) => return Err(error),
-                Err(unreadable) => rebuilt.unreadable.push(unreadable.to_string()),
-                Ok(()) => {}
-            }
-            rebuilt.streams += 1;
+    events.each_stream(&mut |order_id| {
+        match restate(events, order_id, patience) {
+            Err(Error::Store(error)) => return Err(error),
+            Err(unreadable) => rebuilt.unreadable.push(unreadable.to_string()),
+            Ok(()) => {}
         }
-        after = Some(last);
-    }
+        rebuilt.streams += 1;
+        Ok(())
+    })?;
     rebuilt.unfinished = events.unfinished()?;
     Ok(rebuilt)
 }

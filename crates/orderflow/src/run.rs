@@ -63,8 +63,8 @@ pub(crate) struct Args {
     /// The seed of the orders; random if absent, and always printed.
     #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
-    /// Orders from a file, or from stdin with -. One JSON object a line, as `orderflow generate` writes them, and `generate saga` the
-    /// saga's:
+    /// Orders from a file, or from stdin with -. One JSON object a line, as `orderflow generate`, or for the saga `generate saga`,
+    /// writes them:
     /// {"order_id":"7f3a","event_type":"order_placed","timestamp":"2026-01-01T00:00:00.000Z","customer_id":"CUST-00042",
     /// "items":[{"product_id":"SKU-00017","quantity":2,"price":19.99}],"total":39.98}.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "orders"])]
