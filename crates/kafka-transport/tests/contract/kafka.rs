@@ -183,8 +183,8 @@ pub(crate) fn producer(config: &ClientConfig) -> ThreadedProducer<Reports> {
         // What is too large is for the broker to say.
         .set("message.max.bytes", "2097152")
         .set("allow.auto.create.topics", "false")
-        // The default gives a topic half a minute to appear.
-        .set("topic.metadata.propagation.max.ms", "500");
+        // The default gives a topic half a minute to appear; brokers that all come back at once know none for seconds.
+        .set("topic.metadata.propagation.max.ms", "5000");
     config.create_with_context(Reports).unwrap()
 }
 
