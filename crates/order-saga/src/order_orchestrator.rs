@@ -13,7 +13,7 @@ use events::saga::{
     OrderValidated, PaymentCompleted, PaymentFailed, PaymentRefunded, PaymentRequested, RefundRequested,
     ReleaseRequested, ReservationRequested,
 };
-use events::{Event, OrderId};
+use events::{Event, OrderId, Timestamp};
 use messaging::store::{EventStore, StoreError, StoredEvent};
 use messaging::{Clock, Context, Due, Failure, Handler, Outgoing, RUN, Record};
 
@@ -174,33 +174,37 @@ impl OrderOrchestrator {
             if rested.contains_key(&order_id) {
                 continue;
             }
-            let stream = match self.load(&order_id) {
-                Ok(stream) => stream,
+            let rest_ms = match self.ask_again(&order_id, now) {
+                Ok(None) => continue,
+                Ok(Some((records, rest_ms))) => {
+                    due.extend(records);
+                    rest_ms
+                }
                 // The store is away: the others would wait for it, too, one by one.
                 Err(Failure::Retry(_)) => break,
-                Err(Failure::Reject(_)) => {
-                    rested.insert(order_id, now_ms..now_ms.saturating_add(patience.retry.longest_ms()));
-                    continue;
-                }
+                Err(Failure::Reject(_)) => patience.retry.longest_ms(),
             };
-            let Some(saga) = stream.iter().fold(None, evolve) else { continue };
-            let Some(input) = saga.overdue(now, patience) else {
-                // Somebody noted something else than what follows from the events; who appends meanwhile knows better.
-                match self.store.restate(&order_id, stream.len(), saga.standing(patience)) {
-                    Err(StoreError::Conflict) => continue,
-                    restated => restated?,
-                }
-                continue;
-            };
-            let run = saga.run().map(|run| run.as_bytes().to_vec());
-            let records = match self.take(&input) {
-                Err(Failure::Retry(_)) => break,
-                taken => taken.unwrap_or_default(), // what has no place in the saga any more is not overdue either
-            };
-            rested.insert(order_id, now_ms..now_ms.saturating_add(saga.next_wait_ms(patience)));
-            due.extend(records.into_iter().map(|record| Due { record, run: run.clone() }));
+            rested.insert(order_id, now_ms..now_ms.saturating_add(rest_ms));
         }
         Ok(due)
+    }
+
+    /// Asks again for what is overdue of a saga, or gives it up: what is to be written, and how long it is left alone then, in
+    /// milliseconds. Nothing where nobody is late.
+    fn ask_again(&self, order_id: &OrderId, now: Timestamp) -> Result<Option<(Vec<Due>, u64)>, Failure> {
+        let patience = &self.limits.patience;
+        let stream = self.load(order_id)?;
+        let Some(saga) = stream.iter().fold(None, evolve) else { return Ok(None) };
+        let Some(input) = saga.overdue(now, patience) else {
+            // Somebody noted something else than what follows from the events; who appends meanwhile knows better.
+            return match self.store.restate(order_id, stream.len(), saga.standing(patience)) {
+                Ok(()) | Err(StoreError::Conflict) => Ok(None),
+                Err(error) => Err(away(error)),
+            };
+        };
+        let run = saga.run().map(|run| run.as_bytes().to_vec());
+        let due = self.take(&input)?.into_iter().map(|record| Due { record, run: run.clone() }).collect();
+        Ok(Some((due, saga.next_wait_ms(patience))))
     }
 }
 
@@ -260,7 +264,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicU32};
 
     use events::saga::{Item, Stock};
-    use events::{Cents, Timestamp, Topic};
+    use events::{Cents, Topic};
     use messaging::RetryPolicy;
     use messaging::store::{MemoryEvents, Standing, Unfinished};
 
@@ -308,6 +312,17 @@ mod tests {
         let patience = Patience { retry: RetryPolicy::try_new(100, 200, 2).unwrap(), asks: 2 };
         let limits = Limits { patience, stuck: 1 };
         (OrderOrchestrator::new(store, Arc::clone(&clock) as Arc<dyn Clock>, limits), clock)
+    }
+
+    /// An event that no saga has.
+    fn sold() -> StoredEvent {
+        StoredEvent {
+            event_type: "sold".into(),
+            data: "{}".into(),
+            cause: OrderValidated(order()).event_id(),
+            at: Timestamp::BASE,
+            recorded_at: Timestamp::BASE,
+        }
     }
 
     fn topics(outgoing: &[Outgoing]) -> Vec<&str> {
@@ -400,14 +415,7 @@ mod tests {
     fn a_stream_that_nobody_can_read_holds_up_no_other_order() {
         let store: Arc<dyn EventStore> = Arc::new(MemoryEvents::default());
         let (orchestrator, _) = orchestrator(Arc::clone(&store));
-        let sold = StoredEvent {
-            event_type: "sold".into(),
-            data: "{}".into(),
-            cause: OrderValidated(order()).event_id(),
-            at: Timestamp::BASE,
-            recorded_at: Timestamp::BASE,
-        };
-        store.append(&order().order_id, 0, &[sold], None).unwrap();
+        store.append(&order().order_id, 0, &[sold()], None).unwrap();
         let refused = orchestrator.handle(&charged().as_record(), &CONTEXT).unwrap_err();
         let reason = "order 7f3a: event 1, sold: event_type: found sold, allowed a word for what happens in a saga";
         assert_eq!(refused, Failure::Reject(reason.into()));
@@ -417,17 +425,10 @@ mod tests {
     fn however_many_streams_nobody_can_read_the_timers_of_others_come_in_time() {
         let store: Arc<dyn EventStore> = Arc::new(MemoryEvents::default());
         let (orchestrator, clock) = orchestrator(Arc::clone(&store));
-        let sold = StoredEvent {
-            event_type: "sold".into(),
-            data: "{}".into(),
-            cause: OrderValidated(order()).event_id(),
-            at: Timestamp::BASE,
-            recorded_at: Timestamp::BASE,
-        };
         let overdue = Some(Standing { due_at: moment(1), is_stuck: false });
         for n in 0..OVERDUE_AT_ONCE {
             let order_id = OrderId::parse(&format!("sold-{n}")).unwrap();
-            store.append(&order_id, 0, std::slice::from_ref(&sold), overdue).unwrap();
+            store.append(&order_id, 0, &[sold()], overdue).unwrap();
         }
         orchestrator.handle(&Outgoing::of(&OrderValidated(order())).as_record(), &CONTEXT).unwrap();
         clock.pass_ms(100);

@@ -120,20 +120,24 @@ impl SagaServices {
         Self::with(topology, &|service, setting| topology.service(service)?.setting(setting), ground)
     }
 
-    /// A setting for sagas whose whole life is some seconds, in virtual time: scarce stock, services outside that fail at times, waits
-    /// that are over soon. The others are as `topology` sets them.
-    pub fn hurried(topology: &Topology, service: &str, setting: &str) -> Option<u64> {
-        Some(match setting {
-            STOCKED => 90,
-            PIECES => 5,
-            FAILURE => 5,
-            OUTAGE_EVERY => 20,
-            OUTAGE => 2,
-            ANSWER_MIN => 4_000,
-            ANSWER_MAX => 20_000,
-            ASKS => 3,
-            _ => topology.service(service)?.setting(setting)?,
-        })
+    /// For sagas whose whole life is some seconds, in virtual time: scarce stock, services outside that fail at times, waits that are
+    /// over soon. All else is as `topology` declares it.
+    ///
+    /// # Errors
+    /// As [`SagaServices::new`].
+    pub fn hurried(topology: &Topology, ground: &Ground) -> Result<Self, ServicesError> {
+        let settings = |service: &str, setting: &str| match setting {
+            STOCKED => Some(90),
+            PIECES => Some(5),
+            FAILURE => Some(5),
+            OUTAGE_EVERY => Some(20),
+            OUTAGE => Some(2),
+            ANSWER_MIN => Some(4_000),
+            ANSWER_MAX => Some(20_000),
+            ASKS => Some(3),
+            _ => topology.service(service)?.setting(setting),
+        };
+        Self::with(topology, &settings, ground)
     }
 
     /// How long the orchestrator waits, as `topology` sets it.

@@ -92,7 +92,7 @@ enum Command {
 }
 
 /// Which of the systems.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum System {
     /// Five services that take, pay, check, ship and notify.
     #[default]
@@ -176,13 +176,13 @@ fn tell(text: &str) {
 fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let topology = read_topology(path.as_deref())?;
     let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
-    let business = |system, stores: fn() -> _| business(system, &topology, &name, &stores);
-    let in_memory = |system| business(system, Stores::in_memory);
+    let business = |system, stores: &dyn Fn() -> _| business(system, &topology, &name, stores);
+    let in_memory = |system| business(system, &Stores::in_memory);
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?),
         Some(Command::Run(args)) => {
             // Within this process everything ends with it.
-            let stores = if args.is_embedded() { Stores::in_memory } else { Stores::of_environment };
+            let stores: &dyn Fn() -> _ = if args.is_embedded() { &Stores::in_memory } else { &Stores::of_environment };
             run::execute(&args, &topology, &business(args.system, stores)?)
         }
         Some(Command::Generate(args)) => generate::execute(&args, &*in_memory(args.system)?),
@@ -203,10 +203,9 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
         Some(Command::Audit(args)) => {
-            if args.system == System::Saga && !stores::is_named() {
-                tell("DATABASE_URL is not set: the records are judged, and neither money nor stock nor e-mails");
-            }
-            audit::execute(&args, &topology, &business(args.system, Stores::of_environment)?)
+            let unseen = "DATABASE_URL is not set: the records are judged, and neither money nor stock nor e-mails";
+            let stores = || Stores::of_environment_or_tell(|| tell(unseen));
+            audit::execute(&args, &topology, &business(args.system, &stores)?)
         }
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),

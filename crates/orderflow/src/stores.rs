@@ -29,10 +29,19 @@ impl Stores {
     /// # Errors
     /// Where it does not answer or is no database of ours.
     pub(crate) fn of_environment() -> Result<Self, Error> {
-        match open()? {
-            Some(store) => Ok(Self { events: Arc::new(store.events()), rows: Arc::new(store.rows()) }),
-            None => Self::in_memory(),
+        Self::of_environment_or_tell(|| {})
+    }
+
+    /// The same, which lets somebody know where it is in memory.
+    ///
+    /// # Errors
+    /// As [`Stores::of_environment`].
+    pub(crate) fn of_environment_or_tell(tell: impl FnOnce()) -> Result<Self, Error> {
+        if let Some(store) = open()? {
+            return Ok(Self { events: Arc::new(store.events()), rows: Arc::new(store.rows()) });
         }
+        tell();
+        Self::in_memory()
     }
 
     /// In the database that the environment names.
@@ -56,11 +65,6 @@ impl Stores {
 /// Where it does not answer or is no database of ours.
 pub(crate) fn open() -> Result<Option<Store>, Error> {
     url().map(|url| Store::open(&url).map_err(|error| Error::Usage(format!("{DATABASE_URL}: {error}")))).transpose()
-}
-
-/// Whether the environment names a database.
-pub(crate) fn is_named() -> bool {
-    url().is_some()
 }
 
 fn url() -> Option<String> {

@@ -18,7 +18,7 @@ use crate::business::Business;
 use crate::connect::Brokers;
 use crate::stores::Stores;
 use crate::wiring::Wiring;
-use crate::{Error, Status, System, business, logging, signals, stores};
+use crate::{Error, Status, System, business, logging, signals};
 use health::Health;
 use source::Source;
 
@@ -70,12 +70,8 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
         )));
     }
     let names = args.services.join(",");
-    let businesses = args.businesses(topology, name, &|| {
-        if !stores::is_named() {
-            warn_in_memory(&names);
-        }
-        Stores::of_environment()
-    })?;
+    let stores = || Stores::of_environment_or_tell(|| warn_in_memory(&names));
+    let businesses = args.businesses(topology, name, &stores)?;
     let connection = args.brokers.connection()?;
     let stop = signals::stop_flag()?;
     let mut registry = Registry::with_prefix("orderflow");

@@ -210,12 +210,7 @@ impl Machine {
             clock,
             wait: |_| {},
         };
-        SagaServices::with(
-            &self.topology,
-            &|service, setting| SagaServices::hurried(&self.topology, service, setting),
-            &ground,
-        )
-        .ok()
+        SagaServices::hurried(&self.topology, &ground).ok()
     }
 
     fn step(&self, of: &Subscription, clock: Arc<dyn Clock>) -> Option<Lifted<Arc<dyn Handler>>> {

@@ -56,14 +56,7 @@ fn run(seed: u64, orders: &[Order], faults: Faults, bug: &Arc<Bug>) -> Outcome {
     };
     let saga = {
         let topology = Arc::clone(&topology);
-        move |clock| {
-            SagaServices::with(
-                &topology,
-                &|service, setting| SagaServices::hurried(&topology, service, setting),
-                &ground(clock),
-            )
-            .unwrap()
-        }
+        move |clock| SagaServices::hurried(&topology, &ground(clock)).unwrap()
     };
     let first = saga(Arc::new(Still));
     let consumers = first.services.iter().map(|(subscription, _)| {
