@@ -5,27 +5,61 @@ use messaging::store::{RowKey, RowStore, Rows, StoreError};
 use sqlx::PgConnection;
 
 use crate::database::{Database, Lease};
-use crate::error::is_passing;
+use crate::error::{is_passing, was_made_by_others};
 
 /// Rows in PostgreSQL.
 ///
-/// An update is one transaction of four round trips: begin, read, write, commit. Rows that are there are locked when they are read, in the order
-/// of their keys. A row that is not there cannot be locked: writing checks that it is still not there, and else the update starts anew.
+/// Most updates are alone with their rows, so the first try takes two round trips: it reads, and writes if what it read still holds. Where
+/// that cannot be, one transaction of four follows: begin, read, write, commit. Rows that are there are locked when they are read, in the
+/// order of their keys. A row that is not there cannot be locked: writing checks that it is still not there, and else the update starts anew.
 #[derive(Clone)]
 pub struct PostgresRows(pub(crate) Arc<Database>);
 
-/// How often an update starts anew at most. Each time somebody else has made a row that was missing, so hardly twice.
+/// How often an update is tried at most. From the second time on only somebody who makes a row that was missing is in its way, so hardly
+/// three times.
 const TRIES: u32 = 10;
 
 // Each finds its rows one by one, by the primary key: a join would, for a table that was empty when it was planned, read all of it.
 
-/// Locked in the order in which they are asked for, so that two updates never wait for each other.
-const READ: &str = "
+macro_rules! read {
+    ($how:literal) => {
+        concat!(
+            "
     SELECT place, value
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (table_name, key, place)
     CROSS JOIN LATERAL (
-        SELECT value FROM saga.rows WHERE rows.table_name = asked.table_name AND rows.key = asked.key FOR UPDATE
-    ) AS there";
+        SELECT value FROM saga.rows WHERE rows.table_name = asked.table_name AND rows.key = asked.key ",
+            $how,
+            ") AS there"
+        )
+    };
+}
+
+/// All as they were at one moment.
+const READ: &str = read!("OFFSET 0");
+
+/// Locked in the order in which they are asked for, so that two updates never wait for each other.
+const LOCK: &str = read!("FOR UPDATE");
+
+/// Writes if the rows that were found are still the same, which it tells. One that was missing and is there now is an error, and nothing is written.
+const SWAP: &str = "
+    WITH found AS (
+        SELECT there.value = asked.value AS is_same
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (table_name, key, value)
+        CROSS JOIN LATERAL (
+            SELECT value FROM saga.rows WHERE rows.table_name = asked.table_name AND rows.key = asked.key FOR UPDATE
+        ) AS there
+    ), verdict AS (
+        SELECT count(*) FILTER (WHERE is_same) = cardinality($1) AS holds FROM found
+    ), made AS (
+        INSERT INTO saga.rows (table_name, key, value)
+        SELECT made.* FROM verdict, unnest($4::text[], $5::text[], $6::text[]) AS made WHERE holds
+    ), changed AS (
+        INSERT INTO saga.rows (table_name, key, value)
+        SELECT changed.* FROM verdict, unnest($7::text[], $8::text[], $9::text[]) AS changed WHERE holds
+        ON CONFLICT (table_name, key) DO UPDATE SET value = excluded.value
+    )
+    SELECT holds FROM verdict";
 
 /// Counts those that were made: each that somebody else has made meanwhile is missing.
 const WRITE: &str = "
@@ -61,9 +95,10 @@ impl RowStore for PostgresRows {
     fn update(&self, keys: &[RowKey], change: &mut dyn FnMut(&mut Rows)) -> Result<(), StoreError> {
         let deadline = self.0.deadline();
         let away = |error: sqlx::Error| self.0.away(Keys(keys), &error);
+        let mut attempt: Attempt = swap;
         for _ in 0..TRIES {
             let mut lease = self.0.lease(deadline).map_err(away)?;
-            match update(&mut lease, keys, change) {
+            match std::mem::replace(&mut attempt, lock_and_write)(&mut lease, keys, change) {
                 Ok(Outcome::Done) => {
                     lease.end();
                     return Ok(());
@@ -87,12 +122,41 @@ impl RowStore for PostgresRows {
 
 enum Outcome {
     Done,
-    /// Somebody else has made a row that was missing when it was read. Nothing was written.
+    /// Somebody else was in its way, or may be. Nothing was written.
     Overtaken,
 }
 
-fn update(lease: &mut Lease<'_>, keys: &[RowKey], change: &mut dyn FnMut(&mut Rows)) -> Result<Outcome, sqlx::Error> {
-    let before = lease.run(async |connection| read(connection, keys).await)?;
+type Attempt = fn(&mut Lease<'_>, &[RowKey], &mut dyn FnMut(&mut Rows)) -> Result<Outcome, sqlx::Error>;
+
+fn swap(lease: &mut Lease<'_>, keys: &[RowKey], change: &mut dyn FnMut(&mut Rows)) -> Result<Outcome, sqlx::Error> {
+    let before = lease.run(async |connection| read(connection, READ, keys).await)?;
+    let mut after = before.clone();
+    change(&mut after);
+    let plan = Plan::of(&before, &after);
+    if !plan.changes_something() {
+        return Ok(Outcome::Done);
+    }
+    // Nobody can say, in one statement, that a row goes or stays missing.
+    if !(plan.removed.is_empty() && plan.missing.is_empty()) {
+        return Ok(Outcome::Overtaken);
+    }
+    lease.run(async |connection| match plan.swap(connection).await {
+        Ok(true) => Ok(Outcome::Done),
+        Ok(false) => Ok(Outcome::Overtaken),
+        Err(error) if was_made_by_others(&error) => Ok(Outcome::Overtaken),
+        Err(error) => Err(error),
+    })
+}
+
+fn lock_and_write(
+    lease: &mut Lease<'_>,
+    keys: &[RowKey],
+    change: &mut dyn FnMut(&mut Rows),
+) -> Result<Outcome, sqlx::Error> {
+    let before = lease.run(async |connection| {
+        execute(connection, "BEGIN").await?;
+        read(connection, LOCK, keys).await
+    })?;
     // Between two uses of the connection: whatever it does, it does not do it within the runtime.
     let mut after = before.clone();
     change(&mut after);
@@ -105,11 +169,10 @@ fn update(lease: &mut Lease<'_>, keys: &[RowKey], change: &mut dyn FnMut(&mut Ro
     })
 }
 
-async fn read(connection: &mut PgConnection, keys: &[RowKey]) -> Result<Rows, sqlx::Error> {
-    execute(connection, "BEGIN").await?;
+async fn read(connection: &mut PgConnection, query: &'static str, keys: &[RowKey]) -> Result<Rows, sqlx::Error> {
     let mut rows: Rows = keys.iter().map(|key| (key.clone(), None)).collect();
     let (tables, names): (Vec<&str>, Vec<&str>) = rows.keys().map(|(table, key)| (*table, key.as_str())).unzip();
-    let found: Vec<(i64, String)> = sqlx::query_as(READ).bind(tables).bind(names).fetch_all(connection).await?;
+    let found: Vec<(i64, String)> = sqlx::query_as(query).bind(tables).bind(names).fetch_all(connection).await?;
     let mut found = found.into_iter().peekable();
     // In the same order, each at its place, counted from 1.
     for (place, row) in (1..).zip(rows.values_mut()) {
@@ -126,18 +189,20 @@ async fn execute(connection: &mut PgConnection, statement: &'static str) -> Resu
 /// What is to be written, each in the order of the keys.
 #[derive(Default)]
 struct Plan<'a> {
+    /// What was there.
+    found: Vec<(&'a RowKey, &'a str)>,
     made: Vec<(&'a RowKey, &'a str)>,
     changed: Vec<(&'a RowKey, &'a str)>,
     removed: Vec<&'a RowKey>,
     /// Not there before, and not after.
     missing: Vec<&'a RowKey>,
-    found_some: bool,
 }
 
 impl<'a> Plan<'a> {
     fn of(before: &'a Rows, after: &'a Rows) -> Self {
-        let mut plan = Self { found_some: before.values().any(Option::is_some), ..Self::default() };
+        let mut plan = Self::default();
         for (key, before) in before {
+            plan.found.extend(before.iter().map(|value| (key, value.as_str())));
             match (before, after.get(key).unwrap_or(before)) {
                 (None, None) => plan.missing.push(key),
                 (None, Some(value)) => plan.made.push((key, value)),
@@ -156,7 +221,17 @@ impl<'a> Plan<'a> {
     /// Whether what was read holds as it is: nothing depends on it, and it was true at one moment. Rows that are there are as they
     /// were when they had been locked, missing ones were missing when the statement began: together they need to be looked at again.
     fn needs_nothing(&self) -> bool {
-        !self.changes_something() && (self.missing.is_empty() || !self.found_some)
+        !self.changes_something() && (self.missing.is_empty() || self.found.is_empty())
+    }
+
+    /// Whether it was written.
+    async fn swap(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let mut query = sqlx::query_scalar(SWAP);
+        for rows in [&self.found, &self.made, &self.changed] {
+            let [tables, keys, values] = columns(rows);
+            query = query.bind(tables).bind(keys).bind(values);
+        }
+        query.fetch_one(connection).await
     }
 
     /// A row that stays missing is made, too, and removed again: until the end nobody else makes it, and if somebody has, that is noticed.

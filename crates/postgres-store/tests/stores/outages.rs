@@ -113,12 +113,20 @@ fn whoever_waits_too_long_for_others_is_told() {
     set_pen(&store.rows(), "5").unwrap();
     let is_changing = mpsc::sync_channel(1);
     let may_end = mpsc::sync_channel(1);
-    thread::scope(|scope| {
+    // Whoever fails in here takes the signals with it, and nobody waits for them.
+    let (store, other) = (&store, &other);
+    thread::scope(move |scope| {
         let rows = store.rows();
         scope.spawn(move || {
-            let change = &mut |_: &mut Rows| {
-                is_changing.0.send(()).unwrap();
-                may_end.1.recv().unwrap();
+            let mut calls = 0;
+            let change = &mut |rows: &mut Rows| {
+                calls += 1;
+                // A row that is to go is locked; that is found out at the first call.
+                rows.insert(pen(), None);
+                if calls == 2 {
+                    is_changing.0.send(()).unwrap();
+                    may_end.1.recv().unwrap();
+                }
             };
             // It takes too long itself: the server ends what it has begun.
             let _ = rows.update(&[pen()], change);
