@@ -219,9 +219,10 @@ class Worker:
                 self.refuse(producer, message, str(reason))
                 continue
             headers: list[tuple[str, str | bytes | None]] = [("event_id", identity)]
-            run = dict(message.headers() or ()).get("run")
-            if run is not None:
-                headers.append(("run", run))
+            given = dict(message.headers() or ())
+            for name, header in (("run", "run"), ("causation_id", "event_id")):
+                if given.get(header) is not None:
+                    headers.append((name, given[header]))
             self.write(producer, RESULTS, result, key, headers)
         read = self.consumer.position(self.consumer.assignment())
         self.open[producer] = [position for position in read if position.offset >= 0]

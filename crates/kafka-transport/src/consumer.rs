@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::audit::Observation;
-use messaging::{Answer, BatchId, BatchStep, Clock, Due, Effect, RUN, Record, Subscription, Worker};
+use messaging::{Answer, BatchId, BatchStep, Clock, Effect, Follows, Record, Subscription, Worker};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -216,8 +216,8 @@ impl ConsumerLoop {
         if let Some(tap) = &self.shared.tap {
             tap.tell(due.iter().filter_map(|due| tap.written(&due.record)).collect());
         }
-        for Due { record, run } in &due {
-            self.shared.producer.publish(TIMERS, record, run.as_deref());
+        for due in &due {
+            self.shared.producer.publish(TIMERS, &due.record, due.follows());
         }
     }
 
@@ -269,7 +269,7 @@ impl ConsumerLoop {
                     if let Some(tap) = &self.shared.tap {
                         observations.extend(tap.written(&record));
                     }
-                    self.shared.producer.publish(slot, &record, records[index].headers.last(RUN));
+                    self.shared.producer.publish(slot, &record, Follows::from(&records[index]));
                 }
                 Effect::DeadLetter { dead_letter, .. } => {
                     self.shared.producer.dead_letter(slot, &dead_letter);

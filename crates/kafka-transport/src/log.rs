@@ -1,7 +1,7 @@
 //! One log event a record: the message is fixed, facts are fields, and the same five come first.
 
 use events::Envelope;
-use messaging::{Answer, BatchStep, EVENT_ID, Record, Subscription, Worker};
+use messaging::{Answer, BatchStep, CAUSATION_ID, EVENT_ID, Record, Subscription, Worker};
 use tracing::{Level, debug, enabled, error, info, warn};
 
 /// Tells the log what became of a record. Costs nothing while nobody reads that level.
@@ -17,8 +17,9 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
     let Envelope { order_id, event_type } = Envelope::of(record.key, record.value);
     // Where the value names no type its topic does.
     let event_type = if event_type.is_empty() { record.topic.as_str() } else { &event_type };
+    let header = |name| record.headers.last(name).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or("");
     // A saga's stored events name it as their cause.
-    let event_id = record.headers.last(EVENT_ID).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or("");
+    let (event_id, causation_id) = (header(EVENT_ID), header(CAUSATION_ID));
     let service = worker.subscription().service.as_str();
     let (topic, partition, offset) = (record.topic.as_str(), record.partition, record.offset);
     // A line of that level: the fields that all of them have, then its own.
@@ -33,6 +34,7 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
                 partition,
                 offset,
                 event_id,
+                causation_id,
                 $($field,)*
                 $message
             )

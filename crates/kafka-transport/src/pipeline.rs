@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use messaging::{BatchStep, Outgoing, Subscription};
+use messaging::{BatchStep, Follows, Outgoing, Subscription};
 
 use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Membership, Pulse, Shared};
 use crate::producer::{Producer, Slot};
@@ -110,7 +110,7 @@ impl Pipeline {
             tap.tell(records.iter().filter_map(|record| tap.written(record)).collect());
         }
         for record in records {
-            self.shared.producer.publish(INTAKE, record, Some(run.as_bytes()));
+            self.shared.producer.publish(INTAKE, record, Follows::run(run));
         }
     }
 

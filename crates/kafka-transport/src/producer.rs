@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use messaging::{DeadLetter, Outgoing};
+use messaging::{DeadLetter, Follows, Outgoing};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
@@ -120,10 +120,10 @@ impl Producer {
     }
 
     /// Writes a record of ours, with the headers that each of them has.
-    pub(crate) fn publish(&self, slot: Slot, record: &Outgoing, run: Option<&[u8]>) {
+    pub(crate) fn publish(&self, slot: Slot, record: &Outgoing, follows: Follows<'_>) {
         let event_id = record.event_id.encode();
         let add = |headers: OwnedHeaders, (key, value)| headers.insert(Header { key, value: Some(value) });
-        let headers = Outgoing::headers(&event_id, run).fold(OwnedHeaders::new_with_capacity(2), add);
+        let headers = Outgoing::headers(&event_id, follows).fold(OwnedHeaders::new_with_capacity(3), add);
         let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
         self.write(slot, Write { topic: record.topic, key, value, headers });
     }

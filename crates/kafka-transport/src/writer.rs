@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use messaging::{DeadLetter, Outgoing};
+use messaging::{DeadLetter, Follows, Outgoing};
 
 use crate::producer::Producer;
 use crate::{Connection, Error, settings};
@@ -47,9 +47,9 @@ impl Writer {
         self.0.open(slot);
     }
 
-    /// Writes a record of ours as part of a run.
-    pub fn publish(&self, slot: Slot, record: &Outgoing, run: Option<&[u8]>) {
-        self.0.publish(slot, record, run);
+    /// Writes a record of ours, with the headers that tell what it follows from.
+    pub fn publish(&self, slot: Slot, record: &Outgoing, follows: Follows<'_>) {
+        self.0.publish(slot, record, follows);
     }
 
     /// Writes a dead letter.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use events::Topic;
 use kafka_transport::{Slot, Writer, log};
-use messaging::{BatchStep, Clock, DeadLetter, Effect, Outgoing, RUN, Record, Subscription, Worker};
+use messaging::{BatchStep, Clock, DeadLetter, Effect, Follows, Outgoing, Record, Subscription, Worker};
 
 use crate::{AnswerMode, BatchFailed, BatchResponse, Delivered, Position};
 
@@ -21,7 +21,7 @@ pub trait Broker {
     fn open(&self, slot: Slot);
 
     /// Writes a record of ours.
-    fn publish(&self, slot: Slot, record: &Outgoing, run: Option<&[u8]>);
+    fn publish(&self, slot: Slot, record: &Outgoing, follows: Follows<'_>);
 
     /// Writes a dead letter.
     fn dead_letter(&self, slot: Slot, letter: &DeadLetter);
@@ -40,8 +40,8 @@ impl Broker for Writer {
         self.open(slot);
     }
 
-    fn publish(&self, slot: Slot, record: &Outgoing, run: Option<&[u8]>) {
-        self.publish(slot, record, run);
+    fn publish(&self, slot: Slot, record: &Outgoing, follows: Follows<'_>) {
+        self.publish(slot, record, follows);
     }
 
     fn dead_letter(&self, slot: Slot, letter: &DeadLetter) {
@@ -193,7 +193,7 @@ impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
                 }
             }
             Effect::Produce { index, record, .. } => {
-                self.broker.publish(slot, &record, records[index].headers.last(RUN));
+                self.broker.publish(slot, &record, Follows::from(&records[index]));
             }
             Effect::DeadLetter { dead_letter, .. } => self.broker.dead_letter(slot, &dead_letter),
             // Offsets are the mapping's, and so is the wait before the next attempt.

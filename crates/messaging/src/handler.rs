@@ -1,4 +1,4 @@
-use crate::{Draw, Outgoing, Record};
+use crate::{Draw, Follows, Outgoing, Record};
 use events::OrderId;
 
 /// A service's decision about one record. Pure: the same record gives the same answer, always and everywhere.
@@ -32,8 +32,17 @@ pub trait Handler: Send + Sync {
 pub struct Due {
     /// What to write.
     pub record: Outgoing,
-    /// The run that it belongs to, for its header.
+    /// The run that it belongs to.
     pub run: Option<Vec<u8>>,
+    /// The id of the event that led to it, as its header has it: no record, but that something is due.
+    pub cause: [u8; 36],
+}
+
+impl Due {
+    /// What it follows from.
+    pub fn follows(&self) -> Follows<'_> {
+        Follows { run: self.run.as_deref(), cause: Some(&self.cause) }
+    }
 }
 
 /// Why a record was not handled.

@@ -24,7 +24,7 @@ pub use circuit_breaker::{BreakerPolicy, CircuitBreaker};
 pub use clock::Clock;
 pub use dead_letter::{DeadLetter, Origin};
 pub use handler::{BatchStep, Context, Due, Failure, Handler, Lifted, Outcome};
-pub use record::{EVENT_ID, Header, Headers, NoHeaders, Outgoing, RUN, Record};
+pub use record::{CAUSATION_ID, EVENT_ID, Follows, Header, Headers, NoHeaders, Outgoing, RUN, Record};
 pub use retry::RetryPolicy;
 pub use services::{Code, Services, ServicesError};
 pub use steady_rate::SteadyRate;

@@ -8,6 +8,8 @@ use crate::Failure;
 pub const EVENT_ID: &str = "event_id";
 /// The header with the run's id: set where the order entered, copied by every host.
 pub const RUN: &str = "run";
+/// The header with the id of the event that a record follows from; what entered from outside has none.
+pub const CAUSATION_ID: &str = "causation_id";
 
 /// A record as it arrived: borrowed from the host that fetched it.
 #[derive(Clone, Copy)]
@@ -94,6 +96,31 @@ impl Headers for NoHeaders {
     fn visit<'a>(&'a self, _: &mut dyn FnMut(&'a str, Option<&'a [u8]>)) {}
 }
 
+/// What a record follows from, as its headers tell it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Follows<'a> {
+    /// The run that it belongs to, for the header [`RUN`].
+    pub run: Option<&'a [u8]>,
+    /// The id of the event that led to it, for the header [`CAUSATION_ID`].
+    pub cause: Option<&'a [u8]>,
+}
+
+impl<'a> Follows<'a> {
+    /// From nothing that is known: it enters from outside, in no run.
+    pub const NOTHING: Self = Self { run: None, cause: None };
+
+    /// From nothing: it enters from outside, in this run.
+    pub const fn run(run: &'a str) -> Self {
+        Self { run: Some(run.as_bytes()), cause: None }
+    }
+
+    /// From a record: what its handler decided.
+    pub fn from(record: &Record<'a>) -> Self {
+        let cause = record.headers.last(EVENT_ID).filter(|id| EventId::parse(id).is_some());
+        Self { run: record.headers.last(RUN), cause }
+    }
+}
+
 /// A record to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -113,12 +140,11 @@ impl Outgoing {
         Self { topic: E::TOPIC, key: event.key().to_vec(), value: event.encode(), event_id: event.event_id() }
     }
 
-    /// The headers that every record of ours carries: its event id, and the run it belongs to where that is known.
-    pub fn headers<'a>(
-        event_id: &'a [u8; 36],
-        run: Option<&'a [u8]>,
-    ) -> impl Iterator<Item = (&'static str, &'a [u8])> {
-        [(EVENT_ID, &event_id[..])].into_iter().chain(run.map(|run| (RUN, run)))
+    /// The headers that every record of ours carries: its event id, and what it follows from where that is known.
+    pub fn headers<'a>(event_id: &'a [u8; 36], follows: Follows<'a>) -> impl Iterator<Item = (&'static str, &'a [u8])> {
+        let Follows { run, cause } = follows;
+        let known = [(RUN, run), (CAUSATION_ID, cause)].into_iter();
+        [(EVENT_ID, &event_id[..])].into_iter().chain(known.filter_map(|(name, value)| Some((name, value?))))
     }
 
     /// The record as it arrives where no broker is between: at the first place of its topic, without headers.

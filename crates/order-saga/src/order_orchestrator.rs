@@ -203,7 +203,8 @@ impl OrderOrchestrator {
             };
         };
         let run = saga.run().map(|run| run.as_bytes().to_vec());
-        let due = self.take(&input)?.into_iter().map(|record| Due { record, run: run.clone() }).collect();
+        let cause = input.event_id().encode();
+        let due = self.take(&input)?.into_iter().map(|record| Due { record, run: run.clone(), cause }).collect();
         Ok(Some((due, saga.next_wait_ms(patience))))
     }
 }

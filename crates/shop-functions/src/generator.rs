@@ -3,7 +3,7 @@
 use events::{Event, Timestamp, hash64_of};
 use kafka_transport::Writer;
 use lambda_host::{Function, Invocation, InvocationError};
-use messaging::Outgoing;
+use messaging::{Follows, Outgoing};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use shop::order_generator::{NAME, generate_order_event};
@@ -82,7 +82,7 @@ impl Function for Generator {
         let plan = Plan::of(event, self.seed, &invocation.request_id)
             .map_err(|reason| InvocationError::new("Event.Refused", reason))?;
         self.writer.open(SLOT);
-        plan.records().for_each(|record| self.writer.publish(SLOT, &record, Some(plan.run.as_bytes())));
+        plan.records().for_each(|record| self.writer.publish(SLOT, &record, Follows::run(&plan.run)));
         let confirmed = self.writer.confirm(SLOT, invocation.deadline);
         confirmed.map_err(|error| InvocationError::new("Orders.NotWritten", error))?;
 

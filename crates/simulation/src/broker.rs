@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use events::Topic;
-use messaging::{Header, Outgoing};
+use messaging::{Follows, Header, Outgoing};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::group::Group;
@@ -30,10 +30,10 @@ pub struct Stored {
 
 impl Stored {
     /// A record as a host writes it.
-    pub fn of(record: &Outgoing, run: Option<&[u8]>) -> Self {
+    pub fn of(record: &Outgoing, follows: Follows<'_>) -> Self {
         let event_id = record.event_id.encode();
-        let headers = Outgoing::headers(&event_id, run).map(|(name, value)| (name.to_owned(), Some(value.to_vec())));
-        let headers = headers.collect();
+        let owned = |(name, value): (&str, &[u8])| (name.to_owned(), Some(value.to_vec()));
+        let headers = Outgoing::headers(&event_id, follows).map(owned).collect();
         Self { key: Some(record.key.clone()), value: Some(record.value.clone()), headers }
     }
 }

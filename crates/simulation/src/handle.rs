@@ -2,7 +2,7 @@
 
 use events::Topic;
 use messaging::audit::Observation;
-use messaging::{Answer, BatchId, Effect, RUN, Record};
+use messaging::{Answer, BatchId, Effect, Follows, Record};
 
 use crate::broker::Stored;
 use crate::faults::{CrashPoint, Fault};
@@ -63,7 +63,7 @@ impl Run<'_> {
                     self.findings.handled.extend(Observation::handled(flow, service, &records[index]));
                 }
                 Effect::Produce { index, record, .. } => {
-                    let stored = Stored::of(&record, records[index].headers.last(RUN));
+                    let stored = Stored::of(&record, Follows::from(&records[index]));
                     writes.push((record.topic, stored));
                 }
                 Effect::DeadLetter { dead_letter, .. } => {

@@ -1,5 +1,7 @@
 //! What publishes the orders: it sends each one again until the broker has confirmed it.
 
+use messaging::Follows;
+
 use crate::broker::Stored;
 use crate::queue::{Event, Request, Sender};
 use crate::random::Random;
@@ -38,7 +40,7 @@ impl Run<'_> {
 
     pub(crate) fn send_order(&mut self, order: usize) {
         let record = &self.orders[order].record;
-        let stored = Stored::of(record, Some(&self.run_id));
+        let stored = Stored::of(record, Follows { run: Some(&self.run_id), cause: None });
         let Ok(partition) = self.broker.partition_of(record.topic, Some(&record.key)) else { return };
         let sender = Sender::Source { order };
         let request = Request { sender, topic: record.topic, partition, records: vec![stored] };

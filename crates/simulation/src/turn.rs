@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use messaging::Due;
-
 use crate::broker::Stored;
 use crate::faults::{CrashPoint, Fault};
 use crate::incident::{Incident, Party};
@@ -51,7 +49,7 @@ impl Run<'_> {
     fn write_due(&mut self, member: usize) {
         let Some(process) = &mut self.members[member].process else { return };
         let due = process.worker.due();
-        let writes = due.iter().map(|Due { record, run }| (record.topic, Stored::of(record, run.as_deref()))).collect();
+        let writes = due.iter().map(|due| (due.record.topic, Stored::of(&due.record, due.follows()))).collect();
         let sender = Sender::Timer { member };
         let requests = self.requests(sender, writes);
         requests.into_iter().for_each(|request| self.send(request));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use events::{EventId, Topic};
 use kafka_cluster::Cluster;
 use kafka_transport::{Admin, Ca, Connection, Error, Group, Membership, Pace, Pipeline, Plan, Writer};
-use messaging::{BatchStep, Outcome, Outgoing, Record, RetryPolicy, Subscription};
+use messaging::{BatchStep, Follows, Outcome, Outgoing, Record, RetryPolicy, Subscription};
 
 use crate::broker::Broker;
 use crate::cases::until;
@@ -94,7 +94,7 @@ fn told_at_the_deadline(connection: &Connection, topic: Topic) -> String {
     writer.connect(Duration::from_secs(10)).unwrap();
     let started = Instant::now();
     writer.open(0);
-    writer.publish(0, &record(topic, 1), None);
+    writer.publish(0, &record(topic, 1), Follows::NOTHING);
     let told = writer.confirm(0, started + WRITE_DEADLINE + GRACE).unwrap_err();
     assert!(started.elapsed() < WRITE_DEADLINE + GRACE, "{:?}", started.elapsed());
     told.to_string()

@@ -1,27 +1,38 @@
+use std::collections::BTreeSet;
+
 use events::shop::{InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult};
 use events::{Event, EventId, Topic};
 use kafka_transport::Error;
 use messaging::audit::{Observation, Written};
-use messaging::{EVENT_ID, Outgoing, RUN};
+use messaging::{CAUSATION_ID, EVENT_ID, Outgoing, RUN};
 use shop::ShopFlow;
 
 use crate::from_outside::{Stranger, read};
 use crate::run::{RUN_ID, Shop, orders};
 
 #[test]
-fn every_record_of_every_topic_carries_its_event_id_and_the_run_it_entered_with_and_nothing_else() {
+fn every_record_of_every_topic_carries_its_event_id_its_run_and_what_led_to_it_and_nothing_else() {
     let mut run = Shop::with_partitions(3).start();
     run.take(&orders(200));
     let ended = run.end();
+    let mut known = BTreeSet::new();
+    // In the order in which they follow from each other.
     for (topic, event_id_of) in TOPICS {
         let records = read(&ended.brokers, topic, ended.partitions(topic));
         assert_eq!(records.len() as u64, ended.records(topic));
         assert!(!records.is_empty(), "{topic}");
+        let before = known.clone();
         for record in records {
-            let event_id = event_id_of(record.value.as_deref().unwrap()).encode();
-            let expected =
-                [(EVENT_ID.to_owned(), Some(event_id.to_vec())), (RUN.to_owned(), Some(RUN_ID.as_bytes().to_vec()))];
+            let event_id = event_id_of(record.value.as_deref().unwrap()).encode().to_vec();
+            let named = |name: &str, value: &[u8]| (name.to_owned(), Some(value.to_vec()));
+            let mut expected = vec![named(EVENT_ID, &event_id), named(RUN, RUN_ID.as_bytes())];
+            if topic != OrderPlaced::TOPIC {
+                let cause = record.values(CAUSATION_ID).first().copied().flatten().unwrap().to_vec();
+                assert!(before.contains(&(record.key.clone(), cause.clone())), "{topic}: no such record of that order");
+                expected.push(named(CAUSATION_ID, &cause));
+            }
             assert_eq!(record.headers, expected, "{topic}-{}@{}", record.partition, record.offset);
+            known.insert((record.key, event_id));
         }
     }
 }
@@ -64,17 +75,18 @@ fn a_strangers_headers_do_no_harm_and_of_its_runs_the_last_is_copied() {
     for topic in [PaymentResult::TOPIC, InventoryResult::TOPIC] {
         let [answer] = &read(&ended.brokers, topic, 1)[..] else { panic!("{topic}: one record expected") };
         assert_eq!(answer.values(RUN), [Some(&b"\xffthe last run"[..])], "{topic}");
-        assert_eq!(answer.headers.len(), 2, "{topic}");
+        assert_eq!(answer.values(CAUSATION_ID), [Some(&event_id[..])], "{topic}");
+        assert_eq!(answer.headers.len(), 3, "{topic}");
     }
     // It came in behind the pipeline's back, which is seen.
     assert!(matches!(ended.drained, Err(Error::Watermark { topic, .. }) if topic == OrderPlaced::TOPIC));
 }
 
 #[test]
-fn a_record_without_a_run_or_with_a_null_one_is_answered_without_a_run() {
+fn what_a_record_does_not_tell_is_not_told_of_its_answer() {
     let mut run = Shop::with_partitions(1).only(["payment_processor.order_placed"]).start();
     let stranger = Stranger::connect(&run.brokers);
-    for (order, headers) in orders(2).iter().zip([&[][..], &[(RUN, None)]]) {
+    for (order, headers) in orders(2).iter().zip([&[][..], &[(RUN, None), (EVENT_ID, Some(&b"no UUID"[..]))]]) {
         let record = Outgoing::of(order);
         stranger.write(OrderPlaced::TOPIC, 0, Some(&record.key), Some(&record.value), headers);
     }

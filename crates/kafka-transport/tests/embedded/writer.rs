@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use events::shop::OrderPlaced;
 use events::{Event, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, Error, Writer};
-use messaging::{DeadLetter, EVENT_ID, Origin, Outgoing, RUN};
+use messaging::{DeadLetter, EVENT_ID, Follows, Origin, Outgoing, RUN};
 
 use crate::from_outside::read;
 use crate::run::orders;
@@ -38,7 +38,7 @@ fn what_a_batch_wrote_stands_in_its_topics_once_the_batch_is_confirmed() {
     let orders = placed(100);
     writer.open(0);
     writer.open(1);
-    orders.iter().for_each(|order| writer.publish(0, order, Some(b"the-run")));
+    orders.iter().for_each(|order| writer.publish(0, order, Follows::run("the-run")));
     writer.dead_letter(1, &letter(b"\xff".to_vec()));
     writer.confirm(0, soon()).unwrap();
     writer.confirm(1, soon()).unwrap();
@@ -77,10 +77,10 @@ fn a_slot_serves_one_batch_after_the_other_and_a_failed_one_does_not_taint_the_n
 fn reports_of_a_batch_that_was_abandoned_do_not_count_for_the_next_one_in_its_slot() {
     let writer = writer("127.0.0.1:1", Duration::from_secs(60));
     writer.open(0);
-    placed(10).iter().for_each(|order| writer.publish(0, order, None));
+    placed(10).iter().for_each(|order| writer.publish(0, order, Follows::NOTHING));
     writer.open(0);
     writer.open(1);
-    placed(1).iter().for_each(|order| writer.publish(1, order, None));
+    placed(1).iter().for_each(|order| writer.publish(1, order, Follows::NOTHING));
     // With it the ten are given up as well.
     writer.confirm(1, Instant::now()).unwrap_err();
     writer.confirm(0, soon()).unwrap();
@@ -97,7 +97,7 @@ fn a_batch_without_writes_is_confirmed_at_once() {
 fn a_write_that_nobody_confirms_fails_at_its_own_deadline() {
     let writer = writer("127.0.0.1:1", Duration::from_millis(1_000));
     writer.open(0);
-    writer.publish(0, &placed(1)[0], None);
+    writer.publish(0, &placed(1)[0], Follows::NOTHING);
     let error = writer.confirm(0, soon()).unwrap_err();
     assert!(matches!(error, Error::NotConfirmed { deadline_s: 1, .. }), "{error}");
 }
@@ -108,7 +108,7 @@ fn at_the_batchs_deadline_nothing_is_under_way_any_more() {
     let started = Instant::now();
     for slot in [0, 1] {
         writer.open(slot);
-        placed(10).iter().for_each(|order| writer.publish(slot, order, None));
+        placed(10).iter().for_each(|order| writer.publish(slot, order, Follows::NOTHING));
     }
     for slot in [0, 1] {
         let error = writer.confirm(slot, started + Duration::from_millis(50)).unwrap_err();

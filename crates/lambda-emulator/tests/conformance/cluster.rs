@@ -4,7 +4,7 @@ use events::{EventId, OrderId};
 use kafka_cluster::{Distribution, Options};
 use kafka_transport::{Admin, Connection, TopicShape, Writer};
 use lambda_emulator::CreateEventSourceMapping;
-use messaging::Outgoing;
+use messaging::{Follows, Outgoing};
 use serde_json::{Value, json};
 use topology::Topology;
 
@@ -27,7 +27,7 @@ fn write(connection: &Connection, values: std::ops::Range<u64>) {
     writer.open(0);
     for value in values.map(|number| number.to_string().into_bytes()) {
         let event_id = EventId::of(&OrderId::parse("7f3a").unwrap(), "order_placed", "", 1);
-        writer.publish(0, &Outgoing { topic: TOPIC, key: value.clone(), value, event_id }, None);
+        writer.publish(0, &Outgoing { topic: TOPIC, key: value.clone(), value, event_id }, Follows::NOTHING);
     }
     writer.confirm(0, Instant::now() + Duration::from_secs(20)).unwrap();
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use events::{EventId, OrderId, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, GroupOffsets, Writer};
 use lambda_emulator::{AwsError, CreateEventSourceMapping, Options};
-use messaging::Outgoing;
+use messaging::{Follows, Outgoing};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ impl Kafka {
         writer.open(0);
         for (key, value) in records {
             let event_id = EventId::of(&OrderId::parse("7f3a").unwrap(), "order_placed", "", 1);
-            writer.publish(0, &Outgoing { topic: TOPIC, key, value, event_id }, None);
+            writer.publish(0, &Outgoing { topic: TOPIC, key, value, event_id }, Follows::NOTHING);
         }
         writer.confirm(0, Instant::now() + Duration::from_secs(5)).unwrap();
     }

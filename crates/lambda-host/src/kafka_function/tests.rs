@@ -1,10 +1,13 @@
 use std::cell::RefCell;
 
 use events::{EventId, OrderId};
-use messaging::{Outcome, RetryPolicy};
+use messaging::{EVENT_ID, Outcome, RUN, RetryPolicy};
 use proptest::prelude::*;
 
 use super::*;
+
+/// The event id of each record that is handled.
+const CAUSE: &[u8; 36] = b"00000000-0000-8000-8000-000000000001";
 
 /// Notes what is written, in its order; confirms a partition unless it is among `refused`.
 #[derive(Default)]
@@ -22,8 +25,9 @@ impl Broker for Notes {
         self.open.borrow_mut().push(slot);
     }
 
-    fn publish(&self, _: Slot, record: &Outgoing, run: Option<&[u8]>) {
-        let run = run.map_or("-".into(), String::from_utf8_lossy);
+    fn publish(&self, _: Slot, record: &Outgoing, follows: Follows<'_>) {
+        assert_eq!(follows.cause, Some(&CAUSE[..]));
+        let run = follows.run.map_or("-".into(), String::from_utf8_lossy);
         self.written.borrow_mut().push(format!("{} {run}", String::from_utf8_lossy(&record.value)));
     }
 
@@ -78,7 +82,7 @@ fn records(topic: &str, partition: i32, words: &str) -> Vec<Delivered> {
         offset,
         key: None,
         value: Some(word.as_bytes().to_vec()),
-        headers: vec![(RUN.into(), Some(b"the-run".to_vec()))],
+        headers: vec![(RUN.into(), Some(b"the-run".to_vec())), (EVENT_ID.into(), Some(CAUSE.to_vec()))],
     };
     (10..).zip(words.split_whitespace()).map(record).collect()
 }

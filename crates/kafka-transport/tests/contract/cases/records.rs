@@ -1,6 +1,6 @@
 use events::Topic;
 use events::shop::OrderPlaced;
-use messaging::{EVENT_ID, Headers, Outgoing, RUN, Record};
+use messaging::{EVENT_ID, Follows, Headers, Outgoing, RUN, Record};
 use simulation::broker::{Place, Stored};
 
 use crate::broker::{Broker, Refusal};
@@ -32,7 +32,8 @@ pub(super) fn null_empty_and_any_other_bytes_come_back_as_they_were_written(brok
 
 pub(super) fn an_event_is_decoded_as_it_was_encoded(broker: &dyn Broker, topic: Topic) {
     let orders = orders(3);
-    let written: Vec<Stored> = orders.iter().map(|order| Stored::of(&Outgoing::of(order), Some(b"the-run"))).collect();
+    let written: Vec<Stored> =
+        orders.iter().map(|order| Stored::of(&Outgoing::of(order), Follows::run("the-run"))).collect();
     for (order, place) in orders.iter().zip(broker.write(topic, &written)) {
         let place = place.unwrap();
         let Stored { key, value, headers } = one(broker, place);
