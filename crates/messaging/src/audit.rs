@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use events::OrderId;
 
 use crate::Origin;
+use crate::dead_letter::Place;
 pub use flow::{Flow, Mark, Marks, OrderKey, Stage};
 pub use observation::{Observation, Written};
 use orders::{Closed, Seen};
@@ -31,6 +32,8 @@ pub struct Audit<F> {
     tally: BTreeMap<Marks, u64>,
     rejected: BTreeSet<Origin>,
     dead_letters: BTreeSet<Origin>,
+    /// Records that came in with the id of another order: whose fault that is, a client's or ours, their dead letters tell.
+    contested: BTreeSet<Place>,
     digest: u128,
     counts: Counts,
 }
@@ -82,6 +85,7 @@ impl<F: Flow> Audit<F> {
             tally: BTreeMap::new(),
             rejected: BTreeSet::new(),
             dead_letters: BTreeSet::new(),
+            contested: BTreeSet::new(),
             digest: 0,
             counts: Counts::default(),
         }
@@ -103,9 +107,11 @@ impl<F: Flow> Audit<F> {
                 self.check_dead_letters()?;
             }
             Observation::DeadLettered { origin, order } => {
+                let is_contested = self.contested.contains(&origin.place());
                 self.dead_letters.insert(origin);
                 self.check_dead_letters()?;
-                return Ok(order.and_then(|order| self.give_up(order)));
+                // Of the order that has its id, everything is still expected.
+                return Ok(order.filter(|_| !is_contested).and_then(|order| self.give_up(order)));
             }
         }
         Ok(None)
@@ -158,7 +164,10 @@ impl<F: Flow> Audit<F> {
         };
         match seen.among(of_order) {
             orders::Sighting::Again => self.counts.redelivered += 1,
-            orders::Sighting::OtherBytes => self.counts.doubled += 1,
+            orders::Sighting::OtherBytes => match written.enters_at {
+                Some(place) if self.contested.len() < self.max_orders => drop(self.contested.insert(place)),
+                _ => self.counts.doubled += 1,
+            },
             orders::Sighting::First => {
                 self.digest = self.digest.wrapping_add(written.content);
                 let Some(order) = self.open.get_mut(&written.order) else {
@@ -249,6 +258,8 @@ impl<F: Flow> Audit<F> {
         let reopened: u64 = self.tally.iter().filter(is_open).map(|(_, count)| count).sum();
         let without_end = self.in_flight() + reopened;
         // A record that was given up and has no dead letter is lost, whatever else its order has.
+        let given_up: BTreeSet<Place> = self.dead_letters.iter().map(Origin::place).collect();
+        let taken_twice = self.contested.difference(&given_up).count() as u64;
         let without_dead_letter = self.rejected.difference(&self.dead_letters).count() as u64;
         let (lost, unfinished) = match state {
             Drained::Yes => (without_end + without_dead_letter, 0),
@@ -258,7 +269,7 @@ impl<F: Flow> Audit<F> {
             accepted: self.counts.accepted,
             ended: self.counts.ended - reopened,
             lost,
-            doubled: self.counts.doubled,
+            doubled: self.counts.doubled + taken_twice,
             redelivered: self.counts.redelivered,
             dead_lettered: self.counts.dead_lettered,
             unfinished,

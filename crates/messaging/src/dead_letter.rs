@@ -44,7 +44,15 @@ const TOPIC: &str = "kafka_dlt-original-topic";
 const PARTITION: &str = "kafka_dlt-original-partition";
 const OFFSET: &str = "kafka_dlt-original-offset";
 
+/// Where a record stands: topic, partition, offset.
+pub(crate) type Place = (Topic, i32, i64);
+
 impl Origin {
+    /// Where the record stands.
+    pub(crate) fn place(&self) -> Place {
+        (self.topic, self.partition, self.offset)
+    }
+
     /// Where `record` stands, for the group that reads it.
     pub fn of(group: &str, record: &Record<'_>) -> Self {
         Self { group: group.to_owned(), topic: record.topic, partition: record.partition, offset: record.offset }

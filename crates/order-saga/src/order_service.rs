@@ -1,28 +1,55 @@
-//! Finds orders valid, or refuses them with the field.
+//! Finds orders valid, or refuses them with the field; an id stands for the first order that has it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use events::saga::{Item, Order, OrderCreated, OrderRefused, OrderValidated, StatedOrder};
 use events::wire::MAX_VALUE_BYTES;
-use events::{Cents, DecodeError};
+use events::{Cents, DecodeError, OrderId, hash_of};
+use messaging::store::{RowKey, RowStore};
 use messaging::{Context, Failure, Handler, Outgoing, Record};
 
 /// The service's name in `topology.json`.
 pub const NAME: &str = "order_service";
 
+/// The table of what each order's id stands for: by order, the 128-bit xxh3 of the record that was first to have it.
+pub const ORDERS: &str = "orders";
+
 /// How many bytes longer than the answer another record with the same items may be: its words for what happened.
 const LONGER: usize = 64;
 
-/// Answers each order with its saga's beginning, or with its end.
-#[derive(Clone, Debug)]
+/// Answers each order with its saga's beginning, or with its end. Several instances may share the rows.
 pub struct OrderService {
+    /// What each order's id stands for.
+    pub rows: Arc<dyn RowStore>,
     /// Whether there is a product of that id.
     pub is_known: fn(&str) -> bool,
+}
+
+impl OrderService {
+    /// Takes an order's id for the record that is the first to have it. An end is told by its order's id: that of a second order would be
+    /// taken for the first one's.
+    fn take(&self, order_id: &OrderId, record: &Record<'_>) -> Result<(), Failure> {
+        let value = record.value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default();
+        let (key, content): (RowKey, _) = ((ORDERS, order_id.to_string()), format!("{:032x}", hash_of(&[value])));
+        let mut first = None;
+        self.rows
+            .update(std::slice::from_ref(&key), &mut |rows| {
+                first = Some(rows.entry(key.clone()).or_default().get_or_insert_with(|| content.clone()).clone());
+            })
+            .map_err(|error| Failure::Retry(error.to_string()))?;
+        if first == Some(content) {
+            return Ok(());
+        }
+        let found = format!("{order_id} once more with other content");
+        Err(Failure::Reject(DecodeError::new("order_id", found, "an id of its own for each order").to_string()))
+    }
 }
 
 impl Handler for OrderService {
     fn handle(&self, record: &Record<'_>, _: &Context<'_>) -> Result<Vec<Outgoing>, Failure> {
         let OrderCreated(stated) = record.decode()?;
+        self.take(&stated.order_id, record)?;
         let answer = match validate(&stated, self.is_known) {
             Ok(order) => Outgoing::of(&OrderValidated(order)),
             Err(_) => Outgoing::of(&OrderRefused(stated)),
@@ -87,9 +114,18 @@ pub fn validate(stated: &StatedOrder, is_known: impl Fn(&str) -> bool) -> Result
 #[cfg(test)]
 mod tests {
     use events::saga::StatedItem;
-    use events::{OrderId, SignedCents, Timestamp};
+    use events::{Event, SignedCents, Timestamp};
+    use messaging::store::MemoryRows;
 
     use super::*;
+
+    fn service() -> OrderService {
+        OrderService { rows: Arc::new(MemoryRows::default()), is_known: |product| product.starts_with("SKU-") }
+    }
+
+    fn answer(service: &OrderService, record: &Outgoing) -> Result<Vec<Outgoing>, Failure> {
+        service.handle(&record.as_record(), &Context { service: NAME })
+    }
 
     fn item(product: &str, quantity: i64, price: i64) -> StatedItem {
         StatedItem { product_id: product.into(), quantity, price: SignedCents::new(price) }
@@ -144,14 +180,37 @@ mod tests {
     }
 
     #[test]
+    fn an_id_stands_for_the_order_that_has_it_first() {
+        let good = Outgoing::of(&OrderCreated(stated(vec![item("SKU-1", 1, 5)], 5)));
+        let others =
+            [stated(vec![item("SKU-2", 1, 5)], 5), stated(vec![], 0)].map(|other| Outgoing::of(&OrderCreated(other)));
+        let service = service();
+        let validated = answer(&service, &good).unwrap();
+        assert_eq!(validated[0].topic, OrderValidated::TOPIC);
+        for other in &others {
+            let reason = "order_id: found 7f3a once more with other content, allowed an id of its own for each order";
+            assert_eq!(answer(&service, other), Err(Failure::Reject(reason.into())));
+        }
+        assert_eq!(answer(&service, &good), Ok(validated), "it comes again as it was");
+    }
+
+    #[test]
+    fn an_order_that_was_refused_is_refused_whatever_comes_with_its_id() {
+        let (none, good) = (stated(vec![], 0), stated(vec![item("SKU-1", 1, 5)], 5));
+        let service = service();
+        let refused = answer(&service, &Outgoing::of(&OrderCreated(none.clone()))).unwrap();
+        assert_eq!(refused, [Outgoing::of(&OrderRefused(none))]);
+        assert!(answer(&service, &Outgoing::of(&OrderCreated(good))).is_err());
+    }
+
+    #[test]
     fn an_order_of_which_a_later_record_might_be_too_long_to_be_read_is_rejected_at_once() {
-        let service = OrderService { is_known: |product| product.starts_with("SKU-") };
         let refused = |items: usize| {
             let items: Vec<StatedItem> = (0..items).map(|n| item(&format!("SKU-{n:09}"), 0, 100)).collect();
             let record = Outgoing::of(&OrderCreated(stated(items, 0)));
             // As a client may write it: shorter than we do.
             let value = String::from_utf8(record.value.clone()).unwrap().replace("1.00", "1");
-            service.handle(&Record { value: Some(value.as_bytes()), ..record.as_record() }, &Context { service: NAME })
+            answer(&service(), &Outgoing { value: value.into_bytes(), ..record })
         };
         let answer = refused(1_050).unwrap();
         assert!(answer[0].value.len() + LONGER <= MAX_VALUE_BYTES, "{}", answer[0].value.len());

@@ -168,7 +168,7 @@ impl SagaServices {
         let services = Services::new(topology, System::OrderSaga, SAGA, |code| {
             let settings = Settings { find: settings, service: code.name };
             Ok(match code.name {
-                order_service::NAME => Arc::new(OrderService { is_known: catalogue::is_known }),
+                order_service::NAME => Arc::new(OrderService { rows: Arc::clone(rows), is_known: catalogue::is_known }),
                 payment_service::NAME => {
                     let (success_rate, weather) = (settings.rate(SUCCESS)?, settings.weather()?);
                     let (rows, clock) = (Arc::clone(rows), Arc::clone(clock));

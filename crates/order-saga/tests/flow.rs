@@ -51,7 +51,7 @@ impl Services {
         let success_rate = Rate::from_percent(success_percent).unwrap();
         let patience = Patience { retry: RetryPolicy::try_new(100, 400, 3).unwrap(), asks: 2 };
         Self {
-            order: OrderService { is_known: |product| ["hat", "shoe"].contains(&product) },
+            order: OrderService { rows: store(), is_known: |product| ["hat", "shoe"].contains(&product) },
             payment: PaymentService {
                 gateway: Arc::new(SimulatedGateway::new(store(), success_rate, fine, Arc::new(Still), |_| {})),
                 breaker: breaker("gateway"),

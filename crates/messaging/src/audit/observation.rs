@@ -2,6 +2,7 @@ use events::{EventId, OrderId, Topic};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Flow, Mark, OrderKey};
+use crate::dead_letter::Place;
 use crate::{Origin, Outgoing, Record};
 
 /// One thing that happened.
@@ -63,20 +64,29 @@ pub struct Written {
     pub(super) mark: Mark,
     pub(super) event_id: EventId,
     pub(super) content: u128,
+    /// Where it stands, if it takes its order in.
+    pub(super) enters_at: Option<Place>,
 }
 
 impl Written {
     /// Reduces a record; `None` where its flow cannot decode it.
     pub fn of(flow: &dyn Flow, topic: Topic, key: &[u8], value: &[u8], event_id: EventId) -> Option<Self> {
         let (order, mark) = (flow.order_of(topic, Some(key))?, flow.written(topic, value)?);
-        Some(Self { order, mark, event_id, content: content(topic, key, value) })
+        Some(Self { order, mark, event_id, content: content(topic, key, value), enters_at: None })
     }
 
     /// Reduces a record that the caller has just encoded.
     pub fn encoded(flow: &dyn Flow, outgoing: &Outgoing) -> Option<Self> {
         let Outgoing { topic, key, value, event_id } = outgoing;
         let (order, mark) = (flow.order_of(*topic, Some(key))?, flow.encoded(*topic, value)?);
-        Some(Self { order, mark, event_id: *event_id, content: content(*topic, key, value) })
+        Some(Self { order, mark, event_id: *event_id, content: content(*topic, key, value), enters_at: None })
+    }
+}
+
+impl Written {
+    /// The same of a record that stands where orders enter.
+    pub(super) fn entering(self, record: &Record<'_>) -> Self {
+        Self { enters_at: Some((record.topic, record.partition, record.offset)), ..self }
     }
 }
 

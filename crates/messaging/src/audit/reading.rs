@@ -82,7 +82,8 @@ impl Reading {
     /// The record as the audit sees it; `None` where nobody can decode it.
     fn written(&self, record: &Record<'_>) -> Option<Written> {
         let event_id = EventId::parse(record.headers.last(EVENT_ID)?)?;
-        Written::of(&*self.flow, record.topic, record.key?, record.value?, event_id)
+        let written = Written::of(&*self.flow, record.topic, record.key?, record.value?, event_id)?;
+        Some(if self.takes_in(record.topic) { written.entering(record) } else { written })
     }
 }
 

@@ -18,7 +18,8 @@ pub struct Verdict {
     pub ended: u64,
     /// After everything drained: orders without their end, and given-up records without a dead letter.
     pub lost: u64,
-    /// An event id again with other bytes, two ends of one order, or an order taken in twice.
+    /// An event id again with other bytes, two ends of one order, or an order taken in twice. What a client has sent with the id of another
+    /// order is none, if it was given up.
     pub doubled: u64,
     /// An event id again with equal bytes: the price of at-least-once, no fault.
     pub redelivered: u64,

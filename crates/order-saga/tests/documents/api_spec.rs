@@ -256,6 +256,22 @@ fn what_is_refused_goes_where_the_document_says_in_its_words() {
 }
 
 #[test]
+fn an_order_with_the_id_of_another_is_refused_in_the_words_of_the_document() {
+    let document = document();
+    let first = example(&document, "orders.created").replace("943cbeac-d19b-8b9a-b516-0753f44eedb5", "7f3a");
+    let services = services();
+    let sent = |value: &str| becomes(&services, "orders.created", Some(b"7f3a"), Some(value.as_bytes()));
+    let validated = sent(&first);
+    assert_eq!(validated.0, "orders.validated");
+    for other in [first.replace("CUST-00042", "CUST-00001"), first.replace("40.03", "40.04"), format!("{first} ")] {
+        let (becomes, reason) = sent(&other);
+        assert_eq!(becomes, "dead letter", "{other}");
+        assert!(document.contains(&format!("\n`{reason}`.\n")), "{reason}");
+    }
+    assert_eq!(sent(&first), validated);
+}
+
+#[test]
 fn what_is_refused_of_every_topic_is_refused_in_the_words_of_the_document() {
     let document = document();
     let rows = table(below(&document, "### What is refused, and in which words"), "what");

@@ -131,7 +131,9 @@ fn what_is_no_order_is_refused_or_dead_lettered_and_the_others_run_on(scene: &Sc
         Outgoing { value: b"[42]".to_vec(), ..order("garbage", good(), 500) },
         Outgoing { value: vec![b'{'; 990_000], ..order("megabyte", good(), 500) },
     ];
-    let records: Vec<Outgoing> = refused.iter().chain(&garbage).cloned().chain([order("good", good(), 500)]).collect();
+    let again = [order("good", vec![item("SKU-00002", 1, 500)], 500), order("good", Vec::new(), 0)];
+    let first = order("good", good(), 500);
+    let records: Vec<Outgoing> = refused.iter().chain(&garbage).chain([&first]).chain(&again).cloned().collect();
     scene.reset();
     scene.publish(&records, RUN);
     let workers = scene.work_all("", &FINE, &[]);
@@ -139,6 +141,7 @@ fn what_is_no_order_is_refused_or_dead_lettered_and_the_others_run_on(scene: &Sc
     let logs: String = end(workers).into_iter().map(|ended| ended.stderr).collect();
     assert_eq!((&audit["outcomes"]["refused"], &audit["outcomes"]["completed"]), (&6.into(), &1.into()), "{audit}");
     assert_eq!(audit["audit"]["dead_lettered"], 2, "{audit}");
+    assert_eq!(audit["records"]["order_service.orders.created.dead_letter"], 4, "{audit}");
     assert_eq!(audit["records"]["payments.requested"], 1, "nothing later sees what was refused");
     for reason in [
         "items: found 0 items, allowed 1 to 1000 items",
@@ -148,6 +151,7 @@ fn what_is_no_order_is_refused_or_dead_lettered_and_the_others_run_on(scene: &Sc
         "items[0].product_id: found SKU-99999, allowed a product that there is",
         "items: found 1001 items, allowed 1 to 1000 items",
         "value: found 990000 bytes, allowed 65536 bytes at most",
+        "order_id: found good once more with other content, allowed an id of its own for each order",
     ] {
         assert!(logs.contains(reason), "{reason} in\n{logs}");
     }
