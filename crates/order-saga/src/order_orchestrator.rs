@@ -33,8 +33,8 @@ const LOOK_EVERY_MS: u64 = 100;
 /// How many overdue sagas one look takes on; the next look takes the others.
 const OVERDUE_AT_ONCE: usize = 500;
 
-/// How many open sagas are remembered, about a kilobyte each. Beyond that they are read from the store again.
-const MAX_KNOWN: usize = 20_000;
+/// How much is remembered of open sagas, in eighths of a kilobyte: about 25 MiB. What is beyond that is read from the store again.
+const MAX_KNOWN: usize = 200_000;
 
 /// Brings each order to its end.
 pub struct OrderOrchestrator {
@@ -42,13 +42,44 @@ pub struct OrderOrchestrator {
     clock: Arc<dyn Clock>,
     limits: Limits,
     /// Open sagas as this instance left them, each with its stream's length: only if that still holds is anything appended.
-    known: Mutex<BTreeMap<OrderId, (usize, Saga)>>,
+    known: Mutex<Known>,
     /// Sagas whose overdue answer this instance has dealt with, since and until when it leaves them alone: clocks that disagree would
     /// have two instances ask by turns without a pause.
     rested: Mutex<BTreeMap<OrderId, Range<u64>>>,
     /// When overdue answers were looked for last, and how many sagas were stuck then.
     looked_ms: AtomicU64,
     stuck: AtomicU64,
+}
+
+/// Open sagas, each with its stream's length.
+#[derive(Default)]
+struct Known {
+    sagas: BTreeMap<OrderId, (usize, Saga)>,
+    size: usize,
+}
+
+impl Known {
+    /// About what a saga takes, in eighths of a kilobyte: one itself, and an eighth for each item.
+    fn size_of(saga: &Saga) -> usize {
+        8 + saga.order().items.len()
+    }
+
+    fn take(&mut self, order_id: &OrderId) -> Option<(usize, Saga)> {
+        let known = self.sagas.remove(order_id)?;
+        self.size -= Self::size_of(&known.1);
+        Some(known)
+    }
+
+    fn insert(&mut self, version: usize, saga: Saga) {
+        let order_id = saga.order().order_id.clone();
+        self.take(&order_id); // another thread may have been faster
+        let size = Self::size_of(&saga);
+        if self.size + size > MAX_KNOWN {
+            *self = Self::default();
+        }
+        self.size += size;
+        self.sagas.insert(order_id, (version, saga));
+    }
 }
 
 /// How long the orchestrator waits, and when it takes on no more.
@@ -101,7 +132,7 @@ impl OrderOrchestrator {
     /// [`Failure::Reject`] where it has no place in the saga, [`Failure::Retry`] while the store is away.
     pub fn take(&self, input: &Input) -> Result<Vec<Outgoing>, Failure> {
         let order_id = input.order_id();
-        let mut known = self.known().remove(order_id);
+        let mut known = self.known().take(order_id);
         for _ in 0..TRIES {
             let (stream, version, saga) = match known.take() {
                 Some((version, saga)) => (None, version, Some(saga)),
@@ -147,20 +178,15 @@ impl OrderOrchestrator {
         stored::read(&stream).map_err(|unreadable| Failure::Reject(format!("order {order_id}: {unreadable}")))
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<OrderId, (usize, Saga)>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         // Whoever panicked has taken an entry or not: what is there holds.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember(&self, version: usize, saga: Saga) {
-        if saga.has_ended() {
-            return;
+        if !saga.has_ended() {
+            self.known().insert(version, saga);
         }
-        let mut known = self.known();
-        if known.len() >= MAX_KNOWN {
-            known.clear();
-        }
-        known.insert(saga.order().order_id.clone(), (version, saga));
     }
 
     fn look(&self, now_ms: u64) -> Result<Vec<Due>, StoreError> {

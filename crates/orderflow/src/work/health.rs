@@ -12,11 +12,14 @@ use crate::Error;
 /// How long a loop may take for one turn before it counts as hanging: a write may wait for half a minute.
 const TURN_DEADLINE: Duration = Duration::from_secs(90);
 
-/// Health and metrics over HTTP, on a thread of its own.
+/// How many requests are answered at once: while one of them waits for metrics, which may ask a database, the other is answered.
+const THREADS: usize = 2;
+
+/// Health and metrics over HTTP, on threads of its own.
 pub(crate) struct Health {
     state: Arc<Mutex<State>>,
     server: Arc<Server>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Health {
@@ -30,15 +33,17 @@ impl Health {
         };
         let server = Arc::new(Server::http(address).map_err(refused)?);
         let state = Arc::new(Mutex::new(State::new(Instant::now())));
-        let thread = std::thread::spawn({
-            let (server, state) = (Arc::clone(&server), Arc::clone(&state));
-            move || {
+        let registry = Arc::new(registry);
+        let answering = |_| {
+            let (server, state, registry) = (Arc::clone(&server), Arc::clone(&state), Arc::clone(&registry));
+            std::thread::spawn(move || {
                 for request in server.incoming_requests() {
                     answer(request, &state, &registry);
                 }
-            }
-        });
-        Ok(Self { state, server, thread: Some(thread) })
+            })
+        };
+        let threads = (0..THREADS).map(answering).collect();
+        Ok(Self { state, server, threads })
     }
 
     /// Where it answers: with the port that the system chose, where that was left to it.
@@ -59,8 +64,8 @@ impl Health {
 
 impl Drop for Health {
     fn drop(&mut self) {
-        self.server.unblock();
-        if let Some(thread) = self.thread.take() {
+        self.threads.iter().for_each(|_| self.server.unblock()); // each wakes one
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
@@ -147,7 +152,66 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    use prometheus_client::collector::Collector;
+    use prometheus_client::encoding::DescriptorEncoder;
+
     use super::*;
+
+    /// Metrics that say when they are asked for, and wait.
+    struct Waiting {
+        is_asked: SyncSender<()>,
+        may_answer: Mutex<Receiver<()>>,
+    }
+
+    impl fmt::Debug for Waiting {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Waiting")
+        }
+    }
+
+    impl Collector for Waiting {
+        fn encode(&self, _: DescriptorEncoder<'_>) -> fmt::Result {
+            self.is_asked.send(()).unwrap();
+            self.may_answer.lock().unwrap().recv().unwrap();
+            Ok(())
+        }
+    }
+
+    fn ask(address: SocketAddr, path: &str) -> TcpStream {
+        let mut connection = TcpStream::connect(address).unwrap();
+        write!(connection, "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
+        connection
+    }
+
+    fn answer_of(mut connection: TcpStream) -> String {
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn while_metrics_wait_for_a_database_health_is_told() {
+        let (is_asked, asked) = sync_channel(1);
+        let (answer, may_answer) = sync_channel(1);
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Waiting { is_asked, may_answer: Mutex::new(may_answer) }));
+        let health = Health::serve("127.0.0.1:0".parse().unwrap(), registry).unwrap();
+        let address = health.address().unwrap();
+        let metrics = ask(address, "/metrics");
+        asked.recv().unwrap();
+        for _ in 0..3 {
+            let live = answer_of(ask(address, "/health/live"));
+            assert!(live.starts_with("HTTP/1.1 200 OK") && live.ends_with("live\n"), "{live}");
+        }
+        answer.send(()).unwrap();
+        let metrics = answer_of(metrics);
+        assert!(metrics.starts_with("HTTP/1.1 200 OK") && metrics.ends_with("# EOF\n"), "{metrics}");
+    }
 
     const SECOND: Duration = Duration::from_secs(1);
     /// The longest that does not count as hanging.

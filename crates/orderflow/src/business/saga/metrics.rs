@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use messaging::store::{EventStore, Unfinished};
@@ -18,22 +18,30 @@ pub(super) struct SagaMetrics {
     events: Arc<dyn EventStore>,
     /// What it answered last, and when; `None` also where it was away.
     known: Mutex<Option<(Instant, Option<Unfinished>)>>,
+    /// Held while it is asked. Nobody else waits for that: they show what it answered last.
+    asking: Mutex<()>,
 }
 
 impl SagaMetrics {
     /// Of a host with these breakers before the services outside.
     pub(super) fn new(breakers: Vec<Arc<CircuitBreaker>>, events: Arc<dyn EventStore>) -> Self {
-        Self { breakers, events, known: Mutex::default() }
+        Self { breakers, events, known: Mutex::default(), asking: Mutex::default() }
     }
 
     /// How many sagas have not ended; `None` while the store is away.
     fn unfinished(&self) -> Option<Unfinished> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none_or(|(asked, _)| asked.elapsed() >= ASK_EVERY) {
+        let is_old = self.known().is_none_or(|(asked, _)| asked.elapsed() >= ASK_EVERY);
+        if is_old && let Ok(_asking) = self.asking.try_lock() {
             let unfinished = self.events.unfinished().ok();
-            *known = Some((Instant::now(), unfinished));
+            *self.known() = Some((Instant::now(), unfinished));
         }
-        known.and_then(|(_, unfinished)| unfinished)
+        self.known().and_then(|(_, unfinished)| unfinished)
+    }
+}
+
+impl SagaMetrics {
+    fn known(&self) -> MutexGuard<'_, Option<(Instant, Option<Unfinished>)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
