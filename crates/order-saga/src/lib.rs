@@ -18,6 +18,8 @@ pub mod stored; // its events as a store keeps them
 mod flow; // what the audit knows of the saga
 mod leg; // how far a participant's part is
 mod services; // the handlers by name, with their settings
+#[cfg(test)]
+mod still; // a clock for tests
 
 pub use flow::{Outcomes, SagaFlow};
 pub use leg::{Leg, Participant, Question};

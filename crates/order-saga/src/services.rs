@@ -261,14 +261,7 @@ mod tests {
     use messaging::store::{MemoryEvents, MemoryRows};
 
     use super::*;
-
-    struct Still;
-
-    impl Clock for Still {
-        fn now_ms(&self) -> u64 {
-            0
-        }
-    }
+    use crate::still::Still;
 
     fn services(text: &str) -> Result<SagaServices, String> {
         let (events, rows) = (Arc::new(MemoryEvents::default()), Arc::new(MemoryRows::default()));

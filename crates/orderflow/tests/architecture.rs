@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use topology::{System, Topology};
 
 /// What a crate is. Programs build on adapters, adapters on pure crates, never the other way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -274,6 +275,17 @@ fn every_crate_opens_with_what_it_is_for() {
         .map(|source| source.path)
         .collect();
     assert!(silent.is_empty(), "begin each with `//! ` and what it is for: {silent:#?}");
+}
+
+#[test]
+fn j04_each_service_has_unit_tests_below_it_in_its_file() {
+    let topology = Topology::built_in().unwrap();
+    for (system, folder) in [(System::Shop, "shop"), (System::OrderSaga, "order-saga")] {
+        for service in topology.services_of(system) {
+            let path = workspace().join(format!("crates/{folder}/src/{}.rs", service.name));
+            assert!(read(&path).contains("#[test]"), "{}: no test", path.display());
+        }
+    }
 }
 
 #[test]
