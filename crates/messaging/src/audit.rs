@@ -11,7 +11,7 @@ use events::OrderId;
 use crate::Origin;
 use crate::dead_letter::Place;
 pub use flow::{Flow, Mark, Marks, OrderKey, Stage};
-pub use observation::{Observation, Written};
+pub use observation::{Entrance, Observation, Written};
 use orders::{Closed, Seen};
 pub use reading::{Reading, Told};
 pub use verdict::{Drained, Verdict};
@@ -32,8 +32,8 @@ pub struct Audit<F> {
     tally: BTreeMap<Marks, u64>,
     rejected: BTreeSet<Origin>,
     dead_letters: BTreeSet<Origin>,
-    /// Records that came in with the id of another order: whose fault that is, a client's or ours, their dead letters tell.
-    contested: BTreeSet<Place>,
+    /// Orders that entered by several records which are not the same: one of those may go on, the others have the id of another order.
+    contested: BTreeMap<OrderKey, Vec<Entrance>>,
     digest: u128,
     counts: Counts,
 }
@@ -54,6 +54,8 @@ struct Order {
     marks: Marks,
     is_dead: bool,
     seen: Vec<Seen>,
+    /// The first record by which it entered, if its host tells of those.
+    entrance: Option<Entrance>,
 }
 
 /// An order's case is closed: it ended, or one of its records went to a dead letter.
@@ -85,7 +87,7 @@ impl<F: Flow> Audit<F> {
             tally: BTreeMap::new(),
             rejected: BTreeSet::new(),
             dead_letters: BTreeSet::new(),
-            contested: BTreeSet::new(),
+            contested: BTreeMap::new(),
             digest: 0,
             counts: Counts::default(),
         }
@@ -99,7 +101,7 @@ impl<F: Flow> Audit<F> {
     pub fn observe(&mut self, observation: Observation) -> Result<Option<OrderClosed>, Error> {
         match observation {
             Observation::Accepted { order_id, at_us } => return self.accept(order_id, at_us).map(|()| None),
-            Observation::Entered { order_id } => return self.enter(order_id).map(|()| None),
+            Observation::Entered { order_id, entrance } => return self.enter(order_id, entrance).map(|()| None),
             Observation::Written(written) => return Ok(self.write(written)),
             Observation::Handled { order, mark } => return Ok(self.mark(order, mark)),
             Observation::Rejected { origin } => {
@@ -107,11 +109,10 @@ impl<F: Flow> Audit<F> {
                 self.check_dead_letters()?;
             }
             Observation::DeadLettered { origin, order } => {
-                let is_contested = self.contested.contains(&origin.place());
+                let place = origin.place();
                 self.dead_letters.insert(origin);
                 self.check_dead_letters()?;
-                // Of the order that has its id, everything is still expected.
-                return Ok(order.filter(|_| !is_contested).and_then(|order| self.give_up(order)));
+                return Ok(order.and_then(|order| self.give_up(order, place)));
             }
         }
         Ok(None)
@@ -131,10 +132,22 @@ impl<F: Flow> Audit<F> {
         self.remember(key, order_id, at_us)
     }
 
-    /// The record of an order may stand twice, as any record may: what is told of the second decides whether that is a fault.
-    fn enter(&mut self, order_id: OrderId) -> Result<(), Error> {
+    /// The record of an order may stand twice, as any record may. Another one with its id is what its dead letter says.
+    fn enter(&mut self, order_id: OrderId, entrance: Entrance) -> Result<(), Error> {
         let key = OrderKey::of(order_id.as_str().as_bytes());
-        if self.knows(key) { Ok(()) } else { self.remember(key, order_id, 0) }
+        if !self.knows(key) {
+            self.remember(key, order_id, 0)?;
+        }
+        let Some(order) = self.open.get_mut(&key) else { return Ok(()) };
+        let first = *order.entrance.get_or_insert(entrance);
+        let is_the_same = first.content.is_some() && first.content == entrance.content;
+        if first.place != entrance.place && !is_the_same {
+            self.contested.entry(key).or_insert_with(|| vec![first]).push(entrance);
+            if self.contested.len() > self.max_orders {
+                return Err(Error::TooManyDeadLetters(self.max_orders));
+            }
+        }
+        Ok(())
     }
 
     fn knows(&self, key: OrderKey) -> bool {
@@ -147,7 +160,8 @@ impl<F: Flow> Audit<F> {
         }
         self.counts.accepted += 1;
         let seen = Vec::with_capacity(4);
-        let order = Order { id: order_id, accepted_us: at_us, marks: Marks::NONE, is_dead: false, seen };
+        let order =
+            Order { id: order_id, accepted_us: at_us, marks: Marks::NONE, is_dead: false, seen, entrance: None };
         self.open.insert(key, order);
         Ok(())
     }
@@ -155,6 +169,12 @@ impl<F: Flow> Audit<F> {
     fn write(&mut self, written: Written) -> Option<OrderClosed> {
         let seen = Seen::of(written.event_id, written.content);
         let of_order = match self.open.get_mut(&written.order) {
+            // What becomes of its entrances tells.
+            Some(order)
+                if written.enters && order.marks.has(written.mark) && self.contested.contains_key(&written.order) =>
+            {
+                return None;
+            }
             Some(order) => &order.seen,
             None if self.closed.contains(written.order) => self.closed.seen(written.order),
             None => {
@@ -164,10 +184,7 @@ impl<F: Flow> Audit<F> {
         };
         match seen.among(of_order) {
             orders::Sighting::Again => self.counts.redelivered += 1,
-            orders::Sighting::OtherBytes => match written.enters_at {
-                Some(place) if self.contested.len() < self.max_orders => drop(self.contested.insert(place)),
-                _ => self.counts.doubled += 1,
-            },
+            orders::Sighting::OtherBytes => self.counts.doubled += 1,
             orders::Sighting::First => {
                 self.digest = self.digest.wrapping_add(written.content);
                 let Some(order) = self.open.get_mut(&written.order) else {
@@ -224,7 +241,15 @@ impl<F: Flow> Audit<F> {
         }
     }
 
-    fn give_up(&mut self, key: OrderKey) -> Option<OrderClosed> {
+    /// By a dead letter of the record at `place`. An order that entered by another one, too, goes on.
+    fn give_up(&mut self, key: OrderKey, place: Place) -> Option<OrderClosed> {
+        if let Some(entrances) = self.contested.get_mut(&key).filter(|_| self.flow.takes_in(place.0)) {
+            let of_record = entrances.iter_mut().filter(|entrance| entrance.place == place);
+            of_record.for_each(|entrance| entrance.has_dead_letter = true);
+            if !entrances.iter().all(|entrance| entrance.has_dead_letter) {
+                return None;
+            }
+        }
         let order = self.open.get_mut(&key).filter(|order| !order.is_dead)?;
         order.is_dead = true;
         self.counts.dead_lettered += 1;
@@ -258,18 +283,17 @@ impl<F: Flow> Audit<F> {
         let reopened: u64 = self.tally.iter().filter(is_open).map(|(_, count)| count).sum();
         let without_end = self.in_flight() + reopened;
         // A record that was given up and has no dead letter is lost, whatever else its order has.
-        let given_up: BTreeSet<Place> = self.dead_letters.iter().map(Origin::place).collect();
-        let taken_twice = self.contested.difference(&given_up).count() as u64;
         let without_dead_letter = self.rejected.difference(&self.dead_letters).count() as u64;
-        let (lost, unfinished) = match state {
-            Drained::Yes => (without_end + without_dead_letter, 0),
-            Drained::No => (0, without_end + without_dead_letter),
+        let taken_twice = self.taken_twice().count() as u64;
+        let (lost, doubled, unfinished) = match state {
+            Drained::Yes => (without_end + without_dead_letter, taken_twice, 0),
+            Drained::No => (0, 0, without_end + without_dead_letter + taken_twice),
         };
         Verdict {
             accepted: self.counts.accepted,
             ended: self.counts.ended - reopened,
             lost,
-            doubled: self.counts.doubled + taken_twice,
+            doubled: self.counts.doubled + doubled,
             redelivered: self.counts.redelivered,
             dead_lettered: self.counts.dead_lettered,
             unfinished,
@@ -277,6 +301,20 @@ impl<F: Flow> Audit<F> {
             digest: self.digest,
             examples: self.examples(),
         }
+    }
+
+    /// Records by which an order entered whose id another one has, and which were not given up: of each order all but one.
+    fn taken_twice(&self) -> impl Iterator<Item = &Entrance> {
+        self.contested.values().flat_map(|entrances| {
+            let mut contents: Vec<&Entrance> = Vec::new();
+            for entrance in entrances.iter().filter(|entrance| entrance.content.is_some() && !entrance.has_dead_letter)
+            {
+                if contents.iter().all(|other| other.content != entrance.content) {
+                    contents.push(entrance);
+                }
+            }
+            contents.into_iter().skip(1)
+        })
     }
 
     fn examples(&self) -> Vec<String> {
@@ -294,7 +332,10 @@ impl<F: Flow> Audit<F> {
                 origin.topic, origin.partition, origin.offset, origin.group
             )
         });
-        orders.chain(rejected).take(SHOWN).collect()
+        let twice = self.taken_twice().map(|Entrance { place: (topic, partition, offset), .. }| {
+            format!("{topic}-{partition}@{offset}: came in with the id of another order, and has no dead letter")
+        });
+        orders.chain(rejected).chain(twice).take(SHOWN).collect()
     }
 }
 

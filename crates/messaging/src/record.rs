@@ -97,7 +97,7 @@ impl Headers for NoHeaders {
 }
 
 /// What a record follows from, as its headers tell it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Follows<'a> {
     /// The run that it belongs to, for the header [`RUN`].
     pub run: Option<&'a [u8]>,

@@ -120,8 +120,8 @@ pub type Rows = BTreeMap<RowKey, Option<String>>;
 
 /// Rows that are read and changed together. Several services may share them.
 pub trait RowStore: Send + Sync {
-    /// Reads rows, lets `change` have its way with them, and writes what it changed: all of it or nothing, and nobody reads or
-    /// writes any of them in between. Rows that were not asked for are not written. `change` may be called again, with what stands
+    /// Reads rows, lets `change` have its way with them, and writes what it changed: all of it or nothing, as if nobody else had
+    /// written any of them in between. Rows that were not asked for are not written. `change` may be called again, with what stands
     /// there then.
     ///
     /// # Errors

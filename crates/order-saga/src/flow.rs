@@ -45,33 +45,34 @@ impl Flow for SagaFlow {
         key.map(OrderKey::of) // every record of the saga has the order's id as its key
     }
 
-    fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
-        fn of<E: Event>(value: &[u8], mark: Mark) -> Option<Mark> {
-            E::decode(value).ok().map(|_| mark)
+    fn written(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
+        fn of<E: Event>((key, value): (&[u8], &[u8]), mark: Mark) -> Option<Mark> {
+            E::decode(value).ok().filter(|event| event.key() == key).map(|_| mark)
         }
+        let record = (key, value);
         match topic {
-            OrderCreated::TOPIC => of::<OrderCreated>(value, CREATED),
-            OrderValidated::TOPIC => of::<OrderValidated>(value, VALIDATED),
+            OrderCreated::TOPIC => of::<OrderCreated>(record, CREATED),
+            OrderValidated::TOPIC => of::<OrderValidated>(record, VALIDATED),
             PaymentRequested::TOPIC => {
-                of::<PaymentRequested>(value, CHARGE_ASKED).or_else(|| of::<RefundRequested>(value, REFUND_ASKED))
+                of::<PaymentRequested>(record, CHARGE_ASKED).or_else(|| of::<RefundRequested>(record, REFUND_ASKED))
             }
-            PaymentCompleted::TOPIC => of::<PaymentCompleted>(value, CHARGED),
-            PaymentFailed::TOPIC => of::<PaymentFailed>(value, DECLINED),
-            PaymentRefunded::TOPIC => of::<PaymentRefunded>(value, REFUNDED),
-            ReservationRequested::TOPIC => of::<ReservationRequested>(value, RESERVATION_ASKED)
-                .or_else(|| of::<ReleaseRequested>(value, RELEASE_ASKED)),
-            InventoryReserved::TOPIC => of::<InventoryReserved>(value, RESERVED),
-            InventoryRejected::TOPIC => of::<InventoryRejected>(value, REJECTED),
-            InventoryReleased::TOPIC => of::<InventoryReleased>(value, RELEASED),
-            EmailRequested::TOPIC => of::<EmailRequested>(value, EMAIL_ASKED),
-            OrderCompleted::TOPIC => of::<OrderCompleted>(value, COMPLETED),
-            OrderFailed::TOPIC => of::<OrderFailed>(value, FAILED).or_else(|| of::<OrderRefused>(value, REFUSED)),
+            PaymentCompleted::TOPIC => of::<PaymentCompleted>(record, CHARGED),
+            PaymentFailed::TOPIC => of::<PaymentFailed>(record, DECLINED),
+            PaymentRefunded::TOPIC => of::<PaymentRefunded>(record, REFUNDED),
+            ReservationRequested::TOPIC => of::<ReservationRequested>(record, RESERVATION_ASKED)
+                .or_else(|| of::<ReleaseRequested>(record, RELEASE_ASKED)),
+            InventoryReserved::TOPIC => of::<InventoryReserved>(record, RESERVED),
+            InventoryRejected::TOPIC => of::<InventoryRejected>(record, REJECTED),
+            InventoryReleased::TOPIC => of::<InventoryReleased>(record, RELEASED),
+            EmailRequested::TOPIC => of::<EmailRequested>(record, EMAIL_ASKED),
+            OrderCompleted::TOPIC => of::<OrderCompleted>(record, COMPLETED),
+            OrderFailed::TOPIC => of::<OrderFailed>(record, FAILED).or_else(|| of::<OrderRefused>(record, REFUSED)),
             _ => None,
         }
     }
 
     /// Most topics say all by their name; of the others the status counts, which canonical bytes hold once.
-    fn encoded(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
+    fn encoded(&self, topic: Topic, _: &[u8], value: &[u8]) -> Option<Mark> {
         let says = |status: &str| str::from_utf8(value).is_ok_and(|value| value.contains(status));
         Some(match topic {
             OrderCreated::TOPIC => CREATED,

@@ -33,8 +33,8 @@ const LOOK_EVERY_MS: u64 = 100;
 /// How many overdue sagas one look takes on; the next look takes the others.
 const OVERDUE_AT_ONCE: usize = 500;
 
-/// How much is remembered of open sagas, in eighths of a kilobyte: about 25 MiB. What is beyond that is read from the store again.
-const MAX_KNOWN: usize = 200_000;
+/// How much is remembered of open sagas, about. What is beyond that is read from the store again.
+const MAX_KNOWN_BYTES: usize = 25 << 20;
 
 /// Brings each order to its end.
 pub struct OrderOrchestrator {
@@ -55,29 +55,29 @@ pub struct OrderOrchestrator {
 #[derive(Default)]
 struct Known {
     sagas: BTreeMap<OrderId, (usize, Saga)>,
-    size: usize,
+    bytes: usize,
 }
 
 impl Known {
-    /// About what a saga takes, in eighths of a kilobyte: one itself, and an eighth for each item.
-    fn size_of(saga: &Saga) -> usize {
-        8 + saga.order().items.len()
+    /// About what a saga takes.
+    fn bytes_of(saga: &Saga) -> usize {
+        1_024 + 128 * saga.order().items.len()
     }
 
     fn take(&mut self, order_id: &OrderId) -> Option<(usize, Saga)> {
         let known = self.sagas.remove(order_id)?;
-        self.size -= Self::size_of(&known.1);
+        self.bytes -= Self::bytes_of(&known.1);
         Some(known)
     }
 
     fn insert(&mut self, version: usize, saga: Saga) {
         let order_id = saga.order().order_id.clone();
         self.take(&order_id); // another thread may have been faster
-        let size = Self::size_of(&saga);
-        if self.size + size > MAX_KNOWN {
+        let bytes = Self::bytes_of(&saga);
+        if self.bytes + bytes > MAX_KNOWN_BYTES {
             *self = Self::default();
         }
-        self.size += size;
+        self.bytes += bytes;
         self.sagas.insert(order_id, (version, saga));
     }
 }
@@ -387,6 +387,8 @@ mod tests {
         let again = orchestrator.due();
         assert_eq!(again.len(), 1, "one at a look");
         assert!(first.contains(&again[0].record) && again[0].run.as_deref() == Some(b"run-1"), "{again:?}");
+        let overdue = orchestrator.store.load(&order().order_id).unwrap().pop().unwrap();
+        assert_eq!(again[0].cause, overdue.cause.encode(), "what the stream has as its cause, too");
         assert!(orchestrator.due().is_empty(), "it was just looked for");
         clock.pass_ms(100);
         assert_eq!(orchestrator.due().len(), 1, "the other participant");

@@ -12,7 +12,7 @@ use messaging::{Context, Failure, Handler, Outgoing, Record};
 /// The service's name in `topology.json`.
 pub const NAME: &str = "order_service";
 
-/// The table of what each order's id stands for: by order, the 128-bit xxh3 of the record that was first to have it.
+/// The table of what each order's id stands for: by order, the 128-bit xxh3 of the first value that had it.
 pub const ORDERS: &str = "orders";
 
 /// How many bytes longer than the answer another record with the same items may be: its words for what happened.
@@ -30,8 +30,8 @@ impl OrderService {
     /// Takes an order's id for the record that is the first to have it. An end is told by its order's id: that of a second order would be
     /// taken for the first one's.
     fn take(&self, order_id: &OrderId, record: &Record<'_>) -> Result<(), Failure> {
-        let value = record.value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default();
-        let (key, content): (RowKey, _) = ((ORDERS, order_id.to_string()), format!("{:032x}", hash_of(&[value])));
+        let value = record.value.map(String::from_utf8_lossy).unwrap_or_default(); // it was read, so it is UTF-8
+        let (key, content): (RowKey, _) = ((ORDERS, order_id.to_string()), format!("{:032x}", hash_of(&[&value])));
         let mut first = None;
         self.rows
             .update(std::slice::from_ref(&key), &mut |rows| {

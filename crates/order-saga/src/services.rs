@@ -95,7 +95,7 @@ const SAGA: &[Code] = &[
 pub struct Ground {
     /// Where the sagas are.
     pub events: Arc<dyn EventStore>,
-    /// Where stock is, and what the simulated services outside know.
+    /// Where stock is, what each order's id stands for, and what the simulated services outside know.
     pub rows: Arc<dyn RowStore>,
     /// The time for waits and breakers, in milliseconds since 1970.
     pub clock: Arc<dyn Clock>,

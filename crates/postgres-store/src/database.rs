@@ -94,7 +94,7 @@ impl Database {
             // Who gave up holds no lock for longer than this.
             ("statement_timeout", limit_ms.as_str()),
             ("idle_in_transaction_session_timeout", &limit_ms),
-            // Rows are locked, streams have versions: that is enough, whatever the database's own default is.
+            // Rows are locked or compared, streams have versions: that is enough, whatever the database's own default is.
             ("default_transaction_isolation", "read committed"),
             // Every statement has its index. A plan is kept as long as its connection; one that was made while a table was empty would
             // read all of it from then on.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::iter::{once, repeat_n};
 use std::sync::Arc;
 
 use messaging::store::{RowKey, RowStore, Rows, StoreError};
@@ -15,9 +16,8 @@ use crate::error::{is_passing, was_made_by_others};
 #[derive(Clone)]
 pub struct PostgresRows(pub(crate) Arc<Database>);
 
-/// How often an update is tried at most. From the second time on only somebody who makes a row that was missing is in its way, so hardly
-/// three times.
-const TRIES: u32 = 10;
+/// How often an update locks rows and starts anew at most. Each time somebody else has made a row that was missing, so hardly twice.
+const TRIES: usize = 10;
 
 // Each finds its rows one by one, by the primary key: a join would, for a table that was empty when it was planned, read all of it.
 
@@ -95,10 +95,9 @@ impl RowStore for PostgresRows {
     fn update(&self, keys: &[RowKey], change: &mut dyn FnMut(&mut Rows)) -> Result<(), StoreError> {
         let deadline = self.0.deadline();
         let away = |error: sqlx::Error| self.0.away(Keys(keys), &error);
-        let mut attempt: Attempt = swap;
-        for _ in 0..TRIES {
+        for attempt in once(swap as Attempt).chain(repeat_n(lock_and_write as Attempt, TRIES)) {
             let mut lease = self.0.lease(deadline).map_err(away)?;
-            match std::mem::replace(&mut attempt, lock_and_write)(&mut lease, keys, change) {
+            match attempt(&mut lease, keys, change) {
                 Ok(Outcome::Done) => {
                     lease.end();
                     return Ok(());

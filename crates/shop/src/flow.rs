@@ -33,23 +33,26 @@ impl Flow for ShopFlow {
         key.map(OrderKey::of) // every record of the shop has the order's id as its key
     }
 
-    fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
+    fn written(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
+        fn read<E: Event>(key: &[u8], value: &[u8]) -> Option<E> {
+            E::decode(value).ok().filter(|event| event.key() == key)
+        }
         if topic == OrderPlaced::TOPIC {
-            OrderPlaced::decode(value).ok().map(|_| PLACED)
+            read::<OrderPlaced>(key, value).map(|_| PLACED)
         } else if topic == PaymentResult::TOPIC {
-            PaymentResult::decode(value).ok().map(|result| match result.status {
+            read::<PaymentResult>(key, value).map(|result| match result.status {
                 PaymentStatus::Success => PAID,
                 PaymentStatus::Failed => DECLINED,
             })
         } else if topic == InventoryResult::TOPIC {
-            InventoryResult::decode(value).ok().map(|result| match result.status {
+            read::<InventoryResult>(key, value).map(|result| match result.status {
                 StockStatus::Available => AVAILABLE,
                 StockStatus::Short => SHORT,
             })
         } else if topic == OrderShipped::TOPIC {
-            OrderShipped::decode(value).ok().map(|_| SHIPPED)
+            read::<OrderShipped>(key, value).map(|_| SHIPPED)
         } else if topic == Notification::TOPIC {
-            Notification::decode(value).ok().map(|_| NOTIFIED)
+            read::<Notification>(key, value).map(|_| NOTIFIED)
         } else {
             None // no topic of the shop's flow
         }
@@ -57,7 +60,7 @@ impl Flow for ShopFlow {
 
     /// Three topics say all by their name; of the two results the status counts, which canonical bytes hold once. Any other
     /// record is decoded, which is only slower.
-    fn encoded(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
+    fn encoded(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
         let says = |field: &str| str::from_utf8(value).is_ok_and(|value| value.contains(field));
         if topic == OrderPlaced::TOPIC {
             Some(PLACED)
@@ -70,7 +73,7 @@ impl Flow for ShopFlow {
         } else if topic == Notification::TOPIC {
             Some(NOTIFIED)
         } else {
-            self.written(topic, value)
+            self.written(topic, key, value)
         }
     }
 
@@ -209,8 +212,8 @@ mod tests {
             records.push(Outgoing::of(&InventoryResult { order_id: order_id.clone(), timestamp, status }));
         }
         for record in records {
-            let mark = ShopFlow.encoded(record.topic, &record.value);
-            assert_eq!(mark, ShopFlow.written(record.topic, &record.value), "{record:?}");
+            let mark = ShopFlow.encoded(record.topic, &record.key, &record.value);
+            assert_eq!(mark, ShopFlow.written(record.topic, &record.key, &record.value), "{record:?}");
         }
     }
 

@@ -11,12 +11,12 @@ pub trait Flow: Send + Sync {
     /// The order that a record is about, also where its value cannot be decoded; `None` where nothing tells.
     fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey>;
 
-    /// The mark that a written record leaves on its order; `None` where it cannot be decoded.
-    fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark>;
+    /// The mark that a written record leaves on its order; `None` where it cannot be decoded, or has the key of another order.
+    fn written(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark>;
 
     /// The same for a record that the caller has just encoded, so that it need not be decoded as a stranger's must.
-    fn encoded(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
-        self.written(topic, value)
+    fn encoded(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
+        self.written(topic, key, value)
     }
 
     /// The mark that a service which writes nothing leaves when it has handled a record of `topic`; `None` for services whose
@@ -45,12 +45,12 @@ impl<F: Flow + ?Sized> Flow for Arc<F> {
         (**self).order_of(topic, key)
     }
 
-    fn written(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
-        (**self).written(topic, value)
+    fn written(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
+        (**self).written(topic, key, value)
     }
 
-    fn encoded(&self, topic: Topic, value: &[u8]) -> Option<Mark> {
-        (**self).encoded(topic, value)
+    fn encoded(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
+        (**self).encoded(topic, key, value)
     }
 
     fn handled(&self, service: &str, topic: Topic) -> Option<Mark> {

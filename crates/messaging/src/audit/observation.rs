@@ -15,10 +15,12 @@ pub enum Observation {
         /// When, in microseconds of the host's clock: what its latency is counted from.
         at_us: u64,
     },
-    /// An order's record stands where orders enter: it was taken in, unless that was said before. When is not known.
+    /// A record of an order stands where orders enter: it was taken in, unless that was said before. When is not known.
     Entered {
         /// The order.
         order_id: OrderId,
+        /// The record.
+        entrance: Entrance,
     },
     /// A record stands in a topic.
     Written(Written),
@@ -38,7 +40,7 @@ pub enum Observation {
     DeadLettered {
         /// Which record it is of.
         origin: Origin,
-        /// The order, where the record tells; nothing further is expected of it.
+        /// The order, where the record tells; nothing further is expected of it, unless it entered by another record, too.
         order: Option<OrderKey>,
     },
 }
@@ -57,6 +59,23 @@ impl Observation {
     }
 }
 
+/// A record by which an order entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entrance {
+    pub(super) place: Place,
+    /// What stands there; `None` where nobody can decode it.
+    pub(super) content: Option<u128>,
+    pub(super) has_dead_letter: bool,
+}
+
+impl Entrance {
+    /// The record, and what is written there if it can be decoded.
+    pub(super) fn of(record: &Record<'_>, written: Option<&Written>) -> Self {
+        let content = written.map(|written| written.content);
+        Self { place: (record.topic, record.partition, record.offset), content, has_dead_letter: false }
+    }
+}
+
 /// A record that stands in a topic, reduced to what the audit needs of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Written {
@@ -64,29 +83,23 @@ pub struct Written {
     pub(super) mark: Mark,
     pub(super) event_id: EventId,
     pub(super) content: u128,
-    /// Where it stands, if it takes its order in.
-    pub(super) enters_at: Option<Place>,
+    /// Whether it stands where orders enter.
+    pub(super) enters: bool,
 }
 
 impl Written {
     /// Reduces a record; `None` where its flow cannot decode it.
     pub fn of(flow: &dyn Flow, topic: Topic, key: &[u8], value: &[u8], event_id: EventId) -> Option<Self> {
-        let (order, mark) = (flow.order_of(topic, Some(key))?, flow.written(topic, value)?);
-        Some(Self { order, mark, event_id, content: content(topic, key, value), enters_at: None })
+        let (order, mark) = (flow.order_of(topic, Some(key))?, flow.written(topic, key, value)?);
+        Some(Self { order, mark, event_id, content: content(topic, key, value), enters: flow.takes_in(topic) })
     }
 
     /// Reduces a record that the caller has just encoded.
     pub fn encoded(flow: &dyn Flow, outgoing: &Outgoing) -> Option<Self> {
         let Outgoing { topic, key, value, event_id } = outgoing;
-        let (order, mark) = (flow.order_of(*topic, Some(key))?, flow.encoded(*topic, value)?);
-        Some(Self { order, mark, event_id: *event_id, content: content(*topic, key, value), enters_at: None })
-    }
-}
-
-impl Written {
-    /// The same of a record that stands where orders enter.
-    pub(super) fn entering(self, record: &Record<'_>) -> Self {
-        Self { enters_at: Some((record.topic, record.partition, record.offset)), ..self }
+        let (order, mark) = (flow.order_of(*topic, Some(key))?, flow.encoded(*topic, key, value)?);
+        let (content, enters) = (content(*topic, key, value), flow.takes_in(*topic));
+        Some(Self { order, mark, event_id: *event_id, content, enters })
     }
 }
 

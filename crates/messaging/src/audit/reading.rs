@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use events::{EventId, OrderId, Topic};
 
+use super::observation::Entrance;
 use super::{Flow, Observation, Written};
 use crate::{EVENT_ID, Origin, Record, Subscription};
 
@@ -61,11 +62,12 @@ impl Reading {
             return;
         }
         // By its key alone: an order whose value nobody can decode was taken in all the same.
+        let written = self.written(record);
         if let Some(order_id) = order_id(record).filter(|_| self.takes_in(record.topic)) {
-            tell(Told::Now(Observation::Entered { order_id }));
+            tell(Told::Now(Observation::Entered { order_id, entrance: Entrance::of(record, written.as_ref()) }));
         }
         let groups = self.readers.get(&record.topic).into_iter().flatten();
-        let Some(written) = self.written(record) else {
+        let Some(written) = written else {
             for group in groups {
                 tell(Told::Now(Observation::Rejected { origin: Origin::of(&group.group, record) }));
             }
@@ -82,8 +84,7 @@ impl Reading {
     /// The record as the audit sees it; `None` where nobody can decode it.
     fn written(&self, record: &Record<'_>) -> Option<Written> {
         let event_id = EventId::parse(record.headers.last(EVENT_ID)?)?;
-        let written = Written::of(&*self.flow, record.topic, record.key?, record.value?, event_id)?;
-        Some(if self.takes_in(record.topic) { written.entering(record) } else { written })
+        Written::of(&*self.flow, record.topic, record.key?, record.value?, event_id)
     }
 }
 

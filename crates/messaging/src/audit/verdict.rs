@@ -18,12 +18,12 @@ pub struct Verdict {
     pub ended: u64,
     /// After everything drained: orders without their end, and given-up records without a dead letter.
     pub lost: u64,
-    /// An event id again with other bytes, two ends of one order, or an order taken in twice. What a client has sent with the id of another
-    /// order is none, if it was given up.
+    /// An event id again with other bytes, two ends of one order, or an order taken in twice: also with the id of another one, unless
+    /// that was given up.
     pub doubled: u64,
     /// An event id again with equal bytes: the price of at-least-once, no fault.
     pub redelivered: u64,
-    /// Orders of which a record went to a dead letter; nothing further is expected of them.
+    /// Orders of which a record went to a dead letter, and by which nothing else entered; nothing further is expected of them.
     pub dead_lettered: u64,
     /// Before everything drained: what would otherwise be lost.
     pub unfinished: u64,

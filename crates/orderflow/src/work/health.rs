@@ -177,13 +177,14 @@ mod tests {
     impl Collector for Waiting {
         fn encode(&self, _: DescriptorEncoder<'_>) -> fmt::Result {
             self.is_asked.send(()).unwrap();
-            self.may_answer.lock().unwrap().recv().unwrap();
+            let _ = self.may_answer.lock().unwrap().recv();
             Ok(())
         }
     }
 
     fn ask(address: SocketAddr, path: &str) -> TcpStream {
         let mut connection = TcpStream::connect(address).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         write!(connection, "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
         connection
     }
@@ -197,10 +198,11 @@ mod tests {
     #[test]
     fn while_metrics_wait_for_a_database_health_is_told() {
         let (is_asked, asked) = sync_channel(1);
-        let (answer, may_answer) = sync_channel(1);
+        let (answer, may_answer) = sync_channel::<()>(1);
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Waiting { is_asked, may_answer: Mutex::new(may_answer) }));
         let health = Health::serve("127.0.0.1:0".parse().unwrap(), registry).unwrap();
+        let answer = answer; // gone before the threads are waited for, also where this fails
         let address = health.address().unwrap();
         let metrics = ask(address, "/metrics");
         asked.recv().unwrap();

@@ -149,9 +149,19 @@ fn a_change_that_panics_leaves_nothing_behind() {
     let server = database::start();
     let store = impatient(&server, 2_000);
     set_pen(&store.rows(), "5").unwrap();
-    let panics = &mut |_: &mut Rows| panic!("planted");
-    assert!(catch_unwind(AssertUnwindSafe(|| store.rows().update(&[pen()], panics))).is_err());
-    set_pen(&store.rows(), "4").unwrap();
+    // At the first call nothing is locked, at the second one the row that is to go is.
+    for last in 1..=2 {
+        let mut calls = 0;
+        let panics = &mut |rows: &mut Rows| {
+            calls += 1;
+            assert!(calls < last, "planted");
+            rows.insert(pen(), None);
+        };
+        assert!(catch_unwind(AssertUnwindSafe(|| store.rows().update(&[pen()], panics))).is_err());
+        assert_eq!(calls, last);
+        assert_eq!(store.rows().table("stock").unwrap()["pen"], "5");
+        set_pen(&store.rows(), "5").unwrap();
+    }
 }
 
 #[test]

@@ -37,6 +37,9 @@ fn no_table_is_read_as_a_whole() {
         };
         set([None, Some("1"), Some("1"), None]);
         set([Some("1"), Some("2"), None, None]);
+        // One is changed and one is made: nothing that would have to be locked first.
+        let pair = [keys[1].clone(), ("stock", format!("{n}"))];
+        rows.update(&pair, &mut |rows| rows.values_mut().for_each(|row| *row = Some("3".to_owned()))).unwrap();
         rows.table("stock").unwrap();
     }
     drop((events, rows, store));

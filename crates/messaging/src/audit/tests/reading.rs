@@ -34,7 +34,7 @@ fn event_id() -> Vec<Header> {
 fn words(told: Told<'_>) -> String {
     let place = |Origin { group, topic, partition, offset }| format!("{group} of {topic}-{partition}@{offset}");
     match told {
-        Told::Now(Observation::Entered { order_id }) => format!("entered {order_id}"),
+        Told::Now(Observation::Entered { order_id, .. }) => format!("entered {order_id}"),
         Told::Now(Observation::Written(written)) => format!("written {:?}", written.mark),
         Told::Now(Observation::Rejected { origin }) => format!("rejected by {}", place(origin)),
         Told::Now(Observation::DeadLettered { origin, order }) => {
@@ -103,4 +103,62 @@ fn a_dead_letter_of_another_group_or_of_no_record_tells_nothing() {
     let letter = DeadLetter::new(&strange, &record(ORDERS, Some("a"), None, &event_id()), "no value");
     check(&record(letter.topic, Some("a"), None, &letter.headers), &[]);
     check(&record(letter.topic, Some("a"), None, &event_id()), &[]);
+}
+
+/// What a record of the order `a` tells that stands where orders enter.
+fn entering(offset: i64, value: Option<&str>, headers: &dyn Headers) -> Vec<Observation> {
+    let mut observations = Vec::new();
+    reading().read(&Record { offset, ..record(ORDERS, Some("a"), value, headers) }, &mut |told| match told {
+        Told::Now(observation) => observations.push(observation),
+        Told::OnceCommitted(..) => panic!("nobody reads orders in silence"),
+    });
+    observations
+}
+
+/// The dead letters of that record, of each group that reads it.
+fn given_up(offset: i64) -> Vec<Observation> {
+    let of = |group: &str| Origin { group: group.into(), ..origin(offset) };
+    ["packer.orders", "biller.orders"].map(|group| Observation::dead_lettered(&Parcels, of(group), Some(b"a"))).into()
+}
+
+/// An order that goes well, and another one with its id.
+fn twice() -> Vec<Observation> {
+    [entering(7, Some("placed"), &event_id()), entering(8, Some("other"), &event_id())].concat()
+}
+
+#[test]
+fn an_order_that_comes_in_with_the_id_of_another_is_doubled_unless_one_of_them_was_given_up() {
+    let ends = || vec![shipped("a"), mailed("a")];
+    let examples = vec!["orders-2@8: came in with the id of another order, and has no dead letter".to_owned()];
+    let both = given([twice(), ends()].concat());
+    both.then(Verdict { accepted: 1, ended: 1, doubled: 1, examples: examples.clone(), ..passed() });
+    let not_yet = Verdict { accepted: 1, ended: 1, unfinished: 1, examples, ..passed() };
+    assert_eq!(both.verdict_without_digest(Drained::No), not_yet);
+    for offset in [7, 8] {
+        let ended = Verdict { accepted: 1, ended: 1, ..passed() };
+        given([twice(), given_up(offset), ends()].concat()).then(ended.clone());
+        given([twice(), ends(), given_up(offset)].concat()).then(ended);
+    }
+}
+
+#[test]
+fn an_order_is_given_up_with_the_last_of_the_records_that_have_its_id() {
+    given([twice(), given_up(7), given_up(8)].concat()).then(Verdict { accepted: 1, dead_lettered: 1, ..passed() });
+    let lost = Verdict { accepted: 1, lost: 1, examples: vec!["order a: seen placed".to_owned()], ..passed() };
+    given([twice(), given_up(8)].concat()).then(lost);
+}
+
+#[test]
+fn what_is_no_order_or_has_a_strange_event_id_takes_none_out_that_has_its_id() {
+    let strange = vec![(EVENT_ID.to_owned(), Some(EventId::of(&id("b"), "", "", 1).encode().to_vec()))];
+    for (value, headers) in [(None, event_id()), (Some("other"), vec![]), (Some("other"), strange)] {
+        let (first, other) = (entering(7, Some("placed"), &event_id()), entering(8, value, &headers));
+        let ends = vec![shipped("a"), mailed("a")];
+        for entrances in [[first.clone(), other.clone()].concat(), [other, first].concat()] {
+            let ended = Verdict { accepted: 1, ended: 1, ..passed() };
+            given([entrances.clone(), given_up(8), ends.clone()].concat()).then(ended);
+            let lost = Verdict { accepted: 1, lost: 1, examples: vec!["order a: seen placed".to_owned()], ..passed() };
+            given([entrances, given_up(8)].concat()).then(lost);
+        }
+    }
 }

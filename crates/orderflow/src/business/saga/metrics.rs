@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use messaging::store::{EventStore, Unfinished};
@@ -28,20 +28,19 @@ impl SagaMetrics {
         Self { breakers, events, known: Mutex::default(), asking: Mutex::default() }
     }
 
+    fn known(&self) -> MutexGuard<'_, Option<(Instant, Option<Unfinished>)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many sagas have not ended; `None` while the store is away.
     fn unfinished(&self) -> Option<Unfinished> {
         let is_old = self.known().is_none_or(|(asked, _)| asked.elapsed() >= ASK_EVERY);
-        if is_old && let Ok(_asking) = self.asking.try_lock() {
+        let asking = self.asking.try_lock();
+        if is_old && !matches!(asking, Err(TryLockError::WouldBlock)) {
             let unfinished = self.events.unfinished().ok();
             *self.known() = Some((Instant::now(), unfinished));
         }
         self.known().and_then(|(_, unfinished)| unfinished)
-    }
-}
-
-impl SagaMetrics {
-    fn known(&self) -> MutexGuard<'_, Option<(Instant, Option<Unfinished>)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
