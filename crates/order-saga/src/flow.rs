@@ -9,6 +9,7 @@ use events::saga::{
 };
 use events::{Event, Topic};
 use messaging::audit::{Flow, Mark, Marks, OrderKey, Stage};
+use messaging::{Outgoing, Record};
 
 const CREATED: Mark = Mark::new(0);
 const REFUSED: Mark = Mark::new(1);
@@ -45,12 +46,11 @@ impl Flow for SagaFlow {
         key.map(OrderKey::of) // every record of the saga has the order's id as its key
     }
 
-    fn written(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
-        fn of<E: Event>((key, value): (&[u8], &[u8]), mark: Mark) -> Option<Mark> {
-            E::decode(value).ok().filter(|event| event.key() == key).map(|_| mark)
+    fn written(&self, record: &Record<'_>) -> Option<Mark> {
+        fn of<E: Event>(record: &Record<'_>, mark: Mark) -> Option<Mark> {
+            record.decode::<E>().ok().map(|_| mark)
         }
-        let record = (key, value);
-        match topic {
+        match record.topic {
             OrderCreated::TOPIC => of::<OrderCreated>(record, CREATED),
             OrderValidated::TOPIC => of::<OrderValidated>(record, VALIDATED),
             PaymentRequested::TOPIC => {
@@ -72,9 +72,9 @@ impl Flow for SagaFlow {
     }
 
     /// Most topics say all by their name; of the others the status counts, which canonical bytes hold once.
-    fn encoded(&self, topic: Topic, _: &[u8], value: &[u8]) -> Option<Mark> {
+    fn encoded(&self, Outgoing { topic, value, .. }: &Outgoing) -> Option<Mark> {
         let says = |status: &str| str::from_utf8(value).is_ok_and(|value| value.contains(status));
-        Some(match topic {
+        Some(match *topic {
             OrderCreated::TOPIC => CREATED,
             OrderValidated::TOPIC => VALIDATED,
             PaymentRequested::TOPIC if says(r#""status":"refund_requested""#) => REFUND_ASKED,

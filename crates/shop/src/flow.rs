@@ -7,6 +7,7 @@ use events::shop::{
 };
 use events::{Event, Topic};
 use messaging::audit::{Flow, Mark, Marks, OrderKey, Stage};
+use messaging::{Outgoing, Record};
 
 const PLACED: Mark = Mark::new(0);
 const PAID: Mark = Mark::new(1);
@@ -33,26 +34,24 @@ impl Flow for ShopFlow {
         key.map(OrderKey::of) // every record of the shop has the order's id as its key
     }
 
-    fn written(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
-        fn read<E: Event>(key: &[u8], value: &[u8]) -> Option<E> {
-            E::decode(value).ok().filter(|event| event.key() == key)
-        }
+    fn written(&self, record: &Record<'_>) -> Option<Mark> {
+        let topic = record.topic;
         if topic == OrderPlaced::TOPIC {
-            read::<OrderPlaced>(key, value).map(|_| PLACED)
+            record.decode::<OrderPlaced>().ok().map(|_| PLACED)
         } else if topic == PaymentResult::TOPIC {
-            read::<PaymentResult>(key, value).map(|result| match result.status {
+            record.decode::<PaymentResult>().ok().map(|result| match result.status {
                 PaymentStatus::Success => PAID,
                 PaymentStatus::Failed => DECLINED,
             })
         } else if topic == InventoryResult::TOPIC {
-            read::<InventoryResult>(key, value).map(|result| match result.status {
+            record.decode::<InventoryResult>().ok().map(|result| match result.status {
                 StockStatus::Available => AVAILABLE,
                 StockStatus::Short => SHORT,
             })
         } else if topic == OrderShipped::TOPIC {
-            read::<OrderShipped>(key, value).map(|_| SHIPPED)
+            record.decode::<OrderShipped>().ok().map(|_| SHIPPED)
         } else if topic == Notification::TOPIC {
-            read::<Notification>(key, value).map(|_| NOTIFIED)
+            record.decode::<Notification>().ok().map(|_| NOTIFIED)
         } else {
             None // no topic of the shop's flow
         }
@@ -60,8 +59,9 @@ impl Flow for ShopFlow {
 
     /// Three topics say all by their name; of the two results the status counts, which canonical bytes hold once. Any other
     /// record is decoded, which is only slower.
-    fn encoded(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
-        let says = |field: &str| str::from_utf8(value).is_ok_and(|value| value.contains(field));
+    fn encoded(&self, record: &Outgoing) -> Option<Mark> {
+        let topic = record.topic;
+        let says = |field: &str| str::from_utf8(&record.value).is_ok_and(|value| value.contains(field));
         if topic == OrderPlaced::TOPIC {
             Some(PLACED)
         } else if topic == PaymentResult::TOPIC {
@@ -73,7 +73,7 @@ impl Flow for ShopFlow {
         } else if topic == Notification::TOPIC {
             Some(NOTIFIED)
         } else {
-            self.written(topic, key, value)
+            self.written(&record.as_record())
         }
     }
 
@@ -212,8 +212,8 @@ mod tests {
             records.push(Outgoing::of(&InventoryResult { order_id: order_id.clone(), timestamp, status }));
         }
         for record in records {
-            let mark = ShopFlow.encoded(record.topic, &record.key, &record.value);
-            assert_eq!(mark, ShopFlow.written(record.topic, &record.key, &record.value), "{record:?}");
+            let mark = ShopFlow.encoded(&record);
+            assert_eq!(mark, ShopFlow.written(&record.as_record()), "{record:?}");
         }
     }
 

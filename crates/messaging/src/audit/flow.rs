@@ -3,6 +3,8 @@ use std::sync::Arc;
 use events::Topic;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::{Outgoing, Record};
+
 /// What a system tells the audit.
 pub trait Flow: Send + Sync {
     /// Whether orders enter by this topic: a record that stands there takes its order in.
@@ -12,11 +14,11 @@ pub trait Flow: Send + Sync {
     fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey>;
 
     /// The mark that a written record leaves on its order; `None` where it cannot be decoded, or has the key of another order.
-    fn written(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark>;
+    fn written(&self, record: &Record<'_>) -> Option<Mark>;
 
     /// The same for a record that the caller has just encoded, so that it need not be decoded as a stranger's must.
-    fn encoded(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
-        self.written(topic, key, value)
+    fn encoded(&self, record: &Outgoing) -> Option<Mark> {
+        self.written(&record.as_record())
     }
 
     /// The mark that a service which writes nothing leaves when it has handled a record of `topic`; `None` for services whose
@@ -45,12 +47,12 @@ impl<F: Flow + ?Sized> Flow for Arc<F> {
         (**self).order_of(topic, key)
     }
 
-    fn written(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
-        (**self).written(topic, key, value)
+    fn written(&self, record: &Record<'_>) -> Option<Mark> {
+        (**self).written(record)
     }
 
-    fn encoded(&self, topic: Topic, key: &[u8], value: &[u8]) -> Option<Mark> {
-        (**self).encoded(topic, key, value)
+    fn encoded(&self, record: &Outgoing) -> Option<Mark> {
+        (**self).encoded(record)
     }
 
     fn handled(&self, service: &str, topic: Topic) -> Option<Mark> {

@@ -89,15 +89,16 @@ pub struct Written {
 
 impl Written {
     /// Reduces a record; `None` where its flow cannot decode it.
-    pub fn of(flow: &dyn Flow, topic: Topic, key: &[u8], value: &[u8], event_id: EventId) -> Option<Self> {
-        let (order, mark) = (flow.order_of(topic, Some(key))?, flow.written(topic, key, value)?);
-        Some(Self { order, mark, event_id, content: content(topic, key, value), enters: flow.takes_in(topic) })
+    pub fn of(flow: &dyn Flow, record: &Record<'_>, event_id: EventId) -> Option<Self> {
+        let (order, mark) = (flow.order_of(record.topic, record.key)?, flow.written(record)?);
+        let content = content(record.topic, record.key?, record.value?);
+        Some(Self { order, mark, event_id, content, enters: flow.takes_in(record.topic) })
     }
 
     /// Reduces a record that the caller has just encoded.
     pub fn encoded(flow: &dyn Flow, outgoing: &Outgoing) -> Option<Self> {
         let Outgoing { topic, key, value, event_id } = outgoing;
-        let (order, mark) = (flow.order_of(*topic, Some(key))?, flow.encoded(*topic, key, value)?);
+        let (order, mark) = (flow.order_of(*topic, Some(key))?, flow.encoded(outgoing)?);
         let (content, enters) = (content(*topic, key, value), flow.takes_in(*topic));
         Some(Self { order, mark, event_id: *event_id, content, enters })
     }

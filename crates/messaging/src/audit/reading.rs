@@ -84,7 +84,7 @@ impl Reading {
     /// The record as the audit sees it; `None` where nobody can decode it.
     fn written(&self, record: &Record<'_>) -> Option<Written> {
         let event_id = EventId::parse(record.headers.last(EVENT_ID)?)?;
-        Written::of(&*self.flow, record.topic, record.key?, record.value?, event_id)
+        Written::of(&*self.flow, record, event_id)
     }
 }
 

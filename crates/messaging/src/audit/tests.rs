@@ -5,6 +5,7 @@ use std::sync::Arc;
 use events::{EventId, Topic};
 
 use super::*;
+use crate::{NoHeaders, Record};
 
 mod reading; // what a record that stands in a topic tells
 
@@ -263,7 +264,7 @@ fn a_shared_flow_says_the_same() {
 
     let flow = Arc::new(Parcels);
     let event_id = EventId::of(&id("a"), ORDERS.as_str(), "", 1);
-    assert!(Written::of(&flow, ORDERS, b"a", b"placed", event_id).is_some());
+    assert!(Written::of(&flow, &record(ORDERS, b"a", b"placed"), event_id).is_some());
     assert_eq!(flow.as_ref().handled("mailer", SHIPMENTS), Flow::handled(&flow, "mailer", SHIPMENTS));
 }
 
@@ -372,10 +373,10 @@ fn a_verdict_passes_only_without_any_fault() {
 #[test]
 fn a_record_is_reduced_only_where_its_flow_knows_its_order_and_can_decode_it() {
     let event_id = EventId::of(&id("a"), ORDERS.as_str(), "", 1);
-    assert!(Written::of(&Parcels, ORDERS, b"a", b"placed", event_id).is_some());
-    assert!(Written::of(&Parcels, ORDERS, b"", b"placed", event_id).is_none());
-    assert!(Written::of(&Parcels, ORDERS, b"a", b"", event_id).is_none());
-    assert!(Written::of(&Parcels, Topic::new("unknown"), b"a", b"placed", event_id).is_none());
+    assert!(Written::of(&Parcels, &record(ORDERS, b"a", b"placed"), event_id).is_some());
+    assert!(Written::of(&Parcels, &record(ORDERS, b"", b"placed"), event_id).is_none());
+    assert!(Written::of(&Parcels, &record(ORDERS, b"a", b""), event_id).is_none());
+    assert!(Written::of(&Parcels, &record(Topic::new("unknown"), b"a", b"placed"), event_id).is_none());
 }
 
 #[test]
@@ -414,14 +415,14 @@ impl Flow for Parcels {
         key.filter(|key| !key.is_empty()).map(OrderKey::of)
     }
 
-    fn written(&self, topic: Topic, _: &[u8], value: &[u8]) -> Option<Mark> {
-        let mark = match topic {
+    fn written(&self, record: &Record<'_>) -> Option<Mark> {
+        let mark = match record.topic {
             ORDERS => PLACED,
             SHIPMENTS => SHIPPED,
             CANCELLATIONS => CANCELLED,
             _ => return None,
         };
-        (!value.is_empty()).then_some(mark)
+        record.value.filter(|value| !value.is_empty()).map(|_| mark)
     }
 
     fn handled(&self, service: &str, _: Topic) -> Option<Mark> {
@@ -455,9 +456,14 @@ fn accepted(order: &str) -> Observation {
     Observation::Accepted { order_id: id(order), at_us: AT_US }
 }
 
+fn record<'a>(topic: Topic, key: &'a [u8], value: &'a [u8]) -> Record<'a> {
+    let (key, value) = (Some(key), Some(value));
+    Record { topic, partition: 0, offset: 0, key, value, headers: &NoHeaders, deliveries: None }
+}
+
 fn written(topic: Topic, order: &str, value: &str, attempt: u32) -> Observation {
     let event_id = EventId::of(&id(order), topic.as_str(), "", attempt);
-    Observation::Written(Written::of(&Parcels, topic, order.as_bytes(), value.as_bytes(), event_id).unwrap())
+    Observation::Written(Written::of(&Parcels, &record(topic, order.as_bytes(), value.as_bytes()), event_id).unwrap())
 }
 
 fn placed(order: &str) -> Observation {
