@@ -49,6 +49,12 @@ impl OrderId {
         Self(uuid(hash).to_string().into())
     }
 
+    /// The id of a numbered order of a day: `ORD-20260101-00042`, with more digits where the number has more than five.
+    pub fn numbered(day: Timestamp, number: u64) -> Self {
+        let day: String = day.to_string().bytes().take(10).filter(u8::is_ascii_digit).map(char::from).collect();
+        Self(format!("ORD-{day}-{number:05}").into())
+    }
+
     /// Takes an id as it stands in a record.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //!
 //! Start with [`shop::OrderPlaced`]; the others have its shape.
 
+pub mod food; // an order of food
 pub mod saga; // orders that are paid and reserved, or undone
 pub mod shop; // the events of the five services
 pub mod wire; // JSON in and out, with errors that name the field

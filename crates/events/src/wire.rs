@@ -34,7 +34,7 @@ impl DecodeError {
     }
 
     /// The same error, one level further out: `quantity` within `items[1]` is `items[1].quantity`.
-    fn within(mut self, list: &str, index: usize) -> Self {
+    pub(crate) fn within(mut self, list: &str, index: usize) -> Self {
         self.field = format!("{list}[{index}].{}", self.field);
         self
     }

@@ -8,6 +8,7 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use events::food::{FoodItem, FoodOrder};
 use events::shop::{
     InventoryResult, Item, Notification, NotificationAbout, OrderPlaced, OrderShipped, PaymentResult, PaymentStatus,
     StockStatus,
@@ -44,6 +45,21 @@ fn order_placed_is_written_and_read_as_its_golden_file() {
             timestamp: Timestamp::BASE,
             customer_id: "CUST-00042".into(),
             items: vec![item("SKU-00017", 2, Cents::new(1_999)), item("SKU-00003", 1, Cents::new(5))],
+        },
+    );
+}
+
+#[test]
+fn food_order_is_written_and_read_as_its_golden_file() {
+    let item = |name: &str, quantity, price| FoodItem { name: name.into(), quantity, price: Cents::new(price) };
+    check(
+        "food_order.json",
+        &FoodOrder {
+            order_id: OrderId::parse("ORD-20260101-00042").unwrap(),
+            customer_id: "CUST-00042".into(),
+            items: vec![item("Pizza \"Margherita\"", 2, 850), item("Crème brûlée", 1, 575)],
+            total_amount: Cents::new(2_275),
+            created_at: Timestamp::BASE,
         },
     );
 }

@@ -95,6 +95,17 @@ impl<'e, 'a> Fields<'e, 'a> {
         })
     }
 
+    /// A text for people: 1 to `max_chars` characters, none of which controls anything.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn text(&self, name: &str, max_chars: usize) -> Result<String, DecodeError> {
+        self.take(name, format_args!("1 to {max_chars} characters, no control characters"), |value| {
+            let text = value.as_text().filter(|text| !text.is_empty() && text.chars().nth(max_chars).is_none())?;
+            (!text.contains(char::is_control)).then(|| text.to_owned())
+        })
+    }
+
     /// One of a few words, as the value that stands for it.
     ///
     /// # Errors

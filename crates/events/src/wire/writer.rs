@@ -6,7 +6,7 @@ use crate::identity::is_identifier;
 
 /// Writes one JSON object: fields in the order of the calls, no blanks.
 ///
-/// Texts are identifiers and fixed words, which need no escapes.
+/// Texts are identifiers and fixed words, which need no escapes; what a person wrote is [escaped](Writer::escaped).
 pub struct Writer(Vec<u8>);
 
 impl Writer {
@@ -34,6 +34,15 @@ impl Writer {
         self.0.push(b'"');
         self.0.extend_from_slice(text.as_bytes());
         self.0.push(b'"');
+        self
+    }
+
+    /// Adds a text that a person wrote.
+    #[must_use]
+    pub fn escaped(mut self, name: &str, text: &str) -> Self {
+        self.name(name);
+        // Writing a text to memory does not fail.
+        let _ = serde_json::to_writer(&mut self.0, text);
         self
     }
 
