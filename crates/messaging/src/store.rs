@@ -1,6 +1,6 @@
-//! What outlives a service: streams of events, and rows that are changed together.
+//! What outlives a service: streams of events, rows that are changed together, and a table of orders.
 //!
-//! A store knows no system: events and rows are text to it, and the system's own code decides what they mean. Both traits have an
+//! A store knows no system: events and rows are text to it, and the system's own code decides what they mean. Each trait has an
 //! implementation in memory here and one in PostgreSQL elsewhere; one suite runs on both.
 
 use std::collections::BTreeMap;
@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use events::{EventId, OrderId, Timestamp};
 
 pub use memory::{MemoryEvents, MemoryRows};
+pub use orders::{MemoryOrders, OrderTable, StoredOrder, Storing};
 
-mod memory; // both in memory: gone with the process
+mod memory; // streams and rows in memory: gone with the process
+mod orders; // a table of orders, and one in memory
 
 /// Streams that are listed in one go.
 const PAGE: usize = 10_000;

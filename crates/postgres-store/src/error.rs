@@ -147,6 +147,11 @@ pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01"))
 }
 
+/// Whether it is what was to be written that the database refuses, however often it is tried: no such value, or none that a rule allows.
+pub(crate) fn is_of_the_data(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
 /// Whether a row that was to be made is there already.
 pub(crate) fn was_made_by_others(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.is_unique_violation())

@@ -5,6 +5,7 @@ use messaging::store::{EventStore, Standing, StoreError, StoredEvent, Unfinished
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::columns::{id_of, moment, number, time_of, unreadable};
 use crate::database::Database;
 
 /// Streams in PostgreSQL; every call is one round trip.
@@ -129,27 +130,4 @@ impl EventStore for PostgresEvents {
 fn event_of((event_type, data, cause, at, recorded_at): Row) -> Result<StoredEvent, sqlx::Error> {
     let cause = EventId::parse(cause.to_string().as_bytes()).ok_or_else(|| unreadable("an id", cause))?;
     Ok(StoredEvent { event_type, data, cause, at: time_of(at)?, recorded_at: time_of(recorded_at)? })
-}
-
-fn id_of(text: &str) -> Result<OrderId, sqlx::Error> {
-    OrderId::parse(text).map_err(|error| unreadable("a stream", error))
-}
-
-fn time_of(moment: OffsetDateTime) -> Result<Timestamp, sqlx::Error> {
-    let ms = i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).ok();
-    ms.and_then(Timestamp::from_ms).ok_or_else(|| unreadable("a time", moment))
-}
-
-fn moment(time: Timestamp) -> OffsetDateTime {
-    // No time of ours is outside the years that are known there.
-    OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(time.as_ms())
-}
-
-/// What is there cannot be ours: somebody else has written it.
-fn unreadable(what: &str, found: impl std::fmt::Display) -> sqlx::Error {
-    sqlx::Error::Decode(format!("{what} that orderflow did not write: {found}").into())
-}
-
-fn number(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

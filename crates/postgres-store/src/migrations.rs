@@ -51,6 +51,15 @@ pub(crate) const SAGA: Tables = Tables {
     steps: &[step!("saga", "0001_events"), step!("saga", "0002_rows")],
 };
 
+/// Those of food-orders.
+pub(crate) const FOOD: Tables = Tables {
+    is_there: "SELECT to_regclass('food.migrations') IS NOT NULL",
+    schema: "food",
+    table: "food.migrations",
+    remove: "DROP TABLE food.migrations; DROP SCHEMA food",
+    steps: &[step!("food", "001_create_orders_table")],
+};
+
 impl Tables {
     /// Brings them up to date. Where they are, nothing is written, so whoever may only use them may open them.
     pub(crate) fn update(&self, options: &PgConnectOptions) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! What every store must do, asked of each.
 
 mod events; // of streams
+pub(crate) mod orders; // of tables of orders
 mod rows; // of rows
 
 use std::io::Write;

@@ -4,6 +4,7 @@
 mod contract; // what every store must do, asked of each
 mod database; // a server for one test, and a look behind the store's back
 mod migrations; // tables there and back
+mod orders; // a table of orders
 mod outages; // a server that dies, hangs, refuses
 mod overtaken; // rows that others change between reading and writing
 mod plans; // how statements find their rows

@@ -1,0 +1,82 @@
+//! N08: orders in the table, asked by SQL; and what only a database can refuse.
+
+use events::Cents;
+use messaging::store::{MemoryOrders, OrderTable, StoreError, StoredOrder, Storing};
+use postgres_store::PostgresOrders;
+
+use crate::contract::{self, ms};
+use crate::database::{self, sql, texts};
+
+fn order(n: u32) -> StoredOrder {
+    StoredOrder {
+        order_id: contract::order(&format!("ORD-20260101-{n:05}")),
+        customer_id: "CUST-00042".into(),
+        items: r#"[{"name": "Pizza", "price": 8.50, "quantity": 2}]"#.into(),
+        total_amount: Cents::new(1_700),
+        status: "pending".into(),
+        created_at: ms(123),
+    }
+}
+
+#[test]
+fn a_table_in_memory_keeps_the_contract() {
+    contract::orders::CASES.iter().for_each(|case| case(&MemoryOrders::default()));
+}
+
+#[test]
+fn n08_a_table_in_postgresql_keeps_the_contract() {
+    let server = database::start();
+    for case in contract::orders::CASES {
+        let table = PostgresOrders::open(&server.url()).unwrap();
+        case(&table);
+        table.reset().unwrap();
+    }
+}
+
+#[test]
+fn n08_an_order_is_found_by_sql_with_its_amount_to_the_cent_and_its_items() {
+    let server = database::start();
+    let table = PostgresOrders::open(&server.url()).unwrap();
+    table.store(&[order(42)]).unwrap();
+    let row = "SELECT concat_ws('|', order_id, customer_id, total_amount, status, created_at AT TIME ZONE 'UTC',
+        items->0->>'name', processed_at > now() - interval '1 hour') FROM food.orders";
+    let expected = "ORD-20260101-00042|CUST-00042|17.00|pending|2026-01-01 00:00:00.123|Pizza|t";
+    assert_eq!(texts(&server.url(), row), [expected]);
+}
+
+#[test]
+fn an_order_that_the_database_refuses_keeps_no_other_one_out() {
+    let server = database::start();
+    let table = PostgresOrders::open(&server.url()).unwrap();
+    sql(&server.url(), "ALTER TABLE food.orders ADD CONSTRAINT no_anchovies CHECK (items::text NOT LIKE '%Anchovy%')");
+    let mut orders: Vec<StoredOrder> = (0..100).map(order).collect();
+    orders[17].items = r#"[{"name": "Anchovy Pizza"}]"#.into();
+    orders[60].items = r#"[{"name": "\u0000"}]"#.into();
+    orders[61].items = "no JSON".into();
+    let stored = table.store(&orders).unwrap();
+    let refused: Vec<(usize, &Storing)> =
+        stored.iter().enumerate().filter(|(_, storing)| **storing != Storing::New).collect();
+    let why = |reason: &str| Storing::Refused(reason.to_owned());
+    assert_eq!(
+        refused,
+        [
+            (17, &why(r#"new row for relation "orders" violates check constraint "no_anchovies" (23514)"#)),
+            (60, &why("unsupported Unicode escape sequence (22P05)")),
+            (61, &why("invalid input syntax for type json (22P02)")),
+        ]
+    );
+    assert_eq!(texts(&server.url(), "SELECT count(*)::text FROM food.orders"), ["97"]);
+}
+
+#[test]
+fn a_table_that_is_not_there_is_away_with_its_reason_until_it_is_back() {
+    let server = database::start();
+    let address = database::address(&server);
+    let table = PostgresOrders::open(&server.url()).unwrap();
+    sql(&server.url(), "ALTER TABLE food.orders RENAME TO elsewhere");
+    let reason = r#"relation "food.orders" does not exist (42P01)"#;
+    let away = StoreError::Away(format!("{address}: store 1 orders: {reason}"));
+    assert_eq!(table.store(&[order(1)]), Err(away));
+    sql(&server.url(), "ALTER TABLE food.elsewhere RENAME TO orders");
+    assert_eq!(table.store(&[order(1)]), Ok(vec![Storing::New]));
+}
