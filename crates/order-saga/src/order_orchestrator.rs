@@ -150,11 +150,20 @@ impl OrderOrchestrator {
                 (Err(refusal), Some(_)) => return Err(Failure::Reject(refusal.to_string())),
                 (Ok((events, saga)), Some(stream)) if events.is_empty() => {
                     let Some(saga) = saga else { return Ok(Vec::new()) };
+                    // An order that is placed again when all is over, such as in another run: its participants answer as things are
+                    // now, so their answers need not lead to its end once more.
+                    let is_placed_again = saga.has_ended() && matches!(input, Input::Validated(..));
                     let cause = input.event_id();
-                    let caused = stream.iter().filter(|event| event.cause == cause);
-                    let published = caused.filter_map(|event| published(&saga, event)).collect();
+                    let caused = stream.iter().filter(|event| is_placed_again || event.cause == cause);
+                    let mut records = Vec::new();
+                    for record in caused.filter_map(|event| published(&saga, event)) {
+                        // A question that was asked again is the same record.
+                        if !records.contains(&record) {
+                            records.push(record);
+                        }
+                    }
                     self.remember(version, saga);
-                    return Ok(published);
+                    return Ok(records);
                 }
                 (Ok(advanced), _) => advanced,
             };
@@ -499,6 +508,29 @@ mod tests {
         assert_eq!(topics(&ended), ["notifications.email", "orders.failed"]);
         let failed = OrderFailed::decode(&ended[1].value).unwrap();
         assert_eq!(failed.0, Order { timestamp: stock().timestamp, ..order() });
+    }
+
+    #[test]
+    fn an_order_that_is_placed_again_after_its_end_publishes_all_that_its_saga_has_once() {
+        let (orchestrator, clock) = orchestrator(Arc::new(MemoryEvents::default()));
+        let take = |record: &Outgoing| orchestrator.handle(&record.as_record(), &CONTEXT).unwrap();
+        let validated = Outgoing::of(&OrderValidated(order()));
+        let mut all = take(&validated);
+        clock.pass_ms(200);
+        assert!(orchestrator.due().iter().all(|due| all.contains(&due.record)), "asked again");
+        let saga =
+            evolve(None, &decide(None, &Input::Validated(OrderValidated(order()), None), Timestamp::BASE).unwrap()[0])
+                .unwrap();
+        // Reserved behind the refusal: only that has it released, and a warehouse that has released it never answers so again.
+        for answer in [
+            Outgoing::of(&PaymentFailed(saga.payment(Timestamp::BASE))),
+            Outgoing::of(&InventoryReserved(stock())),
+            Outgoing::of(&InventoryReleased(stock())),
+        ] {
+            all.extend(take(&answer));
+        }
+        assert_eq!(topics(&all)[3..], ["notifications.email", "orders.failed"]);
+        assert_eq!(take(&validated), all);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use nix::unistd::{User, geteuid};
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
@@ -40,10 +41,21 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, Error> {
         return Err(wrong("it names an authority (sslrootcert) that nobody would ask; add sslmode=verify-full".into()));
     }
     let mut options = PgConnectOptions::from_str(url).map_err(|error| wrong(reason(&error)))?;
+    if !names_a_user(url)
+        && std::env::var_os("PGUSER").is_none()
+        && let Ok(Some(user)) = User::from_uid(geteuid())
+    {
+        options = options.username(&user.name); // as psql does; sqlx knows no name then
+    }
     if options.get_application_name().is_none() {
         options = options.application_name(APPLICATION);
     }
     Ok(options.disable_statement_logging())
+}
+
+fn names_a_user(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
+    authority.rsplit_once('@').is_some_and(|(user, _)| !user.is_empty() && !user.starts_with(':'))
 }
 
 fn reason(error: &sqlx::Error) -> String {
@@ -76,6 +88,18 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_without_a_user_is_that_of_whoever_runs_us() {
+        let user_of = |url: &str| parse(url).unwrap().get_username().to_owned();
+        let us = || User::from_uid(geteuid()).unwrap().unwrap().name;
+        let expected = std::env::var("PGUSER").unwrap_or_else(|_| us());
+        for url in ["postgres://localhost/orderflow", "postgres:///orderflow?host=/a@b", "postgres://localhost"] {
+            assert_eq!(user_of(url), expected, "{url}");
+        }
+        assert_eq!(user_of("postgres://ann@localhost/orderflow"), "ann");
+        assert_eq!(user_of("postgres://ann:p%40ss@localhost/orderflow"), "ann");
+    }
 
     #[track_caller]
     fn check(url: &str, expected: &str) {

@@ -45,6 +45,7 @@ fn j01_j02_j03_j05_orders_are_completed_or_undone_on_the_secured_cluster_with_po
     j02_a_payment_that_fails_releases_the_reservation(&scene);
     j03_a_shortage_that_is_known_before_the_payment_answers_refunds_it(&scene);
     j03_a_shortage_that_is_known_after_the_payment_refunds_it(&scene);
+    orders_that_are_placed_again_come_to_the_same_ends_in_a_run_of_their_own(&scene);
     what_is_no_order_is_refused_or_dead_lettered_and_the_others_run_on(&scene);
     an_order_is_told_by_its_history_and_what_is_kept_beside_is_made_anew(&scene);
     a_reset_empties_topics_and_database(&scene);
@@ -99,6 +100,19 @@ fn j03_a_shortage_that_is_known_after_the_payment_refunds_it(scene: &Scene) {
     let document = play(scene, &settings, Some(("inventory_service", &paid)));
     let names = ["completed", "failed", "out_of_stock", "refunded"];
     assert_eq!(outcomes(&document, &names), [0, ORDERS, ORDERS, ORDERS]);
+}
+
+fn orders_that_are_placed_again_come_to_the_same_ends_in_a_run_of_their_own(scene: &Scene) {
+    let settings = [("payment_service", "success_percent", 50), ("inventory_service", "stocked_percent", 80)];
+    let first = play(scene, &settings, None);
+    let names = ["completed", "failed", "payment_declined"];
+    let workers = scene.work_all(&format!("--orders {ORDERS} --rate 1000 --seed 7"), &settings, &[]);
+    scene.await_records(OrderCreated::TOPIC, 2 * ORDERS);
+    let second = scene.audit();
+    end(workers);
+    assert_ne!(first["run"], second["run"]);
+    assert_eq!(outcomes(&second, &names), outcomes(&first, &names));
+    assert!(outcomes(&second, &names).iter().all(|&count| count > 0), "{second}");
 }
 
 fn what_is_no_order_is_refused_or_dead_lettered_and_the_others_run_on(scene: &Scene) {
