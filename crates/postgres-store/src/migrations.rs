@@ -2,6 +2,7 @@
 //!
 //! Each system has a schema of its own, and in it the table that counts its steps: several share one database.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
@@ -9,9 +10,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, SqlStr};
 
 use crate::Error;
-use crate::database::Connection;
+use crate::database::{Connection, Database, Limits};
 use crate::error::describe;
-use crate::url::Address;
+use crate::url::{self, Address};
 
 /// How long bringing tables up to date may take, waiting for somebody else who does included.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -61,8 +62,15 @@ pub(crate) const FOOD: Tables = Tables {
 };
 
 impl Tables {
+    /// Connects to a database that has them, up to date.
+    pub(crate) fn open(&self, url: &str, limits: Limits) -> Result<Arc<Database>, Error> {
+        let options = url::parse(url)?;
+        self.update(&options)?;
+        Ok(Arc::new(Database::new(options, limits)))
+    }
+
     /// Brings them up to date. Where they are, nothing is written, so whoever may only use them may open them.
-    pub(crate) fn update(&self, options: &PgConnectOptions) -> Result<(), Error> {
+    fn update(&self, options: &PgConnectOptions) -> Result<(), Error> {
         self.with_connection(options, "bring its tables up to date", async |connection| {
             let applied = self.applied(connection).await?;
             self.check(&applied)?;

@@ -79,9 +79,7 @@ impl PostgresOrders {
     /// # Errors
     /// As [`crate::Store::open`].
     pub fn open_with(url: &str, limits: Limits) -> Result<Self, Error> {
-        let options = url::parse(url)?;
-        FOOD.update(&options)?;
-        Ok(Self(Arc::new(Database::new(options, limits))))
+        FOOD.open(url, limits).map(Self)
     }
 
     /// Forgets every order; the table stays.

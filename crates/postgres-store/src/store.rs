@@ -29,9 +29,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_with(url: &str, limits: Limits) -> Result<Self, Error> {
-        let options = url::parse(url)?;
-        SAGA.update(&options)?;
-        Ok(Self(Arc::new(Database::new(options, limits))))
+        SAGA.open(url, limits).map(Self)
     }
 
     /// The orders' streams.
