@@ -152,7 +152,7 @@ impl<'a> Scene<'a> {
     /// No more orders; all that were published come to their end, and the audit judges.
     pub(crate) fn end(mut self, case: &'static str, pauses: Pauses) -> Result<Row, Error> {
         let orders = self.enough()?;
-        let audit = verdict::audit(self.system, &self.target.connection_as(ADMIN)?, &self.run)?;
+        let audit = verdict::audit(self.system, &self.target.connection_as(ADMIN)?, &self.run, orders)?;
         let recovered = pauses.longest()?;
         self.workers.values_mut().try_for_each(Worker::check)?;
         Worker::stop(self.workers.values_mut())?;

@@ -7,6 +7,12 @@ use serde_json::Value;
 
 use super::{Error, System};
 
+/// What a system may take to be whole again after its last fault.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+/// Orders a second that every system works off on the smallest machine the cases run on.
+const SLOWEST_RATE: u64 = 80;
+
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -57,11 +63,15 @@ pub fn table(rows: &[Row]) -> String {
     text
 }
 
-/// Lets the operator's program audit a run, as the user of the connection.
-pub(crate) fn audit(system: &System<'_>, connection: &Connection, run: &str) -> Result<Value, Error> {
+/// Lets the operator's program audit a run of so many orders, as the user of the connection.
+///
+/// The audit ends by itself as soon as all orders have ended; how long it may wait for them grows with their number,
+/// because a case may leave a backlog that takes minutes of work.
+pub(crate) fn audit(system: &System<'_>, connection: &Connection, run: &str, orders: u64) -> Result<Value, Error> {
     let what = || format!("audit of {run}");
+    let wait = RECOVERY.as_secs().saturating_add(orders / SLOWEST_RATE);
     let output = Command::new(&system.program)
-        .args(["audit", system.name, "--run", run, "--format", "json", "--wait", "60s"])
+        .args(["audit", system.name, "--run", run, "--format", "json", "--wait", &format!("{wait}s")])
         .envs(connection.variables())
         .envs(system.environment.iter().cloned())
         .stdin(Stdio::null())
