@@ -57,12 +57,17 @@ impl FoodOrder {
 
     /// What was ordered, as a JSON array: what a table keeps in one column.
     pub fn items_json(&self) -> String {
-        let items: Vec<String> = self
-            .items
-            .iter()
-            .map(|item| String::from_utf8_lossy(&item.write(Writer::new()).finish()).into_owned())
-            .collect();
-        format!("[{}]", items.join(","))
+        json_of(&self.items)
+    }
+
+    /// The items of a JSON array, as [`FoodOrder::items_json`] writes them; `None` where they are none. A database keeps what they say,
+    /// and neither blanks nor the order of fields.
+    pub fn items_of(json: &str) -> Option<String> {
+        let object = format!("{{\"items\":{json}}}");
+        let items =
+            Fields::read(object.as_bytes(), |fields| fields.list("items", ITEMS, |item| Ok(FoodItem::of(item))));
+        let items: Result<Vec<FoodItem>, Faults> = items.ok()?.into_iter().collect();
+        items.ok().as_deref().map(json_of)
     }
 
     fn of(fields: Fields<'_, '_>) -> Result<Self, Faults> {
@@ -86,6 +91,11 @@ impl FoodOrder {
             _ => Err(faults),
         }
     }
+}
+
+fn json_of(items: &[FoodItem]) -> String {
+    let json = |item: &FoodItem| String::from_utf8_lossy(&item.write(Writer::new()).finish()).into_owned();
+    format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(","))
 }
 
 impl FoodItem {

@@ -21,7 +21,7 @@ pub struct FoodConsumer {
 
 impl BatchStep for FoodConsumer {
     fn process(&mut self, batch: &[Record<'_>]) -> Vec<Outcome> {
-        let checked: Vec<Result<StoredOrder, String>> = batch.iter().map(check).collect();
+        let checked: Vec<Result<StoredOrder, String>> = batch.iter().map(|record| stored(record.value)).collect();
         let orders: Vec<StoredOrder> = checked.iter().filter_map(|order| order.as_ref().ok()).cloned().collect();
         let mut stored = match self.table.store(&orders) {
             Ok(stored) => Ok(stored.into_iter()),
@@ -44,9 +44,10 @@ impl BatchStep for FoodConsumer {
     }
 }
 
-/// The order of a record, or all that makes it none. Its key does not matter: whoever wrote it may have another rule for partitions.
-fn check(record: &Record<'_>) -> Result<StoredOrder, String> {
-    let value = record.value.ok_or("value: found nothing, allowed a JSON object")?;
+/// The row of a record with this value, or all that makes it no order. Its key does not matter: whoever wrote it may have another rule for
+/// partitions.
+pub(crate) fn stored(value: Option<&[u8]>) -> Result<StoredOrder, String> {
+    let value = value.ok_or("value: found nothing, allowed a JSON object")?;
     let order = FoodOrder::check(value).map_err(|faults| faults.to_string())?;
     let items = order.items_json();
     let FoodOrder { order_id, customer_id, total_amount, created_at, .. } = order;

@@ -90,6 +90,12 @@ pub(crate) struct Pulse {
     pub(crate) has_joined: AtomicBool,
     /// Turns of its loop so far.
     pub(crate) turns: AtomicU64,
+    /// Records by what became of them.
+    pub(crate) handled: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+    pub(crate) retried: AtomicU64,
+    /// From the fetch of each handled or given-up record to the confirmation of its batch, in microseconds, summed up.
+    pub(crate) waited_us: AtomicU64,
 }
 
 struct OpenBatch {
@@ -263,6 +269,12 @@ impl ConsumerLoop {
                     }
                     handled += 1;
                     answered += u64::from(!matches!(answer, Answer::Retried(_)));
+                    let count = match answer {
+                        Answer::Handled => &self.pulse.handled,
+                        Answer::Rejected(_) => &self.pulse.rejected,
+                        Answer::Retried(_) => &self.pulse.retried,
+                    };
+                    count.fetch_add(1, Ordering::Relaxed);
                     observations.extend(self.observe(&records[index], answer));
                 }
                 Effect::Produce { index, record, .. } => {
@@ -274,7 +286,7 @@ impl ConsumerLoop {
                 Effect::DeadLetter { dead_letter, .. } => {
                     self.shared.producer.dead_letter(slot, &dead_letter);
                     if let Some(tap) = &self.shared.tap {
-                        observations.extend(tap.dead_lettered(dead_letter.origin, dead_letter.key.as_deref()));
+                        observations.extend(tap.dead_lettered(dead_letter));
                     }
                 }
                 Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}
@@ -289,11 +301,11 @@ impl ConsumerLoop {
     }
 
     fn observe(&self, record: &Record<'_>, answer: Answer) -> Option<Observation> {
-        let Subscription { service, group, .. } = self.worker.subscription();
+        let subscription = self.worker.subscription();
         let tap = self.shared.tap.as_ref()?;
         match answer {
-            Answer::Handled => tap.handled(service, record),
-            Answer::Rejected(_) => tap.rejected(group, record),
+            Answer::Handled => tap.handled(&subscription.service, record),
+            Answer::Rejected(_) => tap.rejected(subscription, record),
             Answer::Retried(_) => None,
         }
     }
@@ -305,6 +317,8 @@ impl ConsumerLoop {
             if let (Ok(()), Some(tap)) = (&result, &self.shared.tap) {
                 tap.tell(batch.observations);
             }
+            let waited_us = u64::try_from(batch.fetched.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.pulse.waited_us.fetch_add(waited_us.saturating_mul(batch.answered), Ordering::Relaxed);
             if let Some(metrics) = &self.metrics {
                 let failed = if result.is_err() { batch.answered } else { 0 };
                 metrics.settled(batch.fetched.elapsed().as_secs_f64(), failed);
@@ -394,6 +408,17 @@ impl ConsumerLoop {
         self.stop_waiting();
         match self.queue.consumer().commit_consumer_state(CommitMode::Sync) {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
+            // The group has been made anew meanwhile, because others came or went.
+            Err(
+                error @ KafkaError::ConsumerCommit(
+                    RDKafkaErrorCode::IllegalGeneration
+                    | RDKafkaErrorCode::UnknownMemberId
+                    | RDKafkaErrorCode::RebalanceInProgress,
+                ),
+            ) => {
+                log::commit_refused(&self.worker.subscription().service, &error);
+                Ok(())
+            }
             Err(error) => Err(Error::kafka(format!("{}: commit", self.worker.subscription().group))(error)),
         }
     }

@@ -33,7 +33,7 @@ pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
 pub use error::Error;
 pub use group_offsets::GroupOffsets;
 pub use metrics::Metrics;
-pub use pipeline::{Drained, Group, Pipeline, Plan};
+pub use pipeline::{Drained, Group, Pipeline, Plan, Tally};
 pub use poller::{Poller, StartAt, WrittenAt};
 pub use settings::Pace;
 pub use tap::Tap;

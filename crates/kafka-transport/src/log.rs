@@ -45,6 +45,9 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
             Some(remark) => line!(info, "handled", "record handled", remark),
             None => line!(debug, "handled", "record handled"),
         },
+        Answer::Rejected(reason) if worker.subscription().dead_letter.is_none() => {
+            line!(warn, "skipped", "record rejected", reason);
+        }
         Answer::Rejected(reason) => line!(warn, "dead_lettered", "record rejected", reason),
         Answer::Retried(reason) => line!(warn, "retried", "record failed", reason),
     }
@@ -54,6 +57,11 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
 pub fn failed(subscription: &Subscription, reason: &str) {
     let (service, topic) = (subscription.service.as_str(), subscription.topic.as_str());
     warn!(order_id = "", event_type = "", service, status = "failed", topic, reason, "batch not confirmed");
+}
+
+/// What was handled here and not committed is handled once more by the next member: a redelivery.
+pub(crate) fn commit_refused(service: &str, error: &dyn std::fmt::Display) {
+    warn!(order_id = "", event_type = "", service, status = "commit_refused", %error, "commit refused");
 }
 
 /// Calls somebody: a partition keeps failing at a record.

@@ -44,7 +44,7 @@ impl Metrics {
         registry.register(
             "records",
             "Records by what became of them: handled, retried (the handler asked for another attempt), failed (a write \
-             was not confirmed, the batch comes again), dead_lettered",
+             was not confirmed, the batch comes again), dead_lettered, or skipped by a group without dead letters",
             this.records.clone(),
         );
         registry.register_with_unit(
@@ -75,7 +75,7 @@ impl Metrics {
             handled: records("handled"),
             retried: records("retried"),
             failed: records("failed"),
-            dead_lettered: records("dead_lettered"),
+            rejected: records(if subscription.dead_letter.is_some() { "dead_lettered" } else { "skipped" }),
             batch_seconds: self.batch_seconds.get_or_create_owned(&labels),
             breaker: self.breaker.get_or_create_owned(&labels),
             open_batches: self.open_batches.get_or_create_owned(&labels),
@@ -96,7 +96,7 @@ pub(crate) struct GroupMetrics {
     handled: Counter,
     retried: Counter,
     failed: Counter,
-    dead_lettered: Counter,
+    rejected: Counter,
     batch_seconds: Histogram,
     breaker: Gauge,
     open_batches: Gauge,
@@ -107,7 +107,7 @@ impl GroupMetrics {
     pub(crate) fn answered(&self, answer: &Answer) {
         match answer {
             Answer::Handled => self.handled.inc(),
-            Answer::Rejected(_) => self.dead_lettered.inc(),
+            Answer::Rejected(_) => self.rejected.inc(),
             Answer::Retried(_) => self.retried.inc(),
         };
     }

@@ -53,9 +53,30 @@ pub struct Plan {
 /// The groups of a system, a thread each, and a producer that they share.
 pub struct Pipeline {
     shared: Shared,
-    /// For each group its topic, and what it lets us know.
-    pulses: Vec<(Topic, Arc<Pulse>)>,
+    watched: Vec<Watched>,
     threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
+}
+
+/// A group, and what it lets us know.
+struct Watched {
+    group: String,
+    topic: Topic,
+    pulse: Arc<Pulse>,
+}
+
+/// What a group has done so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The group.
+    pub group: String,
+    /// Records handled.
+    pub handled: u64,
+    /// Records given up: they are dead letters, or were skipped.
+    pub rejected: u64,
+    /// How often a record was to come again.
+    pub retried: u64,
+    /// From the fetch of each record that was handled or given up to the confirmation of all that follows, in microseconds, summed up.
+    pub waited_us: u64,
 }
 
 /// What a pipeline had written when it came to rest.
@@ -86,7 +107,7 @@ impl Pipeline {
             stop: Arc::new(AtomicBool::new(false)),
             handled: Arc::new(AtomicU64::new(0)),
         };
-        let mut pipeline = Self { shared, pulses: Vec::new(), threads: Vec::new() };
+        let mut pipeline = Self { shared, watched: Vec::new(), threads: Vec::new() };
         let firsts = (GROUPS..).step_by(MAX_OPEN_BATCHES);
         for (group, first) in groups.into_iter().zip(firsts) {
             let topic = group.subscription.topic;
@@ -94,7 +115,7 @@ impl Pipeline {
             let name = group.subscription.group.clone();
             let slots = first..first + MAX_OPEN_BATCHES;
             let consumer = ConsumerLoop::start(group, partitions, slots, pipeline.shared.clone())?;
-            pipeline.pulses.push((topic, consumer.pulse()));
+            pipeline.watched.push(Watched { group: name.clone(), topic, pulse: consumer.pulse() });
             let thread = std::thread::Builder::new().name(name.clone()).spawn(move || consumer.run());
             let thread = thread.map_err(|source| Error::Thread { group: name.clone(), source })?;
             pipeline.threads.push((name, thread));
@@ -122,12 +143,23 @@ impl Pipeline {
     /// Whether every group has its place: it has been given partitions, or knows that others have them all.
     pub fn has_joined(&self) -> bool {
         let is_sole = self.shared.membership == Membership::Sole;
-        is_sole || self.pulses.iter().all(|(_, pulse)| pulse.has_joined.load(Ordering::Acquire))
+        is_sole || self.watched.iter().all(|group| group.pulse.has_joined.load(Ordering::Acquire))
     }
 
     /// Turns of each group's loop so far: one that stays the same for long hangs.
     pub fn turns(&self) -> Vec<u64> {
-        self.pulses.iter().map(|(_, pulse)| pulse.turns.load(Ordering::Relaxed)).collect()
+        self.watched.iter().map(|group| group.pulse.turns.load(Ordering::Relaxed)).collect()
+    }
+
+    /// What each group has done so far.
+    pub fn tallies(&self) -> Vec<Tally> {
+        let tally = |Watched { group, pulse, .. }: &Watched| {
+            let [handled, rejected, retried, waited_us] =
+                [&pulse.handled, &pulse.rejected, &pulse.retried, &pulse.waited_us]
+                    .map(|count| count.load(Ordering::Relaxed));
+            Tally { group: group.clone(), handled, rejected, retried, waited_us }
+        };
+        self.watched.iter().map(tally).collect()
     }
 
     /// Whether nothing moves any more, unless something is published: all that was published is confirmed, and every group has
@@ -135,9 +167,9 @@ impl Pipeline {
     /// before the logs' ends.
     pub fn is_at_rest(&self) -> bool {
         let is_published = self.shared.producer.is_confirmed(INTAKE);
-        let done: Vec<u64> = self.pulses.iter().map(|(_, pulse)| pulse.done.load(Ordering::Acquire)).collect();
+        let done: Vec<u64> = self.watched.iter().map(|group| group.pulse.done.load(Ordering::Acquire)).collect();
         let ends: Vec<(Topic, u64)> = self.written().collect();
-        is_published && self.pulses.iter().zip(done).all(|(&(topic, _), done)| ends.contains(&(topic, done)))
+        is_published && self.watched.iter().zip(done).all(|(group, done)| ends.contains(&(group.topic, done)))
     }
 
     /// Looks whether anything has failed for good.

@@ -1,7 +1,7 @@
 //! One producer for all groups: librdkafka batches better, and one thread serves all delivery reports.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -186,6 +186,11 @@ impl Producer {
         (self.pending(slot) == 0).then(|| self.failure_within(slot, patience).map_or(Ok(()), Err))
     }
 
+    /// The offset that a record of the slot's batch was given: of a batch of one it is that one's.
+    pub(crate) fn offset(&self, slot: Slot) -> i64 {
+        self.reports.slots[slot].offset.load(Ordering::Relaxed)
+    }
+
     /// How many reports of a slot are missing; an open slot counts itself.
     pub(crate) fn pending(&self, slot: Slot) -> usize {
         self.reports.slots[slot].pending() as usize
@@ -286,6 +291,8 @@ struct SlotState {
     batch: AtomicU64,
     failed: AtomicBool,
     failure: Mutex<Option<Failure>>,
+    /// The offset that a record of the batch was given last.
+    offset: AtomicI64,
 }
 
 impl SlotState {
@@ -353,6 +360,9 @@ impl ProducerContext for Reports {
                 let partition = usize::try_from(message.partition()).ok().and_then(|index| partitions.get(index));
                 if let Some(count) = partition {
                     count.fetch_add(1, Ordering::Relaxed);
+                }
+                if generation == state.generation() {
+                    state.offset.store(message.offset(), Ordering::Relaxed); // visible once the batch has settled
                 }
             }
             Err((error, message)) if generation == state.generation() => {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use messaging::audit::{Flow, Observation, Written};
-use messaging::{Origin, Outgoing, RUN, Record};
+use messaging::{DeadLetter, Outgoing, RUN, Record, Subscription};
 
 /// What the audit hears while records flow. Its channel is bounded: an audit that falls behind slows the flow down.
 #[derive(Clone)]
@@ -43,13 +43,15 @@ impl Tap {
     }
 
     /// What to tell of a record that a group gave up.
-    pub(crate) fn rejected(&self, group: &str, record: &Record<'_>) -> Option<Observation> {
-        self.run.is_none().then(|| Observation::Rejected { origin: Origin::of(group, record) })
+    pub(crate) fn rejected(&self, group: &Subscription, record: &Record<'_>) -> Option<Observation> {
+        self.run.is_none().then(|| Observation::rejected(&*self.flow, group, record))
     }
 
     /// What to tell of a dead letter: the order is the one that the original record was about.
-    pub(crate) fn dead_lettered(&self, origin: Origin, key: Option<&[u8]>) -> Option<Observation> {
-        self.run.is_none().then(|| Observation::dead_lettered(&*self.flow, origin, key))
+    pub(crate) fn dead_lettered(&self, letter: DeadLetter) -> Option<Observation> {
+        let DeadLetter { origin, key, value, .. } = letter;
+        let told = || Observation::dead_lettered(&*self.flow, origin, key.as_deref(), value.as_deref());
+        self.run.is_none().then(told)
     }
 
     /// Tells the audit, and waits while its channel is full. An audit that is gone needs no telling.

@@ -6,7 +6,7 @@ use events::Topic;
 use messaging::{DeadLetter, Follows, Outgoing};
 
 use crate::producer::Producer;
-use crate::{Connection, Error, settings};
+use crate::{Connection, Error, Pace, settings};
 
 pub use crate::producer::Slot;
 
@@ -34,6 +34,14 @@ impl Writer {
         Producer::configured(&config, connection, topics, Self::SLOTS).map(Self)
     }
 
+    /// As [`Writer::new`], for a program that runs on and on: it writes in large batches.
+    ///
+    /// # Errors
+    /// Where librdkafka takes no such client.
+    pub fn steady(connection: &Connection, topics: &[(Topic, i32)]) -> Result<Self, Error> {
+        Producer::new(connection, Pace::BROKERS, topics, Self::SLOTS).map(Self)
+    }
+
     /// Connects to each broker that leads one of the topics, so that the first write does not pay for it.
     ///
     /// # Errors
@@ -55,6 +63,20 @@ impl Writer {
     /// Writes a dead letter.
     pub fn dead_letter(&self, slot: Slot, letter: &DeadLetter) {
         self.0.dead_letter(slot, letter);
+    }
+
+    /// Closes the batch: it settles with its last report.
+    pub fn close(&self, slot: Slot) {
+        self.0.close(slot);
+    }
+
+    /// What became of a closed batch: `None` while reports are missing; else the offset that a record of it was given, which of a batch
+    /// of one is that one's.
+    ///
+    /// # Errors
+    /// Why a write failed.
+    pub fn result(&self, slot: Slot) -> Option<Result<i64, Error>> {
+        self.0.result(slot).map(|result| result.map(|()| self.0.offset(slot)))
     }
 
     /// Closes the batch and waits until each of its writes has its report. At the deadline every open write is given up, those

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use events::Topic;
 use kafka_transport::{Slot, Writer, log};
-use messaging::{BatchStep, Clock, DeadLetter, Effect, Follows, Outgoing, Record, Subscription, Worker};
+use messaging::{BatchStep, Clock, DeadLetter, Effect, Follows, NewStep, Outgoing, Record, Subscription, Worker};
 
 use crate::{AnswerMode, BatchFailed, BatchResponse, Delivered, Position};
 
@@ -54,8 +54,8 @@ impl Broker for Writer {
 }
 
 /// A service behind event source mappings, one a consumer group.
-pub struct KafkaFunction<S, B> {
-    groups: Vec<(Subscription, S)>,
+pub struct KafkaFunction<B> {
+    groups: Vec<(Subscription, NewStep)>,
     broker: B,
     mode: AnswerMode,
 }
@@ -89,9 +89,9 @@ impl Clock for Still {
     }
 }
 
-impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
-    /// The groups of one service, each with its step.
-    pub fn new(groups: Vec<(Subscription, S)>, broker: B, mode: AnswerMode) -> Self {
+impl<B: Broker> KafkaFunction<B> {
+    /// The groups of one service, each with what makes its steps.
+    pub fn new(groups: Vec<(Subscription, NewStep)>, broker: B, mode: AnswerMode) -> Self {
         Self { groups, broker, mode }
     }
 
@@ -108,17 +108,17 @@ impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
         let mut stopped = Vec::new();
         let topics: Vec<&[Delivered]> = batch.chunk_by(|one, next| one.topic == next.topic).collect();
         let groups: Vec<_> = topics.iter().map(|records| self.group(&records[0].topic)).collect::<Result<_, _>>()?;
-        for ((subscription, step), records) in groups.into_iter().zip(topics) {
+        for ((subscription, new_step), records) in groups.into_iter().zip(topics) {
             let partitions: Vec<&[Delivered]> = records.chunk_by(|one, next| one.partition == next.partition).collect();
             for partitions in partitions.chunks(B::SLOTS) {
-                self.handle_partitions(subscription, step.clone(), partitions, deadline, &mut stopped);
+                self.handle_partitions(subscription, new_step(), partitions, deadline, &mut stopped);
             }
         }
         Ok(self.mode.answer(stopped)?)
     }
 
-    fn group(&self, topic: &str) -> Result<&(Subscription, S), Error> {
-        let of_topic = |(subscription, _): &&(Subscription, S)| subscription.topic.as_str() == topic;
+    fn group(&self, topic: &str) -> Result<&(Subscription, NewStep), Error> {
+        let of_topic = |(subscription, _): &&(Subscription, NewStep)| subscription.topic.as_str() == topic;
         self.groups.iter().find(of_topic).ok_or_else(|| {
             let service =
                 self.groups.first().map_or_else(String::new, |(subscription, _)| subscription.service.clone());
@@ -131,7 +131,7 @@ impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
     fn handle_partitions(
         &self,
         subscription: &Subscription,
-        step: S,
+        step: Box<dyn BatchStep>,
         partitions: &[&[Delivered]],
         deadline: Instant,
         stopped: &mut Vec<(Position, String)>,
@@ -180,7 +180,7 @@ impl<S: BatchStep + Clone, B: Broker> KafkaFunction<S, B> {
     fn carry_out(
         &self,
         slot: Slot,
-        worker: &Worker<S>,
+        worker: &Worker<Box<dyn BatchStep>>,
         records: &[Record<'_>],
         effect: Effect,
         reasons: &mut BTreeMap<i32, String>,

@@ -7,7 +7,7 @@ use events::shop::{OrderPlaced, PaymentResult};
 use events::{Event, Timestamp, Topic};
 use kafka_transport::{Connection, EmbeddedCluster, TopicReader, Writer};
 use lambda_host::{AnswerMode, Delivered, KafkaFunction};
-use messaging::{Handler, Lifted, Origin, Outgoing, RUN, Subscription};
+use messaging::{Origin, Outgoing, RUN, Subscription};
 use shop::order_generator::generate_order_event;
 use topology::Topology;
 
@@ -15,12 +15,13 @@ const SERVICE: &str = "payment_processor";
 const LETTERS: Topic = Topic::new("payment_processor.order_placed.dead_letter");
 const TOPICS: [(Topic, i32); 3] = [(OrderPlaced::TOPIC, 3), (PaymentResult::TOPIC, 3), (LETTERS, 1)];
 
-type PaymentProcessor = KafkaFunction<Lifted<std::sync::Arc<dyn Handler>>, Writer>;
+type PaymentProcessor = KafkaFunction<Writer>;
 
 fn function(brokers: &str, mode: AnswerMode) -> PaymentProcessor {
     let services = shop::services(&Topology::built_in().unwrap()).unwrap();
     let is_ours = |(subscription, _): &(&Subscription, _)| subscription.service == SERVICE;
-    let groups = services.iter().filter(is_ours).map(|(subscription, step)| (subscription.clone(), step)).collect();
+    let groups =
+        services.iter().filter(is_ours).map(|(subscription, new_step)| (subscription.clone(), new_step)).collect();
     let writer = Writer::new(&Connection::plaintext(brokers), &TOPICS, Duration::from_secs(2)).unwrap();
     KafkaFunction::new(groups, writer, mode)
 }

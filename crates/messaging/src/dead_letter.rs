@@ -72,8 +72,9 @@ impl Origin {
 }
 
 impl DeadLetter {
-    /// What `subscription` makes of a record that it gives up for `reason`.
-    pub fn new(subscription: &Subscription, record: &Record<'_>, reason: &str) -> Self {
+    /// What `subscription` makes of a record that it gives up for `reason`; nothing where it skips it.
+    pub fn new(subscription: &Subscription, record: &Record<'_>, reason: &str) -> Option<Self> {
+        let topic = subscription.dead_letter?;
         let origin = Origin::of(&subscription.group, record);
         let mut headers = record.headers.to_list();
         let mut add = |name: &str, value: String| headers.push((name.to_owned(), Some(value.into_bytes())));
@@ -87,7 +88,7 @@ impl DeadLetter {
             add(DELIVERIES, deliveries.to_string());
         }
         let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-        Self { topic: subscription.dead_letter, key: bytes(record.key), value: bytes(record.value), headers, origin }
+        Some(Self { topic, key: bytes(record.key), value: bytes(record.value), headers, origin })
     }
 }
 
@@ -103,11 +104,11 @@ mod tests {
             service: "payment_processor".into(),
             group: "payment_processor.order_placed".into(),
             topic: Topic::new("order_placed"),
-            dead_letter: Topic::new("payment_processor.order_placed.dead_letter"),
+            dead_letter: Some(Topic::new("payment_processor.order_placed.dead_letter")),
             batch_records: 100,
             retry: RetryPolicy::try_new(1, 1, 1).unwrap(),
         };
-        let letter = DeadLetter::new(&subscription, record, "total: found -5");
+        let letter = DeadLetter::new(&subscription, record, "total: found -5").unwrap();
         let original = record.headers.to_list();
         assert_eq!(letter.headers[..original.len()], original);
         let added: Vec<Header> =

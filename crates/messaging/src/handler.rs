@@ -113,19 +113,12 @@ pub trait BatchStep: Send {
 pub struct Lifted<H> {
     handler: H,
     service: String,
-    has_timers: bool,
 }
 
 impl<H: Handler> Lifted<H> {
     /// Lifts a service's handler.
     pub fn new(service: &str, handler: H) -> Self {
-        Self { handler, service: service.to_owned(), has_timers: true }
-    }
-
-    /// The same without its timers: of a service's groups one looks after them.
-    #[must_use]
-    pub fn without_timers(self) -> Self {
-        Self { has_timers: false, ..self }
+        Self { handler, service: service.to_owned() }
     }
 }
 
@@ -156,11 +149,11 @@ impl<H: Handler> BatchStep for Lifted<H> {
     }
 
     fn due(&mut self) -> Vec<Due> {
-        if self.has_timers { self.handler.due() } else { Vec::new() }
+        self.handler.due()
     }
 
     fn has_timers(&self) -> bool {
-        self.has_timers && self.handler.has_timers()
+        self.handler.has_timers()
     }
 }
 

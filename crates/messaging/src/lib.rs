@@ -26,7 +26,7 @@ pub use dead_letter::{DeadLetter, Origin};
 pub use handler::{BatchStep, Context, Due, Failure, Handler, Lifted, Outcome};
 pub use record::{CAUSATION_ID, EVENT_ID, Follows, Header, Headers, NoHeaders, Outgoing, RUN, Record};
 pub use retry::RetryPolicy;
-pub use services::{Code, Services, ServicesError};
+pub use services::{Code, NewStep, Services, ServicesError};
 pub use steady_rate::SteadyRate;
 pub use subscription::Subscription;
 pub use worker::{Answer, BatchId, Breaker, Effect, Worker};

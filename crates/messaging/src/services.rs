@@ -4,7 +4,7 @@ use std::sync::Arc;
 use events::Topic;
 use topology::{System, Topology};
 
-use crate::{Handler, Lifted, Subscription};
+use crate::{BatchStep, Due, Handler, Lifted, Outcome, Record, Subscription};
 
 /// A service as its code has it, beside which `topology.json` is held.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,19 @@ pub struct Code {
 
 /// The consuming services of a system, or of several: what a host runs.
 #[derive(Clone, Default)]
-pub struct Services(Vec<(Subscription, Arc<dyn Handler>)>);
+pub struct Services(Vec<(Subscription, Step)>);
+
+/// What a service does with what it reads.
+#[derive(Clone)]
+enum Step {
+    /// It handles record by record.
+    Lifted(Arc<dyn Handler>),
+    /// It works on a batch as a whole.
+    Own(NewStep),
+}
+
+/// Makes what a service does with a batch, once for each host that drives it.
+pub type NewStep = Arc<dyn Fn() -> Box<dyn BatchStep> + Send + Sync>;
 
 /// `topology.json` and the code of a system disagree.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +115,28 @@ impl Services {
         code: &[Code],
         mut handler: impl FnMut(&Code) -> Result<Arc<dyn Handler>, ServicesError>,
     ) -> Result<Self, ServicesError> {
+        Self::with(topology, system, code, |code| handler(code).map(Step::Lifted))
+    }
+
+    /// The same for services that have steps of their own instead of handlers.
+    ///
+    /// # Errors
+    /// As [`Services::new`].
+    pub fn of_steps(
+        topology: &Topology,
+        system: System,
+        code: &[Code],
+        mut step: impl FnMut(&Code) -> Result<NewStep, ServicesError>,
+    ) -> Result<Self, ServicesError> {
+        Self::with(topology, system, code, |code| step(code).map(Step::Own))
+    }
+
+    fn with(
+        topology: &Topology,
+        system: System,
+        code: &[Code],
+        mut step: impl FnMut(&Code) -> Result<Step, ServicesError>,
+    ) -> Result<Self, ServicesError> {
         for &Code { name, reads, writes, settings } in code {
             let of_system = |service: &&topology::Service| service.system == system;
             let missing = ServicesError::NoService { system, service: name };
@@ -125,27 +159,37 @@ impl Services {
             if subscriptions.is_empty() {
                 continue; // it reads nothing
             }
-            let handler = handler(code)?;
-            services.0.extend(subscriptions.into_iter().map(|subscription| (subscription, Arc::clone(&handler))));
+            let step = step(code)?;
+            services.0.extend(subscriptions.into_iter().map(|subscription| (subscription, step.clone())));
         }
         Ok(services)
     }
 
-    /// Each consumer group with its service's handler, lifted into a batch step. The first group of a service looks after its timers.
-    pub fn iter(&self) -> impl Iterator<Item = (&Subscription, Lifted<Arc<dyn Handler>>)> {
-        self.0.iter().enumerate().map(|(index, (subscription, handler))| {
-            let lifted = Lifted::new(&subscription.service, Arc::clone(handler));
+    /// Each consumer group with what makes its steps. Those of the first group of a service look after its timers.
+    pub fn iter(&self) -> impl Iterator<Item = (&Subscription, NewStep)> {
+        self.0.iter().enumerate().map(|(index, (subscription, step))| {
+            let new_step: NewStep = match step {
+                Step::Own(new_step) => Arc::clone(new_step),
+                Step::Lifted(handler) => {
+                    let lifted = Lifted::new(&subscription.service, Arc::clone(handler));
+                    Arc::new(move || Box::new(lifted.clone()))
+                }
+            };
             let is_first = self.0[..index].iter().all(|(earlier, _)| earlier.service != subscription.service);
-            (subscription, if is_first { lifted } else { lifted.without_timers() })
+            let without_timers = |new_step: NewStep| Arc::new(move || Box::new(WithoutTimers(new_step())) as _);
+            (subscription, if is_first { new_step } else { without_timers(new_step) })
         })
     }
 
-    /// The same groups, each with what `wrap` makes of its handler.
+    /// The same groups, each with what `wrap` makes of its handler; steps of their own stay as they are.
     #[must_use]
     pub fn map(self, wrap: impl Fn(&Subscription, Arc<dyn Handler>) -> Arc<dyn Handler>) -> Self {
-        let wrapped = self.0.into_iter().map(|(subscription, handler)| {
-            let handler = wrap(&subscription, handler);
-            (subscription, handler)
+        let wrapped = self.0.into_iter().map(|(subscription, step)| {
+            let step = match step {
+                Step::Lifted(handler) => Step::Lifted(wrap(&subscription, handler)),
+                Step::Own(_) => step,
+            };
+            (subscription, step)
         });
         Self(wrapped.collect())
     }
@@ -153,6 +197,27 @@ impl Services {
     /// These groups and those of another system.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
+    }
+}
+
+/// A step whose timers another one of its service looks after.
+struct WithoutTimers(Box<dyn BatchStep>);
+
+impl BatchStep for WithoutTimers {
+    fn process(&mut self, batch: &[Record<'_>]) -> Vec<Outcome> {
+        self.0.process(batch)
+    }
+
+    fn remark(&self, record: &Record<'_>) -> Option<String> {
+        self.0.remark(record)
+    }
+
+    fn due(&mut self) -> Vec<Due> {
+        Vec::new()
+    }
+
+    fn has_timers(&self) -> bool {
+        false
     }
 }
 

@@ -11,8 +11,8 @@ pub struct Subscription {
     pub group: String,
     /// The topic it reads.
     pub topic: Topic,
-    /// Where its records go that can never be handled.
-    pub dead_letter: Topic,
+    /// Where its records go that can never be handled; `None` where they are logged, counted and skipped.
+    pub dead_letter: Option<Topic>,
     /// How many records a batch may hold.
     pub batch_records: usize,
     /// How long a failed record's partition waits.
@@ -32,7 +32,7 @@ impl Subscription {
             service: service.name.clone(),
             group: consumption.group.clone(),
             topic: Topic::named(&consumption.topic),
-            dead_letter: Topic::named(&consumption.dead_letter),
+            dead_letter: consumption.dead_letter.as_deref().map(Topic::named),
             batch_records: consumption.batch_records as usize,
             retry,
         };
@@ -54,7 +54,7 @@ mod tests {
             service: "payment_processor".into(),
             group: "payment_processor.order_placed".into(),
             topic: Topic::new("order_placed"),
-            dead_letter: Topic::new("payment_processor.order_placed.dead_letter"),
+            dead_letter: Some(Topic::new("payment_processor.order_placed.dead_letter")),
             batch_records: service.consumes[0].batch_records as usize,
             retry: RetryPolicy::try_new(100, 30_000, 5).unwrap(),
         };

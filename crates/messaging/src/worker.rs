@@ -71,7 +71,7 @@ pub enum Effect {
 pub enum Answer {
     /// Handled; what follows from it is being written.
     Handled,
-    /// Given up for this reason; its dead letter is being written.
+    /// Given up for this reason; its dead letter is being written, where the group keeps them.
     Rejected(String),
     /// It comes again, for this reason.
     Retried(String),
@@ -247,7 +247,7 @@ impl<S: BatchStep> Worker<S> {
                     open.cover(record);
                     let dead_letter = DeadLetter::new(&self.subscription, record, &reason);
                     effects.push(Effect::Answered { index, answer: Answer::Rejected(reason) });
-                    effects.push(Effect::DeadLetter { batch: open.id, dead_letter });
+                    effects.extend(dead_letter.map(|dead_letter| Effect::DeadLetter { batch: open.id, dead_letter }));
                 }
                 Outcome::Retry(reason) => {
                     effects.push(Effect::Answered { index, answer: Answer::Retried(reason.clone()) });

@@ -8,7 +8,7 @@ use events::saga::{
     ReleaseRequested, ReservationRequested,
 };
 use events::{Event, Topic};
-use messaging::audit::{Flow, Mark, Marks, OrderKey, Stage};
+use messaging::audit::{Flow, Mark, Marks, Stage};
 use messaging::{Outgoing, Record};
 
 const CREATED: Mark = Mark::new(0);
@@ -40,10 +40,6 @@ pub struct SagaFlow;
 impl Flow for SagaFlow {
     fn takes_in(&self, topic: Topic) -> bool {
         topic == OrderCreated::TOPIC
-    }
-
-    fn order_of(&self, _: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
-        key.map(OrderKey::of) // every record of the saga has the order's id as its key
     }
 
     fn written(&self, record: &Record<'_>) -> Option<Mark> {

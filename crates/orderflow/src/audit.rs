@@ -28,6 +28,7 @@ mod judge; // all topics, an audit for each run
 mod latency; // of each order
 mod order_file; // accepted orders as JSON lines
 mod runs; // which runs are judged
+mod table; // orders that end in a table
 
 /// Records that are read in one go, and how long the first of them is waited for.
 const BATCH: usize = 4_096;
@@ -82,6 +83,9 @@ fn moment(text: &str) -> Result<SystemTime, String> {
 /// Where the settings do not serve, no such run is found, or the brokers do not answer or refuse.
 pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Business>) -> Result<Status, Error> {
     logging::start(LevelFilter::ERROR);
+    if let Some(table) = business.table() {
+        return table::execute(args, topology, &**business, table);
+    }
     let connection = args.brokers.connection()?;
     let mut orders = args.orders.as_deref().map(|path| OrderFile::create(path, Arc::clone(business))).transpose()?;
     let flow = Flow::new(topology, &**business);

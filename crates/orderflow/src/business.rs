@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::topology::Topology;
-use events::{DecodeError, Topic};
+use events::{Event, Topic};
 use kafka_transport::Pace;
 use messaging::audit::{Flow, Marks};
-use messaging::{Handler, Lifted, Services, Subscription};
+use messaging::store::OrderTable;
+use messaging::{NewStep, Outgoing, Services, Subscription};
 use prometheus_client::collector::Collector;
 use serde_json::Value;
 use simulation::{Consumer, Faults, Order, Report, broker};
 
 use crate::Error;
+pub(crate) use food::{Food, read_table};
 pub(crate) use saga::Saga;
 pub(crate) use shop::Shop;
 
+mod food; // orders of food, into a table
 mod saga; // the orchestrated saga
 mod shop; // five services that talk through topics only
 
@@ -40,8 +43,8 @@ pub(crate) trait Business: Send + Sync {
     /// An order as somebody else wrote it.
     ///
     /// # Errors
-    /// Where it cannot be read.
-    fn read_order(&self, line: &[u8]) -> Result<Order, DecodeError>;
+    /// Why it cannot be read.
+    fn read_order(&self, line: &[u8]) -> Result<Order, String>;
 
     /// What became of orders, by an audit's tally.
     fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome>;
@@ -88,6 +91,14 @@ pub(crate) trait Business: Send + Sync {
         None
     }
 
+    /// Hears of each order that a run takes in.
+    fn taken_in(&self, _order: &Outgoing) {}
+
+    /// The table that its orders end in, if they do.
+    fn table(&self) -> Option<&dyn OrderTable> {
+        None
+    }
+
     /// What does not add up outside of the records, after everything has come to rest and so many orders have a dead letter.
     ///
     /// # Errors
@@ -105,6 +116,12 @@ pub(crate) struct Outcome {
     pub(crate) configured: Option<f64>,
 }
 
+/// An order as somebody else wrote it, where one fault is told.
+pub(crate) fn decoded<E: Event>(line: &[u8]) -> Result<Order, String> {
+    let order = E::decode(line).map_err(|error| error.to_string())?;
+    Ok(Order { record: Outgoing::of(&order), order_id: order.order_id().clone() })
+}
+
 /// The topics that services of a system write and read, with their dead letters, and their partitions.
 pub(crate) fn topics_of(topology: &Topology, system: ::topology::System) -> Vec<(Topic, i32)> {
     topology.topics_of(system).map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect()
@@ -112,11 +129,11 @@ pub(crate) fn topics_of(topology: &Topology, system: ::topology::System) -> Vec<
 
 /// A system with these steps, as the simulation drives it.
 pub(crate) fn simulated<'a>(
-    steps: impl Iterator<Item = (&'a Subscription, Lifted<Arc<dyn Handler>>)>,
+    steps: impl Iterator<Item = (&'a Subscription, NewStep)>,
     topology: &Topology,
     business: &dyn Business,
 ) -> simulation::System {
-    let consumers = steps.map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()));
+    let consumers = steps.map(|(group, new_step)| Consumer::new(group.clone(), move |_| new_step()));
     simulation::System {
         topics: simulated_topics(topology, business),
         consumers: consumers.collect(),

@@ -1,16 +1,23 @@
 //! `orderflow cluster`: a secured Kafka cluster on this machine to play with.
 
 use std::env;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use kafka_cluster::{ADMIN, Detached, Distribution, Node, Options};
 use kafka_transport::Admin;
 use topology::Topology;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{Error, Status, logging, print, state_folder, tell};
+
+/// In a cluster's folder: where its database is, and a file with the variable that names it.
+const DATABASE: &str = "postgres";
+const DATABASE_FILE: &str = "database.env";
 
 /// Starts and ends a secured Kafka cluster on this machine: three ZooKeeper servers, three brokers, TLS, SCRAM and ACLs.
 #[derive(Subcommand)]
@@ -19,13 +26,30 @@ pub(crate) enum Command {
     ///
     /// Its users are admin, who may do everything, and each service with the rights that the topology gives it.
     #[command(after_help = "Example: orderflow cluster up")]
-    Up(Place),
+    Up(Up),
     /// Ends it and removes all that it wrote, records too.
     #[command(after_help = "Example: orderflow cluster down")]
     Down(Place),
     /// Shows which nodes run and whether the brokers answer.
     #[command(after_help = "Example: orderflow cluster status")]
     Status(Place),
+}
+
+/// What is started.
+#[derive(clap::Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    place: Place,
+    /// What is started beside it, or beside one that runs already.
+    #[arg(long, value_enum)]
+    with: Option<Beside>,
+}
+
+/// What a cluster may have beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Beside {
+    /// A PostgreSQL of its own, with a password, for what services keep.
+    Postgres,
 }
 
 /// Where it keeps its settings, credentials, logs and records.
@@ -51,21 +75,41 @@ fn plain_path(text: &str) -> Result<PathBuf, String> {
 /// Where there is no Kafka, a node does not start, or a folder does not serve.
 pub(crate) fn execute(command: &Command, topology: &Topology, topology_path: Option<&Path>) -> Result<Status, Error> {
     logging::start(LevelFilter::ERROR);
-    let (Command::Up(place) | Command::Down(place) | Command::Status(place)) = command;
+    let (Command::Up(Up { place, .. }) | Command::Down(place) | Command::Status(place)) = command;
     let (folder, is_default) = match &place.folder {
         Some(folder) => (folder.clone(), false),
         None => (default_folder()?, true),
     };
     let found = folder.exists().then(|| Detached::open(&folder));
     match command {
-        Command::Up(_) => {
+        Command::Up(Up { with, .. }) => {
             let cluster = up(&folder, found, topology)?;
-            print(&commands(&cluster, topology, topology_path, is_default)?)?;
+            let database = database(cluster.folder(), *with == Some(Beside::Postgres))?;
+            print(&commands(&cluster, database.as_ref(), topology, topology_path, is_default)?)?;
             Ok(Status::Holds)
         }
         Command::Down(_) => down(&folder, found),
         Command::Status(_) => status(&folder, found),
     }
+}
+
+/// The database beside a cluster, started where it is wanted and not there.
+fn database(folder: &Path, is_wanted: bool) -> Result<Option<postgres_server::Detached>, Error> {
+    if let Some(database) = postgres_server::Detached::open(&folder.join(DATABASE)).map_err(Error::failed)? {
+        return Ok(Some(database));
+    }
+    if !is_wanted {
+        return Ok(None);
+    }
+    tell("starting PostgreSQL");
+    let options = postgres_server::Options::default().with_password();
+    let database = options.start_detached(&folder.join(DATABASE)).map_err(Error::failed)?;
+    // As the credentials of Kafka's users: the shell reads it itself.
+    let file = folder.join(DATABASE_FILE);
+    let write = |mut file: File| writeln!(file, "DATABASE_URL='{}'", database.url());
+    let opened = File::options().write(true).create(true).truncate(true).mode(0o600).open(&file);
+    opened.and_then(write).map_err(|error| Error::Failed(format!("{}: {error}", file.display())))?;
+    Ok(Some(database))
 }
 
 type Found = Option<Result<Detached, kafka_cluster::Error>>;
@@ -107,7 +151,11 @@ fn down(folder: &Path, found: Found) -> Result<Status, Error> {
         tell(&format!("{}: no cluster there, so nothing to end", folder.display()));
         return Ok(Status::Holds);
     };
-    found?.end()?;
+    let cluster = found?;
+    if let Some(database) = database(cluster.folder(), false)? {
+        database.end().map_err(Error::failed)?;
+    }
+    cluster.end()?;
     tell("the cluster has ended, and its folder is gone");
     Ok(Status::Holds)
 }
@@ -123,11 +171,21 @@ fn status(folder: &Path, found: Found) -> Result<Status, Error> {
         let state = pid.map_or_else(|| "does not run".to_owned(), |pid| format!("runs, process {pid}"));
         let _ = writeln!(text, "{:<12} {state}", node.to_string());
     }
+    let database = database(cluster.folder(), false)?;
+    let is_down = database.as_ref().is_some_and(|database| database.pid().is_none());
+    if let Some(database) = database {
+        let state = database.pid().map_or_else(|| "does not run".to_owned(), |pid| format!("runs, process {pid}"));
+        let _ = writeln!(text, "{:<12} {state}", "postgres");
+    }
     let _ = writeln!(text, "{:<12} {} MiB", "memory", cluster.resident_mib());
     print(&text)?;
     let (answering, brokers) = answering(&cluster)?;
     print(&format!("{:<12} {answering} of {brokers} answer\n", "brokers"))?;
-    Ok(if missing(&cluster).next().is_none() && answering == brokers { Status::Holds } else { Status::Fails })
+    Ok(if missing(&cluster).next().is_none() && answering == brokers && !is_down {
+        Status::Holds
+    } else {
+        Status::Fails
+    })
 }
 
 /// How many brokers answer, and of how many.
@@ -143,6 +201,7 @@ fn missing(cluster: &Detached) -> impl Iterator<Item = Node> {
 /// Where it is, and what can be done with it, as lines to paste.
 fn commands(
     cluster: &Detached,
+    database: Option<&postgres_server::Detached>,
     topology: &Topology,
     topology_path: Option<&Path>,
     is_default: bool,
@@ -157,13 +216,18 @@ fn commands(
     let brokers = connection.brokers();
     // The shell reads the credentials itself: on a command line everybody on the machine could see them.
     let as_user = |user: &str, command: &str| {
-        format!("(set -a; . {}; {orderflow} {command})", cluster.credentials_file(user).display())
+        let credentials = cluster.credentials_file(user);
+        let database = database.map(|_| format!(" . {folder}/{DATABASE_FILE};")).unwrap_or_default();
+        format!("(set -a; . {};{database} {orderflow} {command})", credentials.display())
     };
     let admin = |command: &str| as_user(ADMIN, command);
 
     let mut text = format!("brokers      {brokers}\n");
     for user in cluster.users() {
         let _ = writeln!(text, "credentials  {}", cluster.credentials_file(&user).display());
+    }
+    if database.is_some() {
+        let _ = writeln!(text, "database     {folder}/{DATABASE_FILE}");
     }
     let _ = writeln!(text, "logs         {folder}/*/log\n\n{}", admin("topics create"));
     for service in topology.services() {
@@ -173,7 +237,11 @@ fn commands(
         let _ = writeln!(text, "{orderflow} lambda up --credentials {}", credentials.display());
     }
     let _ = writeln!(text, "{}", admin(&format!("run --brokers {brokers} --orders 100000 --seed 7")));
-    let _ = writeln!(text, "{}\n{}", admin("audit"), admin("reset"));
+    let _ = writeln!(text, "{}", admin("audit"));
+    if database.is_some() {
+        let _ = writeln!(text, "{}\n{}", admin("audit food"), admin("health"));
+    }
+    let _ = writeln!(text, "{}", admin("reset"));
     let _ = writeln!(text, "{orderflow} cluster status{place}\n{orderflow} cluster down{place}");
     Ok(text)
 }

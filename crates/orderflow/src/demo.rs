@@ -92,7 +92,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     let Some(scenario) = SCENARIOS.iter().find(|scenario| scenario.number == args.scenario) else {
         return Err(Error::Usage(format!("no scenario {}; there are 1, 2 and 3", args.scenario)));
     };
-    let stores = Stores::in_memory()?;
+    let stores = Stores::in_memory();
     let setting = |service: &str, setting: &str| match setting {
         "success_percent" => Some(scenario.success_percent),
         "stocked_percent" => Some(scenario.stocked_percent),

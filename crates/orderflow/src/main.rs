@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ::topology::Topology;
-use business::{Business, Saga, Shop};
+use business::{Business, Food, Saga, Shop};
 use clap::{Parser, Subcommand, ValueEnum};
-use stores::Stores;
+use stores::Keep;
 
 mod audit; // what the topics tell of a run
 mod aws; // the `aws` command
@@ -25,6 +25,7 @@ mod deploy; // everything, to AWS
 mod deployment; // one on AWS, as its folder keeps it
 mod destroy; // one on AWS, without a trace
 mod generate; // orders as JSON lines
+mod health; // whether everything that orders need is there
 mod history; // what the event store knows of a saga
 mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
@@ -38,7 +39,7 @@ mod seed; // drawn where none is given
 mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
 mod stages; // how a deployment's are told of
-mod stores; // where the saga keeps what it knows
+mod stores; // where systems keep what they know
 mod sweep; // what of AWS is ours
 mod tool; // programs that a deployment calls
 mod topics; // our topics on a cluster
@@ -79,6 +80,7 @@ enum Command {
     Reset(reset::Args),
     Audit(audit::Args),
     Work(work::Args),
+    Health(health::Args),
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
     Cluster(cluster::Command),
     Package(package::Args),
@@ -99,6 +101,8 @@ enum System {
     Shop,
     /// Orders that are paid and reserved, or undone: an orchestrator and four services.
     Saga,
+    /// Orders of food, each stored once in PostgreSQL.
+    Food,
 }
 
 impl System {
@@ -107,6 +111,7 @@ impl System {
         match self {
             Self::Shop => ::topology::System::Shop,
             Self::Saga => ::topology::System::OrderSaga,
+            Self::Food => ::topology::System::FoodOrders,
         }
     }
 }
@@ -153,7 +158,7 @@ impl Error {
 }
 
 fn main() -> ExitCode {
-    match execute(Cli::parse()) {
+    match read_dot_env().and_then(|()| execute(Cli::parse())) {
         Ok(Status::Holds) => ExitCode::SUCCESS,
         Ok(Status::Fails) => ExitCode::from(1),
         Ok(Status::Refused) => ExitCode::from(3),
@@ -168,6 +173,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Takes in the variables of a file `.env` in the folder where we are called; those that are set stay as they are.
+fn read_dot_env() -> Result<(), Error> {
+    match dotenvy::from_path(".env") {
+        Err(error) if !error.not_found() => Err(Error::Usage(format!(".env: {error}"))),
+        _ => Ok(()),
+    }
+}
+
 /// Tells a person something, on stderr. Where nobody can be told, the work goes on.
 fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
@@ -176,15 +189,11 @@ fn tell(text: &str) {
 fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let topology = read_topology(path.as_deref())?;
     let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
-    let business = |system, stores: &dyn Fn() -> _| business(system, &topology, &name, stores);
-    let in_memory = |system| business(system, &Stores::in_memory);
+    let business = |system, keep: Keep<'_>| business(system, &topology, &name, keep);
+    let in_memory = |system| business(system, Keep::InMemory);
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?),
-        Some(Command::Run(args)) => {
-            // Within this process everything ends with it.
-            let stores: &dyn Fn() -> _ = if args.is_embedded() { &Stores::in_memory } else { &Stores::of_environment };
-            run::execute(&args, &topology, &business(args.system, stores)?)
-        }
+        Some(Command::Run(args)) => run::execute(&args, &topology, &business(args.system, args.keep())?),
         Some(Command::Generate(args)) => generate::execute(&args, &*in_memory(args.system)?),
         Some(Command::Simulate(args)) => {
             simulate::execute(&args, &topology, &*in_memory(args.system)?, path.as_deref())
@@ -198,14 +207,14 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
             systems.try_for_each(|&system| in_memory(system).map(drop))?;
             topology::check(&topology)
         }
+        Some(Command::Health(args)) => health::execute(&args, &topology),
         Some(Command::Work(args)) => work::execute(&args, &topology, &name),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),
         Some(Command::Topics(command)) => topics::execute(&command, &topology, &name),
         Some(Command::Audit(args)) => {
             let unseen = "DATABASE_URL is not set: the records are judged, and neither money nor stock nor e-mails";
-            let stores = || Stores::of_environment_or_tell(|| tell(unseen));
-            audit::execute(&args, &topology, &business(args.system, &stores)?)
+            audit::execute(&args, &topology, &business(args.system, Keep::Shared(&|| tell(unseen)))?)
         }
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
@@ -218,16 +227,12 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     }
 }
 
-/// A system as `topology` declares it, with what it keeps in `stores`, if it keeps anything.
-fn business(
-    system: System,
-    topology: &Topology,
-    name: &str,
-    stores: &dyn Fn() -> Result<Stores, Error>,
-) -> Result<Arc<dyn Business>, Error> {
+/// A system as `topology` declares it, with what it keeps, if it keeps anything.
+fn business(system: System, topology: &Topology, name: &str, keep: Keep<'_>) -> Result<Arc<dyn Business>, Error> {
     Ok(match system {
         System::Shop => Arc::new(Shop::new(topology, name)?),
-        System::Saga => Arc::new(Saga::new(topology, name, stores()?)?),
+        System::Saga => Arc::new(Saga::new(topology, name, keep.saga()?)?),
+        System::Food => Arc::new(Food::new(topology, name, keep.food()?)?),
     })
 }
 

@@ -7,7 +7,8 @@ use topology::Topology;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::connect::Brokers;
-use crate::{Error, Status, grouped, logging, print, stores, tell};
+use crate::stores::Kept;
+use crate::{Error, Status, grouped, logging, print, tell};
 
 /// Deletes all records of our topics and all offsets of our groups, and what the saga keeps in the database at DATABASE_URL, if that
 /// is set, after a confirmation. Other topics are left alone.
@@ -33,8 +34,8 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     }
     let connection = args.brokers.connection()?;
     let admin = Admin::connect(&connection)?;
-    let store = stores::open()?;
-    let plan = Plan::of(&admin, topology, store.is_some())?;
+    let kept = Kept::open()?;
+    let plan = Plan::of(&admin, topology, kept.is_some())?;
     admin.check_idle(&plan.groups)?;
     if !args.yes {
         tell(&plan.question(&connection));
@@ -49,8 +50,8 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let topics: Vec<(&str, u32)> = plan.topics.iter().map(|topic| (topic.name, topic.partitions)).collect();
     admin.empty(&topics)?;
     // Last: services that came to work meanwhile have found nothing to add to it.
-    if let Some(store) = &store {
-        store.reset().map_err(Error::failed)?;
+    if let Some(kept) = &kept {
+        kept.reset()?;
     }
     print(&plan.result())?;
     Ok(Status::Holds)
@@ -61,8 +62,8 @@ struct Plan<'a> {
     topics: Vec<Filled<'a>>,
     missing: Vec<&'a str>,
     groups: Vec<&'a str>,
-    /// Whether the saga's database is emptied, too.
-    has_store: bool,
+    /// Whether the database is emptied, too.
+    has_database: bool,
 }
 
 /// A topic and what it holds.
@@ -73,7 +74,7 @@ struct Filled<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn of(admin: &Admin, topology: &'a Topology, has_store: bool) -> Result<Self, Error> {
+    fn of(admin: &Admin, topology: &'a Topology, has_database: bool) -> Result<Self, Error> {
         let names: Vec<&str> = topology.topics().map(|topic| topic.name.as_str()).collect();
         let found = admin.describe(&names)?;
         let (there, missing): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|&name| found.contains_key(name));
@@ -85,7 +86,7 @@ impl<'a> Plan<'a> {
         };
         let topics = there.into_iter().map(filled).collect::<Result<_, Error>>()?;
         let groups = topology.groups().map(|(_, consumption)| consumption.group.as_str()).collect();
-        Ok(Self { topics, missing, groups, has_store })
+        Ok(Self { topics, missing, groups, has_database })
     }
 
     fn question(&self, connection: &Connection) -> String {
@@ -94,11 +95,7 @@ impl<'a> Plan<'a> {
             "On {connection:?} all records of these topics are deleted for good, and the offsets of {groups} groups:\n{}\
              {}Type yes to go on.",
             self.rows(),
-            if self.has_store {
-                "With them goes all that the saga keeps in the database at DATABASE_URL.\n"
-            } else {
-                ""
-            }
+            if self.has_database { "With them go all orders and sagas in the database at DATABASE_URL.\n" } else { "" }
         )
     }
 
@@ -109,7 +106,7 @@ impl<'a> Plan<'a> {
             "{}{} records of {topics} topics deleted; {groups} groups begin at the first record that is there\n{}",
             self.rows(),
             grouped(records),
-            if self.has_store { "the saga's database is empty\n" } else { "" }
+            if self.has_database { "the database is empty\n" } else { "" }
         )
     }
 

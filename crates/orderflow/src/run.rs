@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::business::Business;
 use crate::connect::Brokers;
+use crate::stores::Keep;
 use crate::wiring::Wiring;
 use crate::{Error, Format, Status, System, logging, resources, seed, signals};
 pub(crate) use auditor::{Auditor, MAX_ORDERS};
@@ -84,8 +85,17 @@ pub(crate) struct Args {
 
 impl Args {
     /// Whether the Kafka is one within this process.
-    pub(crate) fn is_embedded(&self) -> bool {
+    fn is_embedded(&self) -> bool {
         self.brokers.brokers.is_none()
+    }
+
+    /// Where the system keeps what it knows: on a Kafka that is there others may work with it.
+    pub(crate) fn keep(&self) -> Keep<'static> {
+        match (self.dry_run, self.is_embedded()) {
+            (true, _) => Keep::InMemory,
+            (false, true) => Keep::ForThisRun,
+            (false, false) => Keep::Shared(&|| {}),
+        }
     }
 }
 
@@ -156,7 +166,7 @@ impl Run {
         };
 
         let meter = resources::Meter::start();
-        let mut intake = Intake::new(&auditor, cluster, &self.limits, business.longest_wait(), progress);
+        let mut intake = Intake::new(&auditor, cluster, &self.limits, &**business, progress);
         intake.take(orders, &self.id, &self.stop)?;
         let cluster = intake.wait_for_ends()?;
         let usage = meter.read();

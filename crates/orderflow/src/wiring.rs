@@ -3,7 +3,7 @@ use std::sync::Arc;
 use ::topology::Topology;
 use events::Topic;
 use kafka_transport::Group;
-use messaging::{BatchStep, Services, Subscription};
+use messaging::Services;
 
 use crate::business::{Business, topics_of};
 
@@ -30,10 +30,6 @@ impl Wiring {
     /// The consumer groups of the services that are wanted.
     pub(crate) fn groups_where(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Group> {
         let wanted = self.services.iter().filter(|(subscription, _)| is_wanted(&subscription.service));
-        let group = |(subscription, step): (&Subscription, _)| Group {
-            subscription: subscription.clone(),
-            step: Box::new(step) as Box<dyn BatchStep>,
-        };
-        wanted.map(group).collect()
+        wanted.map(|(group, new_step)| Group { subscription: group.clone(), step: new_step() }).collect()
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use ::topology::Topology;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
-use kafka_transport::{Membership, Metrics, Pace, Pipeline, Plan};
+use events::Topic;
+use kafka_transport::{Connection, Membership, Metrics, Pace, Pipeline, Plan};
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
 use tracing_subscriber::filter::LevelFilter;
@@ -16,14 +17,18 @@ use uuid::Uuid;
 
 use crate::business::Business;
 use crate::connect::Brokers;
-use crate::stores::Stores;
+use crate::stores::Keep;
 use crate::wiring::Wiring;
 use crate::{Error, Status, System, business, logging, signals};
+use food_producer::FoodProducer;
 use health::Health;
-use source::Source;
+use progress::Progress;
+use source::{Generator, Source};
 
+mod food_producer; // the one that draws its orders' numbers
 mod health; // what others may ask over HTTP
-mod source; // the service that reads nothing and publishes orders
+mod progress; // what its groups do, in the log
+mod source; // the services that read nothing and publish orders
 
 /// How often the groups are looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -37,7 +42,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 )]
 pub(crate) struct Args {
     /// The services: payment_processor, inventory_manager, shipping_handler, notification_handler, order_generator; order_service,
-    /// payment_service, inventory_service, notification_service, order_orchestrator.
+    /// payment_service, inventory_service, notification_service, order_orchestrator; food_producer, food_consumer.
     #[arg(required = true, value_name = "SERVICE")]
     services: Vec<String>,
     #[command(flatten)]
@@ -62,16 +67,14 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     logging::start(LevelFilter::INFO);
     check(&args.services, topology)?;
     let is_asked = |service: &str| args.services.iter().any(|asked| asked == service);
-    let places_orders = args.places_orders();
-    if places_orders.is_none() && args.source.is_given() {
+    if args.places_orders().next().is_none() && args.source.is_given() {
         let given = "--orders, --rate and --seed";
         return Err(Error::Usage(format!(
-            "{given} are for order_generator and order_service, neither of which is among the services"
+            "{given} are for order_generator, order_service and food_producer, none of which is among the services"
         )));
     }
     let names = args.services.join(",");
-    let stores = || Stores::of_environment_or_tell(|| warn_in_memory(&names));
-    let businesses = args.businesses(topology, name, &stores)?;
+    let businesses = args.businesses(topology, name, Keep::Shared(&|| warn_in_memory(&names)))?;
     let connection = args.brokers.connection()?;
     let stop = signals::stop_flag()?;
     let mut registry = Registry::with_prefix("orderflow");
@@ -84,26 +87,23 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     }
     let wiring = Wiring::of(topology, &businesses);
     let groups = wiring.groups_where(is_asked);
+    let topics = wiring.topics;
     let is_source_alone = groups.is_empty();
     let mut pipeline = Pipeline::start(Plan {
-        connection,
+        connection: connection.clone(),
         membership: Membership::Shared { instance: args.instance.clone() },
         pace: Pace::BROKERS,
-        topics: wiring.topics,
+        topics: topics.clone(),
         groups,
         tap: None,
         metrics,
     })?;
-    let mut source = places_orders.and_then(|service| {
-        let business = businesses
-            .iter()
-            .find(|business| topology.service(service).map(|of| of.system) == Some(business.system()))?;
-        Some(Source::start(&args.source, service, Arc::clone(business), Uuid::now_v7().to_string()))
-    });
+    let mut sources = args.sources(topology, &businesses, &connection, &topics)?;
     log(&names, "started");
-    let mut is_announced = false;
+    let (mut is_announced, mut progress) = (false, Progress::start(&pipeline));
     while !stop.load(Ordering::Acquire) {
         pipeline.check()?;
+        progress.look(&pipeline);
         let has_joined = pipeline.has_joined();
         if let Some(health) = &health {
             health.tell(has_joined, &pipeline.turns());
@@ -113,7 +113,10 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
             log(&names, "ready");
             notify(NotifyState::Ready);
         }
-        let publishes = source.as_mut().is_some_and(|source| source.publish(&pipeline));
+        let mut publishes = false;
+        for source in &mut sources {
+            publishes |= source.publish(&pipeline)?;
+        }
         if !publishes && is_source_alone {
             break;
         }
@@ -126,33 +129,60 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     if let Some(health) = &health {
         health.stop();
     }
+    progress.tell(&pipeline);
+    let finished = sources.iter_mut().try_for_each(|source| source.finish());
     pipeline.drain()?;
+    finished?;
     log(&names, "stopped");
     Ok(Status::Holds)
 }
 
 impl Args {
     /// The systems whose services are asked for.
-    fn businesses(
-        &self,
-        topology: &Topology,
-        name: &str,
-        stores: &dyn Fn() -> Result<Stores, Error>,
-    ) -> Result<Vec<Arc<dyn Business>>, Error> {
-        let is_asked = |system: topology::System| {
-            let mut services = topology.services_of(system);
-            services.any(|service| self.services.contains(&service.name))
+    fn businesses(&self, topology: &Topology, name: &str, keep: Keep<'_>) -> Result<Vec<Arc<dyn Business>>, Error> {
+        let asked = |system: topology::System| {
+            topology.services_of(system).filter(|service| self.services.contains(&service.name))
         };
-        let systems = System::value_variants().iter().filter(|system| is_asked(system.declared()));
-        systems.map(|&system| business(system, topology, name, stores)).collect()
+        let is_asked = |system: &&System| asked(system.declared()).next().is_some();
+        let systems = System::value_variants().iter().filter(is_asked);
+        let business = |&system: &System| {
+            // Who reads nothing keeps nothing.
+            let reads = asked(system.declared()).any(|service| !service.consumes.is_empty());
+            business(system, topology, name, if reads { keep } else { Keep::InMemory })
+        };
+        systems.map(business).collect()
     }
 
-    /// The service that places orders, if one of those that are asked for does: the saga's does only where it is told how many or how
-    /// fast.
-    fn places_orders(&self) -> Option<&str> {
-        let generator = self.services.iter().find(|service| *service == shop::order_generator::NAME);
-        let client = self.services.iter().find(|service| *service == order_saga::order_service::NAME);
-        generator.or(client.filter(|_| self.source.is_given())).map(String::as_str)
+    /// The services among those asked for that place orders: the saga's does only where it is told how many or how fast.
+    fn places_orders(&self) -> impl Iterator<Item = &str> {
+        let places = |service: &&str| match *service {
+            shop::order_generator::NAME | food_orders::food_producer::NAME => true,
+            order_saga::order_service::NAME => self.source.is_given(),
+            _ => false,
+        };
+        self.services.iter().map(String::as_str).filter(places)
+    }
+
+    fn sources(
+        &self,
+        topology: &Topology,
+        businesses: &[Arc<dyn Business>],
+        connection: &Connection,
+        topics: &[(Topic, i32)],
+    ) -> Result<Vec<Box<dyn Source>>, Error> {
+        let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        for service in self.places_orders() {
+            let run = Uuid::now_v7().to_string();
+            if service == food_orders::food_producer::NAME {
+                sources.push(Box::new(FoodProducer::start(&self.source, topology, connection, topics, &run)?));
+                continue;
+            }
+            let system = topology.service(service).map(|of| of.system);
+            let of_system = businesses.iter().find(|business| system == Some(business.system()));
+            let generator = |business| Generator::start(&self.source, service, Arc::clone(business), run);
+            sources.extend(of_system.map(generator).map(|generator| Box::new(generator) as Box<dyn Source>));
+        }
+        Ok(sources)
     }
 }
 

@@ -12,6 +12,8 @@ use nix::unistd::{User, geteuid};
 use crate::{Error, process};
 
 const PREFIX: &str = "orderflow-postgres-";
+/// Of one that is to outlive our process: nobody sweeps it away.
+const LASTING_PREFIX: &str = "orderflow-database-";
 /// Held as long as the folder is in use: the system lets go of it when the process ends, however it ends.
 const LOCK: &str = "lock";
 const DATA: &str = "data";
@@ -47,14 +49,25 @@ pub(crate) struct Folder {
     path: PathBuf,
     owner: Option<Owner>,
     _lock: File,
+    is_kept: bool,
 }
 
 impl Folder {
     /// A new one for this owner in the place for temporary files, where those go that killed processes have left.
     pub(crate) fn temporary(owner: Option<Owner>) -> Result<Self, Error> {
+        sweep(&env::temp_dir());
+        Self::make(PREFIX, owner)
+    }
+
+    /// One that stays once it is [kept](Folder::keep). In the place for temporary files, too: where we are root its owner comes there, and
+    /// not into our home.
+    pub(crate) fn lasting(owner: Option<Owner>) -> Result<Self, Error> {
+        Self::make(LASTING_PREFIX, owner)
+    }
+
+    fn make(prefix: &str, owner: Option<Owner>) -> Result<Self, Error> {
         let base = env::temp_dir();
-        sweep(&base);
-        let name = format!("{PREFIX}{:016x}", rand::random::<u64>());
+        let name = format!("{prefix}{:016x}", rand::random::<u64>());
         // Under another name until it is locked, because an unlocked one is swept away.
         let making = base.join(format!(".{name}"));
         let path = base.join(name);
@@ -62,13 +75,19 @@ impl Folder {
         let lock = File::create(making.join(LOCK)).and_then(|lock| lock.lock().map(|()| lock));
         let lock = lock.map_err(Error::io(making.display().to_string()))?;
         fs::rename(&making, &path).map_err(Error::io(path.display().to_string()))?;
-        let folder = Self { path, owner, _lock: lock };
+        let folder = Self { path, owner, _lock: lock, is_kept: false };
         folder.hand_over(&folder.path)?;
         Ok(folder)
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Leaves it as it is.
+    pub(crate) fn keep(&mut self) -> PathBuf {
+        self.is_kept = true;
+        self.path.clone()
     }
 
     /// Where the server keeps what it stores.
@@ -93,7 +112,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        remove(&self.path);
+        if !self.is_kept {
+            remove(&self.path);
+        }
     }
 }
 
@@ -109,8 +130,8 @@ fn sweep(base: &Path) {
     }
 }
 
-/// What can't be removed is swept away by a later server.
-fn remove(path: &Path) {
+/// Ends whoever works in it. What can't be removed of a temporary one is swept away by a later server.
+pub(crate) fn remove(path: &Path) {
     // Where our process was killed while its server was frozen, all but the first of the server's processes still stand there.
     for process in process::inside(path) {
         let _ = process.signal(Signal::SIGKILL);

@@ -1,6 +1,8 @@
 //! Which server.
 
-use crate::{Error, Server};
+use std::path::Path;
+
+use crate::{Detached, Error, Server};
 
 /// Which server: without options it asks for no password, speaks no TLS, and writes to disk before it confirms.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,5 +37,13 @@ impl Options {
     /// No PostgreSQL on this machine, or one that does not start, with the end of its log.
     pub fn start(self) -> Result<Server, Error> {
         Server::start_with(self)
+    }
+
+    /// Starts one that outlives this process, to be found at this place, where nothing may be yet. Waits until it answers.
+    ///
+    /// # Errors
+    /// As [`Options::start`]; a place that cannot be written to.
+    pub fn start_detached(self, place: &Path) -> Result<Detached, Error> {
+        Detached::start(self, place)
     }
 }

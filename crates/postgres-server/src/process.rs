@@ -17,6 +17,10 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    pub(crate) fn pid(self) -> u32 {
+        self.pid
+    }
+
     /// Whether it still runs.
     pub(crate) fn runs(self) -> bool {
         stat(self.pid).is_some_and(|stat| stat.state != 'Z' && stat.started == self.started)

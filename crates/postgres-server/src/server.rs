@@ -44,7 +44,8 @@ pub struct Server {
     password: Option<String>,
     ca: Option<PathBuf>,
     child: Option<Child>,
-    nursery: Nursery,
+    /// What ends its processes together with ours; `None` where they outlive it.
+    nursery: Option<Nursery>,
     folder: Folder,
 }
 
@@ -58,10 +59,27 @@ impl Server {
     }
 
     pub(crate) fn start_with(options: Options) -> Result<Self, Error> {
-        let programs = Programs::find()?;
         let owner = Owner::find()?;
-        let folder = Folder::temporary(owner)?;
         let nursery = Nursery::start().map_err(Error::io("start a thread"))?;
+        Self::start_in(options, owner, Folder::temporary(owner)?, Some(nursery))
+    }
+
+    /// Starts one that goes on without us; answers with its URL and its folder.
+    pub(crate) fn start_lasting(options: Options) -> Result<(String, PathBuf), Error> {
+        let owner = Owner::find()?;
+        let mut server = Self::start_in(options, owner, Folder::lasting(owner)?, None)?;
+        server.child = None; // whose end is not ours to see
+        let url = server.url();
+        Ok((url, server.folder.keep()))
+    }
+
+    fn start_in(
+        options: Options,
+        owner: Option<Owner>,
+        folder: Folder,
+        nursery: Option<Nursery>,
+    ) -> Result<Self, Error> {
+        let programs = Programs::find()?;
         let password = options.asks_for_a_password.then(|| format!("{:032x}", rand::random::<u128>()));
         let ca = if options.speaks_tls { Some(write_certificates(&folder)?) } else { None };
         let (child, port) = (None, 0);
@@ -134,7 +152,7 @@ impl Server {
             command.arg("-c").arg(setting);
         }
         let log_from = fs::metadata(self.log()).map_or(0, |log| log.len());
-        self.child = Some(self.nursery.spawn(command).map_err(Error::io("start postgres"))?);
+        self.child = Some(self.spawn(command).map_err(Error::io("start postgres"))?);
         self.await_ready(log_from)
     }
 
@@ -172,7 +190,7 @@ impl Server {
         if let Some(password) = &self.password {
             command.arg("--pwfile").arg(self.folder.write(PASSWORD, password)?);
         }
-        let child = self.nursery.spawn(command).and_then(|mut child| child.wait());
+        let child = self.spawn(command).and_then(|mut child| child.wait());
         let status = child.map_err(Error::io("run initdb"))?;
         if !status.success() {
             return Err(Error::Ended { program: "initdb", status: status.to_string(), tail: self.tail(0) });
@@ -210,7 +228,15 @@ impl Server {
         let log = File::options().create(true).append(true).open(self.log());
         let log =
             log.and_then(|log| Ok((log.try_clone()?, log))).map_err(Error::io(self.log().display().to_string()))?;
-        let mut command = nursery::command(program).map_err(Error::io(format!("start {}", program.display())))?;
+        let mut command = match &self.nursery {
+            Some(_) => nursery::command(program).map_err(Error::io(format!("start {}", program.display())))?,
+            // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
+            None => {
+                let mut command = Command::new("setsid");
+                command.arg(program);
+                command
+            }
+        };
         // Without our environment: its variables are settings to these programs, too.
         command.env_clear().env("LC_ALL", "C").current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(log.0).stderr(log.1);
@@ -219,6 +245,13 @@ impl Server {
             command.uid(uid).gid(gid);
         }
         Ok(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> io::Result<Child> {
+        match &self.nursery {
+            Some(nursery) => nursery.spawn(command),
+            None => command.spawn(),
+        }
     }
 
     fn await_ready(&mut self, log_from: u64) -> Result<(), Error> {

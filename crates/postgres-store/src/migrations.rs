@@ -81,6 +81,17 @@ impl Tables {
         })
     }
 
+    /// What the server calls its version, and how many of these tables' steps are applied.
+    pub(crate) fn look(&self, options: &PgConnectOptions) -> Result<(String, usize), Error> {
+        let mut found = (String::new(), 0);
+        self.with_connection(options, "look at it", async |connection| {
+            found.0 = sqlx::query_scalar("SHOW server_version").fetch_one(&mut *connection).await?;
+            found.1 = self.applied(connection).await?.len();
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// Takes them away with all that is in them.
     pub(crate) fn revert(&self, options: &PgConnectOptions) -> Result<(), Error> {
         self.with_connection(options, "take its tables away", async |connection| {

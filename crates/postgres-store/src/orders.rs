@@ -82,6 +82,15 @@ impl PostgresOrders {
         FOOD.open(url, limits).map(Self)
     }
 
+    /// Looks at a database and changes nothing: which version its server calls itself, and whether the table is there.
+    ///
+    /// # Errors
+    /// A URL that is wrong, a database that is not reached or lets nobody in.
+    pub fn look(url: &str) -> Result<(String, bool), Error> {
+        let (version, steps) = FOOD.look(&url::parse(url)?)?;
+        Ok((version, steps > 0))
+    }
+
     /// Forgets every order; the table stays.
     ///
     /// # Errors

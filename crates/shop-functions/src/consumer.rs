@@ -2,12 +2,10 @@
 
 use kafka_transport::Writer;
 use lambda_host::{Function, Invocation, InvocationError, KafkaFunction, read_batch};
-use messaging::{Handler, Lifted};
 use serde_json::value::{RawValue, to_raw_value};
-use std::sync::Arc;
 
 /// What a service does with a batch.
-pub(crate) struct Consumer(pub(crate) KafkaFunction<Lifted<Arc<dyn Handler>>, Writer>);
+pub(crate) struct Consumer(pub(crate) KafkaFunction<Writer>);
 
 impl Function for Consumer {
     fn invoke(&self, event: &[u8], invocation: &Invocation) -> Result<Box<RawValue>, InvocationError> {

@@ -73,7 +73,7 @@ fn start() -> Result<Started, Failure> {
         Settings::Consumer { kafka, service, services, mode } => {
             let writer = writer(&kafka, &topology, &service)?;
             let is_ours = services.iter().filter(|(subscription, _)| subscription.service == service);
-            let groups = is_ours.map(|(subscription, step)| (subscription.clone(), step)).collect();
+            let groups = is_ours.map(|(subscription, new_step)| (subscription.clone(), new_step)).collect();
             Started::Consumer(Consumer(KafkaFunction::new(groups, writer, mode)))
         }
     })

@@ -163,14 +163,14 @@ fn read(connection: &Connection, topic: Topic) -> BTreeMap<Vec<u8>, Vec<u8>> {
 
 /// What the handlers alone make of these orders, by topic.
 fn expected(topology: &Topology, orders: &[Outgoing]) -> BTreeMap<String, Vec<Vec<u8>>> {
-    use messaging::{BatchStep, Outcome};
+    use messaging::Outcome;
     let services = shop::services(topology).unwrap();
     let mut topics = BTreeMap::<String, Vec<Vec<u8>>>::new();
     let mut todo: Vec<Outgoing> = orders.to_vec();
     while let Some(record) = todo.pop() {
         topics.entry(record.topic.to_string()).or_default().push(record.value.clone());
-        for (_, mut step) in services.iter().filter(|(subscription, _)| subscription.topic == record.topic) {
-            for outcome in step.process(&[record.as_record()]) {
+        for (_, new_step) in services.iter().filter(|(subscription, _)| subscription.topic == record.topic) {
+            for outcome in new_step().process(&[record.as_record()]) {
                 let Outcome::Done(outgoing) = outcome else { panic!("{outcome:?}") };
                 todo.extend(outgoing);
             }

@@ -6,7 +6,7 @@ use events::shop::{
     InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult, PaymentStatus, StockStatus,
 };
 use events::{Event, Topic};
-use messaging::audit::{Flow, Mark, Marks, OrderKey, Stage};
+use messaging::audit::{Flow, Mark, Marks, Stage};
 use messaging::{Outgoing, Record};
 
 const PLACED: Mark = Mark::new(0);
@@ -28,10 +28,6 @@ pub struct ShopFlow;
 impl Flow for ShopFlow {
     fn takes_in(&self, topic: Topic) -> bool {
         topic == OrderPlaced::TOPIC
-    }
-
-    fn order_of(&self, _: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
-        key.map(OrderKey::of) // every record of the shop has the order's id as its key
     }
 
     fn written(&self, record: &Record<'_>) -> Option<Mark> {

@@ -64,8 +64,10 @@ impl<'a> Simulation<'a> {
         let mut dead_letter_topics = BTreeSet::new();
         for (index, consumer) in self.system.consumers.iter().enumerate() {
             broker.end_offset(consumer.subscription.topic, 0)?;
-            broker.end_offset(consumer.subscription.dead_letter, 0)?;
-            dead_letter_topics.insert(consumer.subscription.dead_letter);
+            if let Some(dead_letter) = consumer.subscription.dead_letter {
+                broker.end_offset(dead_letter, 0)?;
+                dead_letter_topics.insert(dead_letter);
+            }
             readers.entry(consumer.subscription.topic).or_default().push(index);
         }
         for order in self.orders {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use events::{OrderId, Timestamp};
 use messaging::store::{
-    EventStore, MemoryEvents, MemoryRows, RowKey, RowStore, Rows, Standing, StoreError, StoredEvent, Unfinished,
+    EventStore, MemoryEvents, MemoryOrders, MemoryRows, OrderTable, RowKey, RowStore, Rows, Standing, StoreError,
+    StoredEvent, StoredOrder, Storing, Unfinished,
 };
 
 /// When the next write fails. The simulation sets it; the stores look at it.
@@ -55,11 +56,12 @@ impl Trouble {
     }
 }
 
-/// Streams and rows in memory, with their trouble.
+/// Streams, rows and orders in memory, with their trouble.
 #[derive(Debug, Default)]
 pub struct Store {
     events: MemoryEvents,
     rows: MemoryRows,
+    orders: MemoryOrders,
     trouble: Arc<Trouble>,
 }
 
@@ -109,6 +111,16 @@ impl RowStore for Store {
 
     fn table(&self, table: &'static str) -> Result<BTreeMap<String, String>, StoreError> {
         self.rows.table(table)
+    }
+}
+
+impl OrderTable for Store {
+    fn store(&self, orders: &[StoredOrder]) -> Result<Vec<Storing>, StoreError> {
+        self.trouble.write(|| self.orders.store(orders))
+    }
+
+    fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<StoredOrder>, StoreError> {
+        self.orders.orders(after, limit)
     }
 }
 

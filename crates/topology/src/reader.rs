@@ -128,6 +128,19 @@ impl<'p> Reader<'p> {
         self.name_of(&object.path.key(key), node)
     }
 
+    /// A name, or null for none, which is what `for_null` says; the stand-in is none.
+    pub(crate) fn name_or_null(&mut self, object: &Object<'_>, key: &str, for_null: &str) -> Option<String> {
+        let allowed = format!("a topic's name, or null {for_null}");
+        match self.value(object, key, &allowed) {
+            Some(Node::Text(found)) => return Some(found.clone()),
+            Some(Node::Null) => return None,
+            Some(node) => self.refuse(&object.path.key(key), format!("found {node}, allowed {allowed}")),
+            None => {}
+        }
+        self.all_names_read = false;
+        None
+    }
+
     /// A name whose path and value are known; the stand-in is empty.
     pub(crate) fn name_of(&mut self, path: &Path, node: &Node) -> String {
         let Node::Text(found) = node else {

@@ -99,7 +99,9 @@ impl Topology {
             for consumption in &service.consumes {
                 grant(Resource::Topic(&consumption.topic), &[Operation::Read, Operation::Describe]);
                 grant(Resource::Group(&consumption.group), &[Operation::Read, Operation::Describe]);
-                grant(Resource::Topic(&consumption.dead_letter), &[Operation::Write, Operation::Describe]);
+                if let Some(dead_letter) = &consumption.dead_letter {
+                    grant(Resource::Topic(dead_letter), &[Operation::Write, Operation::Describe]);
+                }
                 if service.host == Host::Lambda {
                     grant(Resource::Cluster, &[Operation::DescribeConfigs]);
                 }

@@ -10,8 +10,9 @@ use crate::{Consumption, Service, Topology};
 /// line.
 const DEAD_LETTER_HEADROOM_BYTES: u32 = 16_384;
 
-/// Where orders of the saga end: whoever wants to know reads them, and no service has to.
-const ENDS: [&str; 2] = ["orders.completed", "orders.failed"];
+/// What no service has to read. Where orders of the saga end: whoever wants to know reads them. And where numbers of food orders are
+/// drawn: a record's offset is all that matters of it.
+const UNREAD: [&str; 3] = ["orders.completed", "orders.failed", "food-order-numbers"];
 
 /// Adds every broken rule to `problems`: of services by name, dead letters, topics by name, names that collide,
 /// room for dead letters.
@@ -51,7 +52,9 @@ impl<'t> Rules<'t, '_> {
         for (index, consumption) in service.consumes.iter().enumerate() {
             let path = path.key("consumes").index(index);
             self.declared(&path, &consumption.topic);
-            self.declared(&path.key("dead_letter"), &consumption.dead_letter);
+            if let Some(dead_letter) = &consumption.dead_letter {
+                self.declared(&path.key("dead_letter"), dead_letter);
+            }
             if service.consumes[..index].iter().any(|earlier| earlier.topic == consumption.topic) {
                 self.refuse(&path, format!("consumes topic `{}` a second time; keep one of them", consumption.topic));
             }
@@ -77,11 +80,13 @@ impl<'t> Rules<'t, '_> {
         self.refuse(path, text);
     }
 
-    /// Each group has a dead letter of its own, which is no ordinary topic.
+    /// A group's dead letter is its own, and no ordinary topic.
     fn dead_letters(&mut self) {
         let mut owners: BTreeMap<&str, &Consumption> = BTreeMap::new();
         for (path, _, consumption) in consumptions(self.topology) {
-            let (path, dead_letter) = (path.key("dead_letter"), consumption.dead_letter.as_str());
+            let (path, Some(dead_letter)) = (path.key("dead_letter"), consumption.dead_letter.as_deref()) else {
+                continue;
+            };
             if let Some(owner) = owners.insert(dead_letter, consumption) {
                 let text = format!("topic `{dead_letter}` is already the dead letter of group `{}`", owner.group);
                 self.refuse(&path, format!("{text}; declare one for this group alone"));
@@ -112,7 +117,7 @@ impl<'t> Rules<'t, '_> {
             if !is_written {
                 self.refuse(&path, "no service writes this topic; add it to a `produces`, or remove it");
             }
-            if !is_read && !ENDS.contains(&topic.name.as_str()) {
+            if !is_read && !UNREAD.contains(&topic.name.as_str()) {
                 self.refuse(&path, "no service reads this topic; add it to a `consumes`, or remove it");
             }
         }
@@ -152,8 +157,10 @@ impl<'t> Rules<'t, '_> {
     /// A record of the largest size must still fit once the headers of a dead letter are behind it.
     fn dead_letter_headroom(&mut self) {
         for (_, _, consumption) in consumptions(self.topology) {
-            let topics = (self.topology.topic(&consumption.topic), self.topology.topic(&consumption.dead_letter));
-            let (Some(topic), Some(dead_letter)) = topics else { continue };
+            let dead_letter = consumption.dead_letter.as_deref().and_then(|name| self.topology.topic(name));
+            let (Some(topic), Some(dead_letter)) = (self.topology.topic(&consumption.topic), dead_letter) else {
+                continue;
+            };
             let (found, largest) = (dead_letter.max_message_bytes, topic.max_message_bytes);
             let least = largest + DEAD_LETTER_HEADROOM_BYTES;
             if found < least {

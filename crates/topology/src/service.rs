@@ -33,6 +33,11 @@ impl Service {
         self.settings.get(name).copied()
     }
 
+    /// The topics for what its groups can never handle, in the order of the groups that have one.
+    pub fn dead_letters(&self) -> impl Iterator<Item = &str> {
+        self.consumes.iter().filter_map(|consumption| consumption.dead_letter.as_deref())
+    }
+
     /// How the service consumes a topic: what a host looks up for the record in its hands.
     #[must_use]
     pub fn consumption(&self, topic: &str) -> Option<&Consumption> {
@@ -47,8 +52,8 @@ pub struct Consumption {
     pub topic: String,
     /// `SERVICE.TOPIC`, unless the file names another.
     pub group: String,
-    /// The topic for records that can never be handled; no other group's.
-    pub dead_letter: String,
+    /// The topic for records that can never be handled; no other group's. `None` for a group that logs, counts and skips them.
+    pub dead_letter: Option<String>,
     /// The most records of one batch, 1 to 10000, AWS Lambda's bound.
     pub batch_records: u32,
 }

@@ -100,7 +100,7 @@ fn consumption(reader: &mut Reader<'_>, path: Path, service: &str, node: &Node) 
     let topic = reader.name(&object, "topic");
     let group = group(reader, &object, service, &topic);
     Some(Consumption {
-        dead_letter: reader.name(&object, "dead_letter"),
+        dead_letter: reader.name_or_null(&object, "dead_letter", "for a group that skips what it can never handle"),
         batch_records: reader.integer(&object, "batch_records", BATCH_RECORDS),
         topic,
         group,

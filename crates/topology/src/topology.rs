@@ -47,7 +47,8 @@ impl Topology {
     /// The topics that services of one system write and read, by name, with the dead letters of their groups.
     pub fn topics_of(&self, system: System) -> impl Iterator<Item = &Topic> {
         self.topics().filter(move |topic| {
-            let consumes = |group: &Consumption| group.topic == topic.name || group.dead_letter == topic.name;
+            let is = |name: &String| *name == topic.name;
+            let consumes = |group: &Consumption| is(&group.topic) || group.dead_letter.as_ref().is_some_and(is);
             let mut services = self.services_of(system);
             services.any(|service| service.produces.contains(&topic.name) || service.consumes.iter().any(consumes))
         })
@@ -93,6 +94,6 @@ impl Topology {
     /// The group whose dead letter this topic is; `None` for an ordinary topic.
     #[must_use]
     pub fn dead_letter_of(&self, topic: &str) -> Option<(&Service, &Consumption)> {
-        self.groups().find(|(_, consumption)| consumption.dead_letter == topic)
+        self.groups().find(|(_, consumption)| consumption.dead_letter.as_deref() == Some(topic))
     }
 }

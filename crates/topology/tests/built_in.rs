@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, reason = "helpers of tests, which clippy takes for production code")]
 
-use topology::{Host, Operation, Resource, Right, Service, System, Topology};
+use topology::{Consumption, Host, Operation, Resource, Right, Service, System, Topology};
 
 fn built_in() -> Topology {
     Topology::built_in().unwrap_or_else(|error| panic!("{error}"))
@@ -61,25 +61,27 @@ fn assert_has_the_size_of_a_topic(topology: &Topology, topic: &str) {
 }
 
 #[test]
-fn there_is_no_other_topic_than_those_of_the_two_systems_and_a_dead_letter_for_each_group() {
+fn there_is_no_other_topic_than_those_of_the_three_systems_and_a_dead_letter_for_each_group_that_keeps_them() {
     let topology = built_in();
-    assert_eq!(topology.topics().count(), 5 + 13 + topology.groups().count());
+    let dead_letters = topology.services().flat_map(|service| service.dead_letters()).count();
+    assert_eq!(topology.topics().count(), 5 + 13 + 2 + dead_letters);
 }
 
 #[test]
 fn each_group_and_its_dead_letter_are_named_after_service_and_topic() {
     let topology = built_in();
-    for (service, consumption) in topology.groups() {
+    let with_dead_letter = |(_, consumption): &(&Service, &Consumption)| consumption.dead_letter.is_some();
+    for (service, consumption) in topology.groups().filter(with_dead_letter) {
         let group = format!("{}.{}", service.name, consumption.topic);
         assert_eq!(consumption.group, group);
-        assert_eq!(consumption.dead_letter, format!("{group}.dead_letter"));
+        assert_eq!(consumption.dead_letter, Some(format!("{group}.dead_letter")));
         assert_eq!(consumption.batch_records, 500, "{group}");
-        let dead_letter = topology.topic(&consumption.dead_letter).unwrap();
+        let dead_letter = topology.topic(&format!("{group}.dead_letter")).unwrap();
         assert_eq!((dead_letter.partitions, dead_letter.retention_ms), (1, 1_209_600_000), "{group}");
         assert_eq!(dead_letter.max_message_bytes, 2_097_152, "{group}");
         assert_eq!(topology.dead_letter_of(&dead_letter.name), Some((service, consumption)));
     }
-    assert_eq!(topology.groups().count(), 6 + 11, "the shop's and the saga's");
+    assert_eq!(topology.groups().count(), 6 + 11 + 1, "the shop's, the saga's, and that of food orders");
     assert_eq!(topology.dead_letter_of("order_placed"), None);
 }
 
@@ -116,12 +118,28 @@ fn the_saga_is_five_workers_and_each_of_them_reads() {
 }
 
 #[test]
+fn k02_food_orders_stand_in_three_partitions_for_seven_days_and_one_group_of_a_name_of_its_own_reads_them() {
+    let topology = built_in();
+    assert_has_the_size_of_a_topic(&topology, "food-orders");
+    assert_eq!(names(topology.services_of(System::FoodOrders)), ["food_consumer", "food_producer"]);
+    let consumer = topology.service("food_consumer").unwrap();
+    let [Consumption { topic, group, dead_letter, batch_records }] = &consumer.consumes[..] else {
+        panic!("{consumer:?}")
+    };
+    assert_eq!((topic.as_str(), group.as_str(), dead_letter), ("food-orders", "order-processors", &None));
+    assert_eq!(*batch_records, 1_000);
+    // Tickets are offsets: those of one partition are all different.
+    assert_eq!(topology.topic("food-order-numbers").unwrap().partitions, 1);
+    assert_eq!(topology.service("food_producer").unwrap().setting("order_rate"), Some(10));
+}
+
+#[test]
 fn a_service_tells_how_it_consumes_a_topic() {
     let topology = built_in();
     let notifications = topology.service("notification_handler").unwrap();
     assert_eq!(
-        notifications.consumption("order_shipped").unwrap().dead_letter,
-        "notification_handler.order_shipped.dead_letter"
+        notifications.consumption("order_shipped").unwrap().dead_letter.as_deref(),
+        Some("notification_handler.order_shipped.dead_letter")
     );
     assert_eq!(notifications.consumption("order_placed"), None);
 }

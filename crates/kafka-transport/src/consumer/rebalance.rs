@@ -9,8 +9,8 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{ConsumerLoop, partition_list, positions};
-use crate::Error;
 use crate::member::Rebalance;
+use crate::{Error, log};
 
 /// How long a partition that goes to another member may take to have its open writes confirmed: less than the group waits for
 /// an answer. What is not confirmed by then comes again there.
@@ -90,8 +90,7 @@ impl ConsumerLoop {
                 let result =
                     positions(topic, &done).and_then(|list| self.queue.consumer().commit(&list, CommitMode::Sync));
                 if let Err(error) = result {
-                    // The next member handles once more what was handled here: a redelivery.
-                    tracing::warn!(order_id = "", event_type = "", service, status = "commit_refused", %error, "commit refused");
+                    log::commit_refused(&service, &error);
                 }
             }
         }

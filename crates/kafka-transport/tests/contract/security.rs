@@ -72,7 +72,7 @@ fn told_as_reader(connection: Connection, membership: Membership, group: &str, t
         service: "reader".into(),
         group: group.into(),
         topic,
-        dead_letter: topic,
+        dead_letter: Some(topic),
         batch_records: 10,
         retry: RetryPolicy::try_new(100, 1_000, 5).unwrap(),
     };

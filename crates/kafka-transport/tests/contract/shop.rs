@@ -4,8 +4,8 @@ use std::sync::mpsc::sync_channel;
 use events::shop::OrderPlaced;
 use events::{Timestamp, Topic};
 use kafka_transport::{Connection, Group, Membership, Pace, Pipeline, Plan, Tap};
+use messaging::Outgoing;
 use messaging::audit::{Audit, Drained, Observation, Verdict};
-use messaging::{BatchStep, Outgoing};
 use shop::{ShopFlow, order_generator};
 use simulation::{Consumer, Order, Simulation, System};
 use topology::Topology;
@@ -18,7 +18,7 @@ pub(crate) fn simulated(orders: &[OrderPlaced]) -> Verdict {
     let topology = Topology::built_in().unwrap();
     let consumers = shop::services(&topology).unwrap();
     let consumers =
-        consumers.iter().map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()));
+        consumers.iter().map(|(subscription, new_step)| Consumer::new(subscription.clone(), move |_| new_step()));
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
     let system = System { topics, consumers: consumers.collect(), flow: Arc::new(ShopFlow), trouble: None };
     let order = |order: &OrderPlaced| Order { order_id: order.order_id.clone(), record: Outgoing::of(order) };
@@ -46,10 +46,7 @@ pub(crate) fn run(
             pace,
             topics: topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32)).collect(),
             groups: groups
-                .map(|(subscription, step)| Group {
-                    subscription: subscription.clone(),
-                    step: Box::new(step) as Box<dyn BatchStep>,
-                })
+                .map(|(subscription, new_step)| Group { subscription: subscription.clone(), step: new_step() })
                 .collect(),
             tap: Some(Tap::new(Arc::new(ShopFlow), sender.clone())),
             metrics: None,

@@ -73,7 +73,7 @@ fn simulated(orders: &[OrderPlaced]) -> Report {
     let consumers = shop::services(&topology)
         .unwrap()
         .iter()
-        .map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()))
+        .map(|(subscription, new_step)| Consumer::new(subscription.clone(), move |_| new_step()))
         .collect();
     let topics = topology
         .topics_of(topology::System::Shop)

@@ -32,11 +32,8 @@ impl Shop {
         let of = |topic: &topology::Topic| if topic.name.ends_with(".dead_letter") { 1 } else { partitions };
         let topics = topology.topics_of(System::Shop).map(|topic| (Topic::named(&topic.name), of(topic))).collect();
         let services = shop::services(&topology).unwrap();
-        let boxed = |(subscription, step): (&Subscription, _)| Group {
-            subscription: subscription.clone(),
-            step: Box::new(step) as Box<dyn BatchStep>,
-        };
-        Self { topics, groups: services.iter().map(boxed).collect() }
+        let groups = services.iter().map(|(group, new_step)| Group { subscription: group.clone(), step: new_step() });
+        Self { topics, groups: groups.collect() }
     }
 
     /// Some groups alone, in their order.

@@ -68,7 +68,7 @@ fn subscription(topic: &'static str) -> Subscription {
         service: "payment_processor".into(),
         group: format!("payment_processor.{topic}"),
         topic: Topic::new(topic),
-        dead_letter: Topic::new("dead_letters"),
+        dead_letter: Some(Topic::new("dead_letters")),
         batch_records: 100,
         retry: RetryPolicy::try_new(1, 1, 1).unwrap(),
     }
@@ -87,8 +87,12 @@ fn records(topic: &str, partition: i32, words: &str) -> Vec<Delivered> {
     (10..).zip(words.split_whitespace()).map(record).collect()
 }
 
+fn new_step() -> NewStep {
+    Arc::new(|| Box::new(Scripted))
+}
+
 fn handle(broker: Notes, mode: AnswerMode, batch: &[Delivered]) -> (Result<String, Error>, Vec<String>) {
-    let groups = ["order_placed", "order_shipped"].map(|topic| (subscription(topic), Scripted));
+    let groups = ["order_placed", "order_shipped"].map(|topic| (subscription(topic), new_step()));
     let function = KafkaFunction::new(groups.into(), broker, mode);
     let answer = function.handle(batch, Instant::now()).map(|answer| serde_json::to_string(&answer).unwrap());
     assert_eq!(function.broker.open.take(), [] as [Slot; 0], "batches left open");
@@ -145,8 +149,8 @@ fn more_partitions_than_slots_are_handled_one_lot_after_the_other() {
 
 #[test]
 fn a_step_that_panics_leaves_no_batch_open() {
-    let function =
-        KafkaFunction::new(vec![(subscription("order_placed"), Scripted)], Notes::default(), AnswerMode::Whole);
+    let groups = vec![(subscription("order_placed"), new_step())];
+    let function = KafkaFunction::new(groups, Notes::default(), AnswerMode::Whole);
     let batch = [records("order_placed", 0, "a"), records("order_placed", 1, "panic")].concat();
     let handle = || function.handle(&batch, Instant::now());
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(handle)).is_err();

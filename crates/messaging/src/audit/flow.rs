@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use events::Topic;
@@ -10,8 +11,11 @@ pub trait Flow: Send + Sync {
     /// Whether orders enter by this topic: a record that stands there takes its order in.
     fn takes_in(&self, topic: Topic) -> bool;
 
-    /// The order that a record is about, also where its value cannot be decoded; `None` where nothing tells.
-    fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey>;
+    /// The id of the order that a record is about, also where its value cannot be decoded; `None` where nothing tells. Most systems
+    /// have it as their records' key.
+    fn order_id<'a>(&self, _: Topic, key: Option<&'a [u8]>, _value: Option<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
+        key.map(Cow::Borrowed)
+    }
 
     /// The mark that a written record leaves on its order; `None` where it cannot be decoded, or has the key of another order.
     fn written(&self, record: &Record<'_>) -> Option<Mark>;
@@ -43,8 +47,8 @@ impl<F: Flow + ?Sized> Flow for Arc<F> {
         (**self).takes_in(topic)
     }
 
-    fn order_of(&self, topic: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
-        (**self).order_of(topic, key)
+    fn order_id<'a>(&self, topic: Topic, key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
+        (**self).order_id(topic, key, value)
     }
 
     fn written(&self, record: &Record<'_>) -> Option<Mark> {

@@ -3,7 +3,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Flow, Mark, OrderKey};
 use crate::dead_letter::Place;
-use crate::{Origin, Outgoing, Record};
+use crate::{Origin, Outgoing, Record, Subscription};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub enum Observation {
         /// Which record, and whose.
         origin: Origin,
     },
-    /// A dead letter stands in its topic.
+    /// A dead letter stands in its topic; or its group keeps none, and skips the record.
     DeadLettered {
         /// Which record it is of.
         origin: Origin,
@@ -49,13 +49,22 @@ impl Observation {
     /// What it means that a service has handled a record; nothing where its writing proves it.
     pub fn handled(flow: &dyn Flow, service: &str, record: &Record<'_>) -> Option<Self> {
         let mark = flow.handled(service, record.topic)?;
-        Some(Self::Handled { order: flow.order_of(record.topic, record.key)?, mark })
+        Some(Self::Handled { order: order_of(flow, record)?, mark })
     }
 
-    /// What a dead letter with this key means: its order is the one that the original record was about.
-    pub fn dead_lettered(flow: &dyn Flow, origin: Origin, key: Option<&[u8]>) -> Self {
-        let order = flow.order_of(origin.topic, key);
+    /// What a dead letter with this key and value means: its order is the one that the original record was about.
+    pub fn dead_lettered(flow: &dyn Flow, origin: Origin, key: Option<&[u8]>, value: Option<&[u8]>) -> Self {
+        let order = flow.order_id(origin.topic, key, value).map(|id| OrderKey::of(&id));
         Self::DeadLettered { origin, order }
+    }
+
+    /// What it means that a group gives a record up.
+    pub fn rejected(flow: &dyn Flow, group: &Subscription, record: &Record<'_>) -> Self {
+        let origin = Origin::of(&group.group, record);
+        match group.dead_letter {
+            Some(_) => Self::Rejected { origin },
+            None => Self::dead_lettered(flow, origin, record.key, record.value),
+        }
     }
 }
 
@@ -90,7 +99,7 @@ pub struct Written {
 impl Written {
     /// Reduces a record; `None` where its flow cannot decode it.
     pub fn of(flow: &dyn Flow, record: &Record<'_>, event_id: EventId) -> Option<Self> {
-        let (order, mark) = (flow.order_of(record.topic, record.key)?, flow.written(record)?);
+        let (order, mark) = (order_of(flow, record)?, flow.written(record)?);
         let content = content(record.topic, record.key?, record.value?);
         Some(Self { order, mark, event_id, content, enters: flow.takes_in(record.topic) })
     }
@@ -98,10 +107,14 @@ impl Written {
     /// Reduces a record that the caller has just encoded.
     pub fn encoded(flow: &dyn Flow, outgoing: &Outgoing) -> Option<Self> {
         let Outgoing { topic, key, value, event_id } = outgoing;
-        let (order, mark) = (flow.order_of(*topic, Some(key))?, flow.encoded(outgoing)?);
+        let (order, mark) = (order_of(flow, &outgoing.as_record())?, flow.encoded(outgoing)?);
         let (content, enters) = (content(*topic, key, value), flow.takes_in(*topic));
         Some(Self { order, mark, event_id: *event_id, content, enters })
     }
+}
+
+fn order_of(flow: &dyn Flow, record: &Record<'_>) -> Option<OrderKey> {
+    flow.order_id(record.topic, record.key, record.value).map(|id| OrderKey::of(&id))
 }
 
 /// The 128-bit xxh3 of topic 0x1F key 0x1F value.

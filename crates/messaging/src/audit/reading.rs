@@ -31,7 +31,9 @@ impl Reading {
     pub fn new(flow: Arc<dyn Flow>, subscriptions: impl IntoIterator<Item = Subscription>) -> Self {
         let (mut readers, mut dead_letters) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
         for subscription in subscriptions {
-            dead_letters.insert(subscription.dead_letter, subscription.clone());
+            if let Some(dead_letter) = subscription.dead_letter {
+                dead_letters.insert(dead_letter, subscription.clone());
+            }
             readers.entry(subscription.topic).or_default().push(subscription);
         }
         Self { flow, readers, dead_letters }
@@ -57,19 +59,20 @@ impl Reading {
     pub fn read<'a>(&'a self, record: &Record<'_>, tell: &mut dyn FnMut(Told<'a>)) {
         if let Some(group) = self.dead_letters.get(&record.topic) {
             let origin = Origin::read(record.headers, &[group.topic]).filter(|origin| origin.group == group.group);
-            let dead_lettered = origin.map(|origin| Observation::dead_lettered(&*self.flow, origin, record.key));
+            let dead_lettered =
+                origin.map(|origin| Observation::dead_lettered(&*self.flow, origin, record.key, record.value));
             dead_lettered.into_iter().for_each(|observation| tell(Told::Now(observation)));
             return;
         }
-        // By its key alone: an order whose value nobody can decode was taken in all the same.
+        // An order whose value nobody can decode was taken in all the same, where anything tells which one it is.
         let written = self.written(record);
-        if let Some(order_id) = order_id(record).filter(|_| self.takes_in(record.topic)) {
+        if let Some(order_id) = self.order_id(record).filter(|_| self.takes_in(record.topic)) {
             tell(Told::Now(Observation::Entered { order_id, entrance: Entrance::of(record, written.as_ref()) }));
         }
         let groups = self.readers.get(&record.topic).into_iter().flatten();
         let Some(written) = written else {
             for group in groups {
-                tell(Told::Now(Observation::Rejected { origin: Origin::of(&group.group, record) }));
+                tell(Told::Now(Observation::rejected(&*self.flow, group, record)));
             }
             return;
         };
@@ -86,8 +89,9 @@ impl Reading {
         let event_id = EventId::parse(record.headers.last(EVENT_ID)?)?;
         Written::of(&*self.flow, record, event_id)
     }
-}
 
-fn order_id(record: &Record<'_>) -> Option<OrderId> {
-    OrderId::parse(std::str::from_utf8(record.key?).ok()?).ok()
+    fn order_id(&self, record: &Record<'_>) -> Option<OrderId> {
+        let id = self.flow.order_id(record.topic, record.key, record.value)?;
+        OrderId::parse(std::str::from_utf8(&id).ok()?).ok()
+    }
 }

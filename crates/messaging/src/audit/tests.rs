@@ -1,5 +1,6 @@
 //! The audit's words, each shown able to fail: given observations, then exactly this verdict.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use events::{EventId, Topic};
@@ -411,8 +412,8 @@ impl Flow for Parcels {
         topic == ORDERS
     }
 
-    fn order_of(&self, _: Topic, key: Option<&[u8]>) -> Option<OrderKey> {
-        key.filter(|key| !key.is_empty()).map(OrderKey::of)
+    fn order_id<'a>(&self, _: Topic, key: Option<&'a [u8]>, _: Option<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
+        key.filter(|key| !key.is_empty()).map(Cow::Borrowed)
     }
 
     fn written(&self, record: &Record<'_>) -> Option<Mark> {

@@ -508,7 +508,7 @@ fn produce(batch: BatchId, index: usize) -> Effect {
 
 fn dead_letter(batch: BatchId, record: &Record<'_>) -> Effect {
     let subscription = subscription(policy(WAIT_MS, WAIT_MS, 3));
-    Effect::DeadLetter { batch, dead_letter: DeadLetter::new(&subscription, record, "nonsense") }
+    Effect::DeadLetter { batch, dead_letter: DeadLetter::new(&subscription, record, "nonsense").unwrap() }
 }
 
 fn store(partition: i32, offset: i64) -> Effect {
@@ -531,12 +531,23 @@ fn policy(backoff_min_ms: u64, backoff_max_ms: u64, stuck_after_attempts: u32) -
     RetryPolicy::try_new(backoff_min_ms, backoff_max_ms, stuck_after_attempts).unwrap()
 }
 
+#[test]
+fn a_group_without_a_dead_letter_topic_skips_what_is_rejected_and_says_so() {
+    let subscription = Subscription { dead_letter: None, ..subscription(policy(WAIT_MS, WAIT_MS, 3)) };
+    let clock = Arc::new(SetClock::default());
+    let worker = Worker::new(subscription, Scripted::default(), Arc::clone(&clock) as Arc<dyn Clock>, 3);
+    let mut host = Host { worker, clock, effects: Vec::new() };
+    let answer = Answer::Rejected("nonsense".into());
+    host.receive(&[reject(0, 1)]).then(&[Effect::Answered { index: 0, answer }]);
+    host.confirm(0).then(&[store(0, 2)]);
+}
+
 fn subscription(retry: RetryPolicy) -> Subscription {
     Subscription {
         service: "payment_processor".into(),
         group: "payment_processor.order_placed".into(),
         topic: TOPIC,
-        dead_letter: Topic::new("payment_processor.order_placed.dead_letter"),
+        dead_letter: Some(Topic::new("payment_processor.order_placed.dead_letter")),
         batch_records: 100,
         retry,
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use events::Topic;
 use hdrhistogram::Histogram;
 use kafka_transport::{Span, TopicReader};
-use messaging::audit::{self, Audit, Drained, Marks, Observation, Told, Verdict};
+use messaging::audit::{self, Audit, Drained, Marks, Observation, OrderKey, Told, Verdict};
 use messaging::{RUN, Record};
 
 use super::groups::Reached;
@@ -95,8 +95,8 @@ impl<'a> Judge<'a> {
         let Some(&place) = id.and_then(|id| self.places.get(id)) else { return Ok(()) };
         let Run { audit, records, latency, .. } = &mut self.runs[place];
         *records.entry(record.topic).or_default() += 1;
-        if let Some(order) = self.flow.means.order_of(record.topic, record.key) {
-            latency.see(order, at_ms);
+        if let Some(order_id) = self.flow.means.order_id(record.topic, record.key, record.value) {
+            latency.see(OrderKey::of(&order_id), at_ms);
         }
         if let Some(orders) = self.orders.as_deref_mut().filter(|_| self.flow.reading.takes_in(record.topic)) {
             orders.add(record)?;

@@ -3,19 +3,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::topology::{System, Topology};
+use events::Timestamp;
 use events::saga::OrderCreated;
-use events::{DecodeError, Event, Timestamp};
 use kafka_transport::Pace;
 use messaging::audit::{Flow, Marks};
 use messaging::store::{EventStore, RowStore};
-use messaging::{Clock, Handler, Lifted, Outgoing, Services, Subscription};
+use messaging::{BatchStep, Clock, NewStep, Outgoing, Services, Subscription};
 use order_saga::books::Books;
 use order_saga::{Ground, Outcomes, SagaFlow, SagaServices, catalogue};
 use prometheus_client::collector::Collector;
 use serde_json::{Value, json};
 use simulation::{Consumer, Faults, Order, Report, Simulation, Store, broker};
 
-use super::{Business, Outcome, simulated_topics};
+use super::{Business, Outcome, decoded, simulated_topics};
 use crate::Error;
 use crate::stores::Stores;
 use metrics::SagaMetrics;
@@ -96,9 +96,8 @@ impl Business for Saga {
         Order { record: Outgoing::of(&order), order_id: order.0.order_id }
     }
 
-    fn read_order(&self, line: &[u8]) -> Result<Order, DecodeError> {
-        let order = OrderCreated::decode(line)?;
-        Ok(Order { record: Outgoing::of(&order), order_id: order.0.order_id })
+    fn read_order(&self, line: &[u8]) -> Result<Order, String> {
+        decoded::<OrderCreated>(line)
     }
 
     fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome> {
@@ -145,9 +144,9 @@ impl Business for Saga {
         let topology = Arc::new(topology.clone());
         let store = Arc::new(Store::default());
         let machine = Machine { topology: Arc::clone(&topology), store: Arc::clone(&store) };
-        let consumer = |(subscription, step): (&Subscription, Lifted<Arc<dyn Handler>>)| {
+        let consumer = |(subscription, new_step): (&Subscription, NewStep)| {
             let (machine, of) = (machine.clone(), subscription.clone());
-            Consumer::new(subscription.clone(), move |clock| machine.step(&of, clock).unwrap_or_else(|| step.clone()))
+            Consumer::new(subscription.clone(), move |clock| machine.step(&of, clock).unwrap_or_else(|| new_step()))
         };
         let system = simulation::System {
             topics: simulated_topics(&topology, self),
@@ -213,8 +212,8 @@ impl Machine {
         SagaServices::hurried(&self.topology, &ground).ok()
     }
 
-    fn step(&self, of: &Subscription, clock: Arc<dyn Clock>) -> Option<Lifted<Arc<dyn Handler>>> {
+    fn step(&self, of: &Subscription, clock: Arc<dyn Clock>) -> Option<Box<dyn BatchStep>> {
         let services = self.services(clock)?.services;
-        services.iter().find(|(subscription, _)| *subscription == of).map(|(_, step)| step)
+        services.iter().find(|(subscription, _)| *subscription == of).map(|(_, new_step)| new_step())
     }
 }

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::topology::{System, Topology};
+use events::Timestamp;
 use events::shop::OrderPlaced;
-use events::{DecodeError, Event, Timestamp};
 use messaging::audit::{Flow, Marks};
 use messaging::{Outgoing, Services};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use shop::order_generator::generate_order_event;
 use shop::{Outcomes, Rates, ShopFlow};
 use simulation::{Faults, Order, Report, Simulation, broker};
 
-use super::{Business, Outcome, simulated};
+use super::{Business, Outcome, decoded, simulated};
 use crate::Error;
 
 /// The shop.
@@ -54,9 +54,8 @@ impl Business for Shop {
         Order { record: Outgoing::of(&order), order_id: order.order_id }
     }
 
-    fn read_order(&self, line: &[u8]) -> Result<Order, DecodeError> {
-        let order = OrderPlaced::decode(line)?;
-        Ok(Order { record: Outgoing::of(&order), order_id: order.order_id })
+    fn read_order(&self, line: &[u8]) -> Result<Order, String> {
+        decoded::<OrderPlaced>(line)
     }
 
     fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome> {

@@ -11,7 +11,7 @@ use crate::Status;
 
 /// Lets the services decide about each order and logs every event; nothing is sent.
 pub(crate) fn execute(services: &Services, topology: &Topology, orders: &mut Orders<'_>) -> Status {
-    let mut groups: Vec<_> = services.iter().collect();
+    let mut groups: Vec<_> = services.iter().map(|(subscription, new_step)| (subscription, new_step())).collect();
     loop {
         let order = match orders.next(Duration::from_secs(1)) {
             Next::Order(order) => order,
@@ -38,7 +38,8 @@ pub(crate) fn execute(services: &Services, topology: &Topology, orders: &mut Ord
                         }
                         Outcome::Reject(reason) => {
                             let service = subscription.service.as_str();
-                            warn!(order_id, event_type, service, status = "dead_lettered", reason, "record rejected");
+                            let status = if subscription.dead_letter.is_some() { "dead_lettered" } else { "skipped" };
+                            warn!(order_id, event_type, service, status, reason, "record rejected");
                         }
                     }
                 }

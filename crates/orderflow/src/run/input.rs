@@ -95,7 +95,7 @@ impl Input {
         if line.len() > MAX_VALUE_BYTES {
             return Err(format!("found more than {MAX_VALUE_BYTES} bytes, allowed {MAX_VALUE_BYTES} bytes at most"));
         }
-        let order = self.business.read_order(line).map_err(|error| error.to_string())?;
+        let order = self.business.read_order(line)?;
         let (id, line) = (order.order_id.as_str(), self.line_number);
         match self.seen.entry(hash_of(&[id])) {
             Entry::Occupied(first) => {

@@ -10,6 +10,7 @@ use super::auditor::{Auditor, MAX_ORDERS};
 use super::cluster::Cluster;
 use super::orders::{Next, Orders};
 use super::progress::Progress;
+use crate::business::Business;
 use crate::{Error, tell};
 
 /// Orders that may be on their way at once. More raise the rate a little and the latency a lot.
@@ -34,8 +35,7 @@ pub(crate) struct Intake<'a> {
     auditor: &'a Auditor,
     cluster: Box<dyn Cluster>,
     limits: &'a Limits,
-    /// How long a service may wait for something while nothing moves.
-    longest_wait: Duration,
+    business: &'a dyn Business,
     progress: &'a Progress,
     started_us: u64,
     /// When the first order was due; later where the input kept us waiting.
@@ -57,7 +57,7 @@ impl<'a> Intake<'a> {
         auditor: &'a Auditor,
         cluster: Box<dyn Cluster>,
         limits: &'a Limits,
-        longest_wait: Duration,
+        business: &'a dyn Business,
         progress: &'a Progress,
     ) -> Self {
         let moved = Moved { closed: 0, handled: 0, at: Instant::now() };
@@ -65,7 +65,7 @@ impl<'a> Intake<'a> {
             auditor,
             cluster,
             limits,
-            longest_wait,
+            business,
             progress,
             started_us: auditor.now_us(),
             schedule_us: auditor.now_us(),
@@ -125,7 +125,7 @@ impl<'a> Intake<'a> {
         if (closed, handled) != (self.moved.closed, self.moved.handled) || self.auditor.in_flight() == 0 {
             self.moved = Moved { closed, handled, at: Instant::now() };
         }
-        Ok(self.moved.at.elapsed() < self.cluster.stall_deadline() + self.longest_wait)
+        Ok(self.moved.at.elapsed() < self.cluster.stall_deadline() + self.business.longest_wait())
     }
 
     fn is_over(&self) -> bool {
@@ -161,6 +161,7 @@ impl<'a> Intake<'a> {
         });
         self.auditor.accept(accepted.collect());
         self.taken += chunk.len() as u64;
+        chunk.iter().for_each(|order| self.business.taken_in(&order.record));
         let records: Vec<Outgoing> = chunk.into_iter().map(|order| order.record).collect();
         let largest = records.iter().map(|record| record.value.len() as u64 + OVERHEAD_BYTES).max();
         self.largest_bytes = self.largest_bytes.max(largest.unwrap_or(0));

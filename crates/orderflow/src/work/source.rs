@@ -5,28 +5,28 @@ use kafka_transport::Pipeline;
 use messaging::{Outgoing, SteadyRate};
 
 use crate::business::Business;
-use crate::seed;
+use crate::{Error, seed};
 
 /// Orders that are handed over in one go.
 const CHUNK: u64 = 256;
 
 /// The longest pause between two looks at the schedule.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(5);
 
 /// What the service that places orders publishes.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "order_generator, order_service")]
+#[command(next_help_heading = "order_generator, order_service, food_producer")]
 #[group(skip)] // a second group of this name: only debug builds notice, and panic
 pub(crate) struct Args {
     /// How many orders; without end if absent.
     #[arg(long, value_name = "N")]
-    orders: Option<u64>,
-    /// Orders a second, 1 to 1,000,000; 10 if absent.
+    pub(super) orders: Option<u64>,
+    /// Orders a second, 1 to 1,000,000; 10 if absent, for food_producer what ORDER_RATE says.
     #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    rate: Option<u32>,
+    pub(super) rate: Option<u32>,
     /// The seed of the orders; random if absent, and always logged.
     #[arg(long, allow_negative_numbers = true)]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
 }
 
 impl Args {
@@ -36,8 +36,25 @@ impl Args {
     }
 }
 
-/// Publishes orders at a steady rate.
-pub(crate) struct Source {
+/// What publishes orders beside the groups.
+pub(crate) trait Source {
+    /// Publishes what is due, or waits a little for it; `false` once everything is.
+    ///
+    /// # Errors
+    /// Where the brokers have not taken an order, however often it was tried.
+    fn publish(&mut self, pipeline: &Pipeline) -> Result<bool, Error>;
+
+    /// Waits for what is under way; the last thing that is asked.
+    ///
+    /// # Errors
+    /// Where the brokers have not taken it in time.
+    fn finish(&mut self) -> Result<(), Error> {
+        Ok(()) // the pipeline waits for what it was given
+    }
+}
+
+/// Publishes the orders of a seed at a steady rate.
+pub(crate) struct Generator {
     business: Arc<dyn Business>,
     run: String,
     seed: u64,
@@ -47,7 +64,7 @@ pub(crate) struct Source {
     published: u64,
 }
 
-impl Source {
+impl Generator {
     /// Begins a run of this id.
     pub(crate) fn start(args: &Args, service: &str, business: Arc<dyn Business>, run: String) -> Self {
         let seed = seed::or_random(args.seed);
@@ -55,22 +72,23 @@ impl Source {
         let (orders, rate) = (args.orders.unwrap_or(u64::MAX), SteadyRate::new(args.rate.unwrap_or(10)));
         Self { business, run, seed, orders, rate, started: Instant::now(), published: 0 }
     }
+}
 
-    /// Publishes what is due, or waits a little for it; `false` once everything is.
-    pub(crate) fn publish(&mut self, pipeline: &Pipeline) -> bool {
+impl Source for Generator {
+    fn publish(&mut self, pipeline: &Pipeline) -> Result<bool, Error> {
         if self.published == self.orders {
-            return false;
+            return Ok(false);
         }
         let elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let upto = self.rate.due(elapsed_us).min(self.orders).min(self.published + CHUNK);
         if self.published >= upto {
             std::thread::sleep(PAUSE);
-            return true;
+            return Ok(true);
         }
         let order = |n| self.business.order(self.seed, n).record;
         let records: Vec<Outgoing> = (self.published..upto).map(order).collect();
         pipeline.publish(&records, &self.run);
         self.published = upto;
-        true
+        Ok(true)
     }
 }

@@ -64,8 +64,8 @@ fn run(seed: u64, orders: &[Order], faults: Faults, bug: &Arc<Bug>) -> Outcome {
         Consumer::new(subscription.clone(), move |clock| {
             // A machine that starts anew knows nothing but what stands in the store.
             let own = saga(clock).services.map(|of, handler| bug(&of.service, handler, &store));
-            let (_, step) = own.iter().find(|(subscription, _)| **subscription == of).unwrap();
-            step
+            let (_, new_step) = own.iter().find(|(subscription, _)| **subscription == of).unwrap();
+            new_step()
         })
     });
     let system = System {

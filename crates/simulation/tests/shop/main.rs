@@ -18,7 +18,7 @@ fn shop() -> System {
     let consumers = shop::services(&topology)
         .unwrap()
         .iter()
-        .map(|(subscription, step)| Consumer::new(subscription.clone(), move |_| step.clone()))
+        .map(|(subscription, new_step)| Consumer::new(subscription.clone(), move |_| new_step()))
         .collect();
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as usize)).collect();
     System { topics, consumers, flow: Arc::new(ShopFlow), trouble: None }

@@ -24,8 +24,8 @@ pub fn dot(topology: &Topology) -> String {
         for topic in &service.produces {
             let _ = writeln!(graph, "  \"service {name}\" -> \"topic {topic}\";");
         }
-        for consumption in &service.consumes {
-            let _ = writeln!(graph, "  \"service {name}\" -> \"topic {}\" [style=dotted];", consumption.dead_letter);
+        for dead_letter in service.dead_letters() {
+            let _ = writeln!(graph, "  \"service {name}\" -> \"topic {dead_letter}\" [style=dotted];");
         }
     }
     graph.push_str("}\n");

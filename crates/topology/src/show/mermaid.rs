@@ -25,8 +25,8 @@ pub fn mermaid(topology: &Topology) -> String {
         for topic in &service.produces {
             let _ = writeln!(chart, "  {id} --> {}", topic_id(topic));
         }
-        for consumption in &service.consumes {
-            let _ = writeln!(chart, "  {id} -.-> {}", topic_id(&consumption.dead_letter));
+        for dead_letter in service.dead_letters() {
+            let _ = writeln!(chart, "  {id} -.-> {}", topic_id(dead_letter));
         }
     }
     chart

@@ -18,7 +18,7 @@ pub fn table(topology: &Topology) -> String {
         [topics, groups, dead_letters, services, rights]
             .map(|table: fn(&Topology, System) -> String| table(topology, system))
     });
-    tables.collect::<Vec<_>>().join("\n")
+    tables.filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 fn topics(topology: &Topology, system: System) -> String {
@@ -36,17 +36,23 @@ fn groups(topology: &Topology, system: System) -> String {
     let consumptions = topology.services_of(system).flat_map(|service| &service.consumes);
     let rows = consumptions.map(|consumption| {
         let batch = consumption.batch_records.to_string();
-        [consumption.group.clone(), consumption.topic.clone(), batch, consumption.dead_letter.clone()]
+        let dead_letter = consumption.dead_letter.clone().unwrap_or_else(|| "-".to_owned());
+        [consumption.group.clone(), consumption.topic.clone(), batch, dead_letter]
     });
     aligned(["GROUP", "TOPIC", "BATCH", "DEAD LETTER"], rows)
 }
 
 fn dead_letters(topology: &Topology, system: System) -> String {
     let dead_letters = topology.topics_of(system).filter(|topic| topology.dead_letter_of(&topic.name).is_some());
-    let rows = dead_letters.map(|topic| {
-        let [partitions, replication, retention, max_bytes] = sizes(topic);
-        [topic.name.clone(), partitions, replication, retention, max_bytes]
-    });
+    let mut rows = dead_letters
+        .map(|topic| {
+            let [partitions, replication, retention, max_bytes] = sizes(topic);
+            [topic.name.clone(), partitions, replication, retention, max_bytes]
+        })
+        .peekable();
+    if rows.peek().is_none() {
+        return String::new(); // a system may skip what it can never handle
+    }
     aligned(["DEAD LETTER", "PARTITIONS", "REPLICATION", "RETENTION", "MAX BYTES"], rows)
 }
 

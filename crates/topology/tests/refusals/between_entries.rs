@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Change::Set;
+use super::Change::{Remove, Set};
 use super::{check, check_each, consumption, dead_letter, topic, valid};
 
 #[test]
@@ -74,6 +74,18 @@ fn a_dead_letter_belongs_to_one_group() {
         [Set("/services/payer/consumes/-", consumption("paid", Value::Null, "payer.placed.dead_letter"))],
         "services.payer.consumes[1].dead_letter: topic `payer.placed.dead_letter` is already the dead letter \
          of group `payer.placed`; declare one for this group alone",
+    );
+}
+
+#[test]
+fn a_group_may_have_none_and_its_dead_letter_is_then_nobodys() {
+    check(
+        [Set("/services/payer/consumes/0/dead_letter", Value::Null), Remove("/topics/payer.placed.dead_letter")],
+        "no error",
+    );
+    check(
+        [Set("/services/payer/consumes/0/dead_letter", Value::Null)],
+        "topics[\"payer.placed.dead_letter\"]: no group has this dead letter; name it in `consumes`, or remove it",
     );
 }
 

@@ -80,8 +80,9 @@ fn a_value_of_the_wrong_type_is_refused() {
             "services.payer.produces[0]: found an object, allowed a topic's name",
         ),
         (
-            Set("/services/payer/consumes/0/dead_letter", Value::Null),
-            "services.payer.consumes[0].dead_letter: found null, allowed a topic's name",
+            Set("/services/payer/consumes/0/dead_letter", json!(7)),
+            "services.payer.consumes[0].dead_letter: found 7, allowed a topic's name, or null for a group that skips what it can \
+             never handle",
         ),
         (
             Set("/services/payer/consumes/0/group", json!(1)),

@@ -6,7 +6,7 @@ fn group(service: &str, topic: Topic, dead_letter: &'static str) -> Subscription
         service: service.into(),
         group: format!("{service}.{topic}"),
         topic,
-        dead_letter: Topic::new(dead_letter),
+        dead_letter: Some(Topic::new(dead_letter)),
         batch_records: 1,
         retry: RetryPolicy::try_new(1, 1, 1).unwrap(),
     }
@@ -93,14 +93,22 @@ fn a_record_without_the_key_of_an_order_takes_none_in() {
 
 #[test]
 fn a_dead_letter_tells_of_the_record_that_it_is_of() {
-    let letter = DeadLetter::new(&packer(), &record(ORDERS, Some("a"), None, &event_id()), "no value");
+    let letter = DeadLetter::new(&packer(), &record(ORDERS, Some("a"), None, &event_id()), "no value").unwrap();
     check(&record(letter.topic, Some("a"), None, &letter.headers), &["dead letter by packer.orders of orders-2@7"]);
+}
+
+#[test]
+fn what_a_group_without_a_dead_letter_topic_cannot_decode_it_skips_and_nothing_more_is_expected_of_its_order() {
+    let reading = Reading::new(Arc::new(Parcels), [Subscription { dead_letter: None, ..packer() }]);
+    let mut told = Vec::new();
+    reading.read(&record(ORDERS, Some("a"), None, &event_id()), &mut |of_record| told.push(words(of_record)));
+    assert_eq!(told, ["entered a", "dead letter by packer.orders of orders-2@7"]);
 }
 
 #[test]
 fn a_dead_letter_of_another_group_or_of_no_record_tells_nothing() {
     let strange = Subscription { group: "strange".into(), ..packer() };
-    let letter = DeadLetter::new(&strange, &record(ORDERS, Some("a"), None, &event_id()), "no value");
+    let letter = DeadLetter::new(&strange, &record(ORDERS, Some("a"), None, &event_id()), "no value").unwrap();
     check(&record(letter.topic, Some("a"), None, &letter.headers), &[]);
     check(&record(letter.topic, Some("a"), None, &event_id()), &[]);
 }
@@ -118,7 +126,9 @@ fn entering(offset: i64, value: Option<&str>, headers: &dyn Headers) -> Vec<Obse
 /// The dead letters of that record, of each group that reads it.
 fn given_up(offset: i64) -> Vec<Observation> {
     let of = |group: &str| Origin { group: group.into(), ..origin(offset) };
-    ["packer.orders", "biller.orders"].map(|group| Observation::dead_lettered(&Parcels, of(group), Some(b"a"))).into()
+    ["packer.orders", "biller.orders"]
+        .map(|group| Observation::dead_lettered(&Parcels, of(group), Some(b"a"), None))
+        .into()
 }
 
 /// An order that goes well, and another one with its id.

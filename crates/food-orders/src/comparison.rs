@@ -1,0 +1,252 @@
+//! Topic and table, compared: does each valid order stand in the table as its record has it, and nothing else?
+
+use std::collections::BTreeMap;
+
+use events::food::FoodOrder;
+use events::{OrderId, Timestamp, hash_of};
+use messaging::audit::{Drained, Verdict};
+use messaging::store::StoredOrder;
+
+use crate::food_consumer::stored;
+
+/// How many orders are told by name.
+const EXAMPLES: usize = 10;
+
+/// Takes in all records of the topic, then all rows of the table. About 150 bytes an order.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    orders: BTreeMap<OrderId, Known>,
+    /// When the oldest of them was ordered.
+    oldest: Option<Timestamp>,
+    redelivered: u64,
+    /// Records that no consumer stores, by the field that is wrong first.
+    invalid: BTreeMap<String, u64>,
+    stored: u64,
+    altered: u64,
+    unexpected: u64,
+    examples: Vec<String>,
+}
+
+/// What the records say of an order.
+#[derive(Debug)]
+struct Known {
+    content: u128,
+    /// What other records say that have its id. Which of them came first is known to nobody where they stand in several partitions.
+    others: Vec<u128>,
+    is_stored: bool,
+}
+
+impl Comparison {
+    /// Takes in the value of a record.
+    pub fn record(&mut self, value: Option<&[u8]>) {
+        let order = match stored(value) {
+            Ok(order) => order,
+            Err(fault) => {
+                *self.invalid.entry(field_of(&fault)).or_default() += 1;
+                return;
+            }
+        };
+        let content = content(&order);
+        self.oldest = Some(self.oldest.map_or(order.created_at, |oldest| oldest.min(order.created_at)));
+        let Some(known) = self.orders.get_mut(&order.order_id) else {
+            self.orders.insert(order.order_id, Known { content, others: Vec::new(), is_stored: false });
+            return;
+        };
+        if known.content == content || known.others.contains(&content) {
+            self.redelivered += 1;
+        } else {
+            known.others.push(content);
+            *self.invalid.entry("order_id".into()).or_default() += 1;
+        }
+    }
+
+    /// Takes in a row, once all records are known. One that is older than all of them is of orders that the topic keeps no longer.
+    pub fn row(&mut self, row: &StoredOrder) {
+        match self.orders.get_mut(&row.order_id) {
+            Some(known) => {
+                let content = content(row);
+                let is_known = known.content == content || known.others.contains(&content);
+                known.is_stored = true;
+                if is_known {
+                    self.stored += 1;
+                } else {
+                    self.altered += 1;
+                    self.example(format!("order {}: the row says something else than its record", row.order_id));
+                }
+            }
+            None if self.oldest.is_some_and(|oldest| row.created_at < oldest) => {}
+            None => {
+                self.unexpected += 1;
+                self.example(format!("order {}: a row without a record", row.order_id));
+            }
+        }
+    }
+
+    /// Distinct orders so far.
+    pub fn orders(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// Records that no consumer stores, by the field that is wrong first; with `order_id` those that have the id of another order, too.
+    pub fn invalid(&self) -> &BTreeMap<String, u64> {
+        &self.invalid
+    }
+
+    /// The verdict, in the audit's words: `lost` is a valid order without its row, `doubled` a row that says something else than its
+    /// record, `unexpected` a row without one, `dead_lettered` a record that no consumer stores.
+    #[must_use]
+    pub fn verdict(&self, drained: Drained) -> Verdict {
+        let missing = self.orders.iter().filter(|(_, known)| !known.is_stored);
+        let (mut absent, mut examples) = (0, self.examples.clone());
+        for (order_id, _) in missing {
+            absent += 1;
+            if examples.len() < EXAMPLES {
+                examples.push(format!("order {order_id}: no row of it"));
+            }
+        }
+        let (lost, unfinished) = if drained == Drained::Yes { (absent, 0) } else { (0, absent) };
+        let digest = self.orders.values().fold(0, |digest: u128, known| digest.wrapping_add(known.content));
+        Verdict {
+            accepted: self.orders.len() as u64,
+            ended: self.stored,
+            lost,
+            doubled: self.altered,
+            redelivered: self.redelivered,
+            dead_lettered: self.invalid.values().sum(),
+            unfinished,
+            unexpected: self.unexpected,
+            digest,
+            examples,
+        }
+    }
+
+    fn example(&mut self, text: String) {
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(text);
+        }
+    }
+}
+
+/// The name of the field that a fault is about, without its place in a list: `items[3].price` is `items`.
+fn field_of(fault: &str) -> String {
+    fault.split([':', '[', '.']).next().unwrap_or(fault).to_owned()
+}
+
+/// What a row says of an order. The database writes JSON its own way: a list of items is compared by what it says.
+fn content(order: &StoredOrder) -> u128 {
+    let items = FoodOrder::items_of(&order.items).unwrap_or_else(|| order.items.clone());
+    let (total, created_at) = (order.total_amount.to_string(), order.created_at.as_ms().to_string());
+    hash_of(&[order.order_id.as_str(), &order.customer_id, &items, &total, &order.status, &created_at])
+}
+
+#[cfg(test)]
+mod tests {
+    use events::Event;
+
+    use super::*;
+    use crate::menu;
+
+    fn order(number: u64) -> FoodOrder {
+        menu::order(7, OrderId::numbered(Timestamp::BASE, number), Timestamp::BASE.plus_ms(number))
+    }
+
+    fn row(number: u64) -> StoredOrder {
+        stored(Some(&order(number).encode())).unwrap()
+    }
+
+    fn given(records: &[&[u8]], rows: &[StoredOrder]) -> Comparison {
+        let mut comparison = Comparison::default();
+        records.iter().for_each(|record| comparison.record(Some(record)));
+        rows.iter().for_each(|row| comparison.row(row));
+        comparison
+    }
+
+    /// Everything but the digest, which another test is about.
+    #[track_caller]
+    fn check(comparison: &Comparison, expected: Verdict) {
+        assert_eq!(Verdict { digest: 0, ..comparison.verdict(Drained::Yes) }, expected);
+    }
+
+    fn passed(orders: u64) -> Verdict {
+        Verdict {
+            accepted: orders,
+            ended: orders,
+            lost: 0,
+            doubled: 0,
+            redelivered: 0,
+            dead_lettered: 0,
+            unfinished: 0,
+            unexpected: 0,
+            digest: 0,
+            examples: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_row_for_each_order_is_what_there_should_be() {
+        let [one, two] = [order(1).encode(), order(2).encode()];
+        check(&given(&[&one, &two], &[row(1), row(2)]), passed(2));
+        check(&given(&[&one, &two, &one], &[row(1), row(2)]), Verdict { redelivered: 1, ..passed(2) });
+        check(&given(&[], &[]), passed(0));
+    }
+
+    #[test]
+    fn an_order_without_its_row_is_lost_and_unfinished_before_everything_drained() {
+        let comparison = given(&[&order(1).encode(), &order(2).encode()], &[row(2)]);
+        let examples = vec!["order ORD-20260101-00001: no row of it".to_owned()];
+        check(&comparison, Verdict { ended: 1, lost: 1, examples, ..passed(2) });
+        let before = comparison.verdict(Drained::No);
+        assert_eq!((before.lost, before.unfinished, before.passed()), (0, 1, false));
+    }
+
+    #[test]
+    fn a_row_that_says_something_else_than_its_record_is_doubled() {
+        let eaten = StoredOrder { status: "eaten".into(), ..row(1) };
+        let examples = vec!["order ORD-20260101-00001: the row says something else than its record".to_owned()];
+        check(&given(&[&order(1).encode()], &[eaten]), Verdict { ended: 0, doubled: 1, examples, ..passed(1) });
+    }
+
+    #[test]
+    fn a_row_without_a_record_is_unexpected_unless_it_is_older_than_the_topic() {
+        let examples = vec!["order ORD-20260101-00003: a row without a record".to_owned()];
+        let comparison = given(&[&order(2).encode()], &[row(1), row(2), row(3)]);
+        check(&comparison, Verdict { unexpected: 1, examples, ..passed(1) });
+    }
+
+    #[test]
+    fn of_two_orders_with_one_id_either_may_stand_there() {
+        let (first, other) = (order(1), FoodOrder { customer_id: "CUST-00999".into(), ..order(1) });
+        let other_row = stored(Some(&other.encode())).unwrap();
+        for row in [row(1), other_row] {
+            let comparison = given(&[&first.encode(), &other.encode(), &other.encode()], &[row]);
+            check(&comparison, Verdict { redelivered: 1, dead_lettered: 1, ..passed(1) });
+            assert_eq!(comparison.invalid(), &BTreeMap::from([("order_id".to_owned(), 1)]));
+        }
+    }
+
+    #[test]
+    fn records_that_are_no_orders_are_counted_by_what_is_wrong() {
+        let bad =
+            |from: &str, to: &str| String::from_utf8(order(1).encode()).unwrap().replacen(from, to, 1).into_bytes();
+        let mut comparison = given(&[&bad("quantity\":", "quantity\":-"), &bad("pending", "eaten"), b"{"], &[]);
+        comparison.record(None);
+        let expected = [("items", 1), ("status", 1), ("value", 2)].map(|(field, count)| (field.to_owned(), count));
+        assert_eq!(comparison.invalid(), &BTreeMap::from(expected));
+        check(&comparison, Verdict { dead_lettered: 4, ..passed(0) });
+    }
+
+    #[test]
+    fn the_way_the_database_writes_json_makes_no_difference() {
+        let spaced = StoredOrder { items: row(1).items.replace(":", ": ").replace(",\"", ", \""), ..row(1) };
+        assert_ne!(spaced.items, row(1).items);
+        check(&given(&[&order(1).encode()], &[spaced]), passed(1));
+    }
+
+    #[test]
+    fn equal_topics_have_equal_digests_in_whatever_order() {
+        let [one, two, three] = [order(1).encode(), order(2).encode(), order(3).encode()];
+        let digest = |records: &[&[u8]]| given(records, &[]).verdict(Drained::Yes).digest;
+        assert_eq!(digest(&[&one, &two]), digest(&[&two, &one, &two]));
+        assert_ne!(digest(&[&one, &two]), digest(&[&one, &three]));
+    }
+}

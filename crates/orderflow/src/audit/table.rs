@@ -1,0 +1,106 @@
+//! Orders that end in a table: what stands in their topic and what stands there, compared. Whoever wrote them, and in whatever run.
+
+use std::collections::BTreeMap;
+
+use ::topology::Topology;
+use food_orders::{Comparison, FoodFlow};
+use kafka_transport::{Span, TopicReader};
+use messaging::audit::{Drained, Verdict};
+use messaging::store::OrderTable;
+use serde_json::json;
+
+use super::groups::{Groups, Reached};
+use super::{Args, BATCH, Flow, WAIT};
+use crate::business::{Business, read_table};
+use crate::report::{Report, row};
+use crate::resources::Meter;
+use crate::{Error, Format, Status, grouped, print, tell};
+
+/// Waits for the group, reads topic and table, judges, prints.
+///
+/// # Errors
+/// Where an option is none of this audit's, or brokers or database do not answer or refuse.
+pub(super) fn execute(
+    args: &Args,
+    topology: &Topology,
+    business: &dyn Business,
+    table: &dyn OrderTable,
+) -> Result<Status, Error> {
+    let of_runs =
+        [("--run", args.run.is_some()), ("--since", args.since.is_some()), ("--orders", args.orders.is_some())];
+    if let Some((option, _)) = of_runs.iter().find(|(_, is_given)| *is_given) {
+        let name = business.name();
+        return Err(Error::Usage(format!("{option}: not for {name}, whose whole topic is held beside the table")));
+    }
+    let meter = Meter::start();
+    let connection = args.brokers.connection()?;
+    let flow = Flow::new(topology, business);
+    let mut reader = TopicReader::connect(&connection)?;
+    let groups = Groups::connect(&connection, &reader, &flow)?;
+    let reached = groups.wait(&reader, args.wait, || business.is_at_rest())?;
+    let entries = flow.entries();
+    let spans: Vec<Span> = reached.spans.iter().copied().filter(|span| entries.contains(&span.topic)).collect();
+    let mut comparison = Comparison::default();
+    let mut records = 0;
+    reader.begin(&spans)?;
+    while !reader.is_done() {
+        reader.read(WAIT, BATCH, |record, _| {
+            records += 1;
+            comparison.record(record.value);
+        })?;
+        if comparison.orders() as u64 > args.max_orders {
+            return Err(Error::Failed(format!("more than {} orders: raise --max-orders", args.max_orders)));
+        }
+    }
+    read_table(&mut comparison, table)?;
+    let verdict = comparison.verdict(if reached.is_drained() { Drained::Yes } else { Drained::No });
+    let passed = verdict.passed() && reached.is_drained() && !(args.no_redeliveries && verdict.redelivered > 0);
+    let tally = BTreeMap::from([(FoodFlow::ENDED, verdict.ended)]);
+    let records: Vec<_> = entries.into_iter().map(|topic| (topic, records)).collect();
+    let report = Report { business, verdict: &verdict, tally: &tally, records: &records };
+    let judged = Judged { report, comparison: &comparison, reached: &reached, peak_rss_mib: meter.read().peak_rss_mib };
+    print(&match args.format {
+        Format::Json => judged.json(passed),
+        Format::Text => judged.text(topology, &verdict),
+    })?;
+    if !reached.is_drained() {
+        tell(&format!("error: not at the end of its topic when the wait was over: {}", reached.behind()));
+    }
+    if args.no_redeliveries && verdict.redelivered > 0 {
+        tell(&format!("error: {} records stand again, and --no-redeliveries allows none", verdict.redelivered));
+    }
+    Ok(if passed { Status::Holds } else { Status::Fails })
+}
+
+struct Judged<'a> {
+    report: Report<'a>,
+    comparison: &'a Comparison,
+    reached: &'a Reached,
+    peak_rss_mib: u64,
+}
+
+impl Judged<'_> {
+    fn json(&self, passed: bool) -> String {
+        let mut document = self.report.document();
+        document["audit"]["passed"] = json!(passed);
+        document["skipped"] = json!(self.comparison.invalid());
+        document["lag"] = self.reached.groups.iter().map(|group| (group.group.clone(), json!(group.lag))).collect();
+        document["peak_rss_mib"] = json!(self.peak_rss_mib);
+        format!("{document:#}\n")
+    }
+
+    fn text(&self, topology: &Topology, verdict: &Verdict) -> String {
+        let mut text = self.report.tables(topology);
+        let invalid = self.comparison.invalid();
+        let reasons: Vec<String> =
+            invalid.iter().map(|(field, records)| format!("{field} {}", grouped(*records))).collect();
+        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
+        row(&mut text, format_args!("  skipped      {} records{reasons}", grouped(invalid.values().sum())));
+        let lag = self.reached.groups.iter().map(|group| group.lag).sum();
+        row(&mut text, format_args!("  lag          {} records", grouped(lag)));
+        row(&mut text, format_args!("  memory       {} MiB at most", self.peak_rss_mib));
+        self.report.digest(&mut text);
+        row(&mut text, format_args!("\n{verdict}"));
+        text
+    }
+}
