@@ -53,7 +53,7 @@ const CLIENTS: [(&str, &[&str]); 11] = [
     ("rdkafka-sys", &["kafka-transport"]),
     ("lambda_runtime", &["lambda-host", "shop-functions"]),
     ("aws-sdk-secretsmanager", &["shop-functions"]),
-    ("ureq", &["lambda-emulator"]),
+    ("ureq", &["lambda-emulator", "orderflow"]),
     ("postgres", &["postgres-store"]),
     ("tokio-postgres", &["postgres-store"]),
     ("deadpool-postgres", &["postgres-store"]),

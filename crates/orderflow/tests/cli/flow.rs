@@ -24,7 +24,7 @@ impl Flow {
         let services = shop::services(&topology).unwrap();
         let groups = services
             .iter()
-            .map(|(subscription, step)| Group { subscription: subscription.clone(), step: Box::new(step) as _ })
+            .map(|(subscription, new_step)| Group { subscription: subscription.clone(), step: new_step() })
             .collect();
         Self { cluster, topology, groups }
     }

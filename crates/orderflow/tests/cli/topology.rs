@@ -3,7 +3,7 @@ use crate::call::{TOPOLOGY, orderflow};
 #[test]
 fn the_topology_that_ships_is_in_order() {
     let ended = orderflow("topology check").end().with_status(0);
-    assert_eq!(ended.stdout, "35 topics, 10 services, 17 consumer groups: every rule holds\n");
+    assert_eq!(ended.stdout, "37 topics, 12 services, 18 consumer groups: every rule holds\n");
 }
 
 #[test]

@@ -45,14 +45,14 @@ fn options_that_exclude_each_other_are_refused() {
 fn a_worker_that_is_asked_for_what_is_not_there_says_what_is() {
     check(
         "work payment_procesor --brokers localhost:1",
-        "no service `payment_procesor`; there are inventory_manager, inventory_service, notification_handler, \
+        "no service `payment_procesor`; there are food_consumer, food_producer, inventory_manager, inventory_service, notification_handler, \
          notification_service, order_generator, order_orchestrator, order_service, payment_processor, payment_service, \
          shipping_handler",
     );
     for given in ["--orders 5", "--rate 5", "--seed 5"] {
         check(
             &format!("work payment_processor {given} --brokers localhost:1"),
-            "--orders, --rate and --seed are for order_generator and order_service, neither of which is among the services",
+            "--orders, --rate and --seed are for order_generator, order_service and food_producer, none of which is among the services",
         );
     }
     check("work --brokers localhost:1", "required arguments were not provided");

@@ -38,6 +38,11 @@ impl Worker {
         told(&self.log.lock().unwrap())
     }
 
+    /// Every line of its log so far.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        lines(&self.log.lock().unwrap()).collect()
+    }
+
     /// Waits until it has told that it is so; answers with what it told.
     #[track_caller]
     pub(crate) fn await_told(&self, status: &str) -> Value {
@@ -98,6 +103,9 @@ impl Drop for Worker {
 
 /// What a log tells of the worker itself: every line of it is JSON.
 pub(crate) fn told(log: &str) -> Vec<Value> {
-    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
-    lines.filter(|line: &Value| line["message"] == "worker").collect()
+    lines(log).filter(|line| line["message"] == "worker").collect()
+}
+
+fn lines(log: &str) -> impl Iterator<Item = Value> {
+    log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
 }

@@ -7,7 +7,7 @@ use messaging::Outgoing;
 use serde_json::Value;
 use topology::Topology;
 
-use crate::scene::{Scene, Setting, end};
+use crate::scene::{SERVICES, Scene, Setting, end};
 
 /// Orders of a scenario.
 const ORDERS: u64 = 40;
@@ -149,7 +149,7 @@ fn what_is_no_order_is_refused_or_dead_lettered_and_the_others_run_on(scene: &Sc
     let first = order("good", good(), 500);
     let records: Vec<Outgoing> = refused.iter().chain(&garbage).chain([&first]).chain(&again).cloned().collect();
     scene.reset();
-    scene.publish(&records, RUN);
+    scene.publish(SERVICES[0], OrderCreated::TOPIC, &records, RUN);
     let workers = scene.work_all("", &FINE, &[]);
     let audit = scene.call(ADMIN, &format!("audit saga --run {RUN} --format json")).end().with_status(0).document();
     let logs: String = end(workers).into_iter().map(|ended| ended.stderr).collect();
@@ -185,6 +185,6 @@ fn an_order_is_told_by_its_history_and_what_is_kept_beside_is_made_anew(scene: &
 
 fn a_reset_empties_topics_and_database(scene: &Scene) {
     let told = scene.reset();
-    assert!(told.ends_with("the saga's database is empty\n"), "{told}");
+    assert!(told.ends_with("the database is empty\n"), "{told}");
     scene.call(ADMIN, "history good").end().with_status(1);
 }

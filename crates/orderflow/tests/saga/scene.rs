@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
-use events::saga::OrderCreated;
-use events::{Event, Topic};
+use events::Topic;
 use kafka_cluster::{ADMIN, Cluster, Distribution, Options};
 use kafka_transport::{Admin, Membership, Pace, Pipeline, Plan};
 use messaging::Outgoing;
@@ -68,7 +67,12 @@ impl Scene {
 
     /// What the topics and the database tell of the newest run, after everything has come to rest. It must hold.
     pub(crate) fn audit(&self) -> Value {
-        self.call(ADMIN, "audit saga --wait 170s --format json").end().with_status(0).document()
+        self.audit_of("saga")
+    }
+
+    /// The same of another system.
+    pub(crate) fn audit_of(&self, system: &str) -> Value {
+        self.call(ADMIN, &format!("audit {system} --wait 170s --format json")).end().with_status(0).document()
     }
 
     /// Empties the topics and the database; answers with what it is told.
@@ -76,13 +80,13 @@ impl Scene {
         self.call(ADMIN, "reset --yes").end().with_status(0).stdout
     }
 
-    /// Publishes records as the order service, as part of a run of their own.
-    pub(crate) fn publish(&self, records: &[Outgoing], run: &str) {
+    /// Publishes records to a topic of three partitions, as this service and as part of a run of their own.
+    pub(crate) fn publish(&self, service: &str, topic: Topic, records: &[Outgoing], run: &str) {
         let pipeline = Pipeline::start(Plan {
-            connection: self.cluster.connection_as(SERVICES[0]).unwrap(),
+            connection: self.cluster.connection_as(service).unwrap(),
             membership: Membership::Shared { instance: None },
             pace: Pace::BROKERS,
-            topics: vec![(OrderCreated::TOPIC, 3)],
+            topics: vec![(topic, 3)],
             groups: Vec::new(),
             tap: None,
             metrics: None,
