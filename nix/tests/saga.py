@@ -1,19 +1,3 @@
-def psql(*arguments: str) -> str:
-    """PostgreSQL's client, as its administrator on its own host."""
-    plain = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1")
-    return shlex.join(("sudo", "-u", "postgres", "psql", "--dbname", "orderflow", *plain, *arguments))
-
-
-def ask(question: str) -> str:
-    return database.succeed(psql("--command", f"SELECT {question}"), timeout=60).strip()
-
-
-def wait_until(condition: str) -> None:
-    """Until it holds in the database, in whose absence it does not."""
-    command = psql("--command", f"SELECT {condition}")
-    database.wait_until_succeeds(f'test "$({command})" = t', timeout=300)
-
-
 def wait_until_settled() -> None:
     """Until every order that has begun by now has ended."""
     now = ask("max(recorded_at) FROM saga.events")
@@ -31,7 +15,7 @@ start_all()
 
 with subtest("given a secured Kafka with the topology's users, topics and rights, and a PostgreSQL"):
     start_cluster()
-    database.wait_for_unit("postgresql.target", timeout=120)
+    wait_for_database()
 
 with subtest("PostgreSQL lets in who has the password, by TLS"):
     verified = f"sslmode=verify-full&sslrootcert={facts['ca']}"
@@ -57,8 +41,7 @@ with subtest("when a host crashes between orders, the other one ends them"):
     wait_until_settled()
 
 with subtest("when PostgreSQL starts anew, they go on once it is back"):
-    database.succeed("systemctl restart postgresql", timeout=120)
-    database.wait_for_unit("postgresql.target", timeout=120)
+    restart_database()
     wait_until_settled()
 
 with subtest("when the host comes back, it takes its share again"):

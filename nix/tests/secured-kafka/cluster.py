@@ -122,9 +122,9 @@ def wait_until_missed(broker: int) -> None:
     client.wait_until_succeeds(f"described=$({described}) && ! grep -qE '{pattern}' <<<\"$described\"", timeout=120)
 
 
-def audit(*which: str) -> dict:
+def audit(*which: str, settings: tuple[str, ...] = ()) -> dict:
     """What became of a run's orders, by arguments of the command; of the shop's newest run without any."""
     command = shlex.join(("audit", *which, "--wait", "120s", "--format", "json"))
-    _, text = client.execute(orderflow("admin", command), timeout=180)
+    _, text = client.execute(orderflow("admin", command, *settings), timeout=180)
     assert text.startswith("{"), f"no audit: {text}"
     return json.loads(text)
