@@ -15,7 +15,7 @@ LINUX = ("x86_64-linux", "aarch64-linux")
 # What has the whole repository for its input, by its nature.
 OF_ALL = {("checks", "fmt"), ("apps", "deploy")}
 PACKAGES = {"default", "image", "inventory", "kafka-home", "lambda-emulator", "lambdas", "lambdas-arm64", "orderflow", "topology"}
-CHECKS = {"ansible", "clippy", "docs", "fmt", "inventory", "kafka-flow", "nextest", "reproducible", "saga", "shell", "terraform"}
+CHECKS = {"ansible", "clippy", "docs", "fmt", "food-orders", "inventory", "kafka-flow", "nextest", "reproducible", "saga", "shell", "terraform"}
 APPS = {"cluster", "default", "deploy", "destroy", "rehearse", "run", "update"}
 
 
