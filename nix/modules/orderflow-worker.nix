@@ -1,5 +1,5 @@
 # services.orderflow-worker: services of topology.json as members of their consumer groups, each instance a unit. The saga's keep what
-# they know in a PostgreSQL.
+# they know in a PostgreSQL, food_consumer its orders.
 {
   config,
   lib,
@@ -93,10 +93,12 @@ in
       default = [ ];
       example = [ "/var/lib/secrets/database.env" ];
       description = ''
-        Files outside the store with further variables for each worker, `NAME=..` a line, such as where the services of the saga
-        keep what they know: `DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE`, FILE
-        being readable by everybody. The database is USER's own: its tables are made as a worker starts. Without that
-        variable what they know is in the memory of their process.
+        Files outside the store with further variables for each worker, `NAME=..` a line, such as the database in which the
+        services of the saga keep what they know and `food_consumer` stores orders:
+        `DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE`, FILE being readable by
+        everybody. The database is USER's own: its tables are made as a worker starts. Without that variable what the saga
+        knows is in the memory of its process, and `food_consumer` refuses to start. `ORDER_RATE=..` is how many orders a
+        second `food_producer` places, where they are not the topology's.
       '';
     };
 
