@@ -7,6 +7,7 @@
   jdk17_headless,
   openssh,
   openssl,
+  postgresql,
   util-linux,
   ansible,
   stdenv,
@@ -29,6 +30,17 @@ let
     terraformRoots.program
     util-linux
   ];
+
+  # What `orderflow cluster` calls.
+  local = {
+    runtimeInputs = [
+      jdk17_headless
+      orderflow
+      postgresql
+      util-linux
+    ];
+    runtimeEnv.KAFKA_HOME = kafkaHome;
+  };
 
   app = name: description: extra: {
     type = "app";
@@ -73,13 +85,12 @@ in
     runtimeEnv = tools.environment;
   };
 
-  cluster = app "cluster" "A secured Kafka cluster on this machine" {
-    runtimeInputs = [
-      jdk17_headless
-      orderflow
-      util-linux
-    ];
-    runtimeEnv.KAFKA_HOME = kafkaHome;
+  cluster = app "cluster" "A secured Kafka cluster on this machine" local;
+
+  setup-local = app "setup-local" "Kafka with our topics, and PostgreSQL, on this machine" local;
+
+  healthcheck = app "healthcheck" "Whether brokers, topics, database and workers answer" {
+    runtimeInputs = [ orderflow ];
   };
 
   update = app "update" "Moves the flake's pins, and says what has to follow them" { };

@@ -16,7 +16,7 @@ LINUX = ("x86_64-linux", "aarch64-linux")
 OF_ALL = {("checks", "fmt"), ("apps", "deploy")}
 PACKAGES = {"default", "image", "inventory", "kafka-home", "lambda-emulator", "lambdas", "lambdas-arm64", "orderflow", "topology"}
 CHECKS = {"ansible", "clippy", "docs", "fmt", "food-orders", "inventory", "kafka-flow", "nextest", "reproducible", "saga", "shell", "terraform"}
-APPS = {"cluster", "default", "deploy", "destroy", "rehearse", "run", "update"}
+APPS = {"cluster", "default", "deploy", "destroy", "healthcheck", "rehearse", "run", "setup-local", "update"}
 
 
 def fail(reason: str) -> NoReturn:
