@@ -142,8 +142,8 @@ def answers(port: int) -> bool:
 class Bench:
     """The broker with our topics."""
 
-    def __init__(self, orderflow: str, brokers: str, folder: Path) -> None:
-        self.orderflow, self.brokers, self.folder = orderflow, brokers, folder
+    def __init__(self, orderflow: str, brokers: str, folder: Path, group: str = GROUP) -> None:
+        self.orderflow, self.brokers, self.folder, self.group = orderflow, brokers, folder, group
         client: dict[str, str | int | float | bool] = {
             "bootstrap.servers": brokers,
             "log_level": 0,
@@ -179,8 +179,8 @@ class Bench:
 
     def forget_group(self) -> None:
         """The group begins anew; there may be none yet."""
-        if any(group.group_id == GROUP for group in self.admin.list_consumer_groups().result().valid):
-            await_all(self.admin.delete_consumer_groups([GROUP]))
+        if any(group.group_id == self.group for group in self.admin.list_consumer_groups().result().valid):
+            await_all(self.admin.delete_consumer_groups([self.group]))
 
     def records(self, topic: str) -> Iterator[Message]:
         bounds = self.bounds(topic)

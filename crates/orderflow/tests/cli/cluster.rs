@@ -65,6 +65,8 @@ fn a_cluster_that_is_up_outlives_its_command_until_it_is_down() {
     // A service may not look at topics that it neither reads nor writes.
     assert_eq!(paste(&line(" work payment_processor)").replace("work payment_processor", "topics diff")), Some(1));
 
+    a_database_beside_it_is_started_shown_and_found(&place);
+
     let status = place.call("status").with_status(0);
     assert!(status.stdout.ends_with("brokers      3 of 3 answer\n"), "{}", status.stdout);
     let broker = status.stdout.lines().find(|line| line.starts_with("broker-2 ")).unwrap();
@@ -75,8 +77,24 @@ fn a_cluster_that_is_up_outlives_its_command_until_it_is_down() {
     assert!(up_again.stderr.contains("broker-2 does not run; `orderflow cluster down`"), "{}", up_again.stderr);
 
     let down = line(&format!(" cluster down --folder {}", place.folder.display()));
+    let database = fs::read_link(place.folder.join("postgres")).unwrap();
     assert_eq!(paste(&down), Some(0));
-    assert!(!place.folder.exists());
+    assert!(!place.folder.exists() && !database.exists());
+}
+
+fn a_database_beside_it_is_started_shown_and_found(place: &Place) {
+    let up = place.call("up --with postgres").with_status(0);
+    assert_eq!(up.stderr, "it runs already\nstarting PostgreSQL\n");
+    let file = place.folder.join("database.env");
+    assert!(up.stdout.contains(&format!("database     {}\n", file.display())), "{}", up.stdout);
+    assert_eq!(mode(&file), 0o600);
+    let status = place.call("status").with_status(0);
+    assert!(status.stdout.contains("\npostgres     runs, process "), "{}", status.stdout);
+    // Its table is made by the first who wants it.
+    let line = |end: &str| up.stdout.lines().find(|line| line.ends_with(end)).unwrap().to_owned();
+    assert_eq!(paste(&line(" health)")), Some(1));
+    assert_eq!(paste(&line(" audit food)")), Some(0));
+    assert_eq!(paste(&line(" health)")), Some(0));
 }
 
 #[test]

@@ -9,7 +9,9 @@ mod deploy; // what is refused before AWS is asked, and how stages are told of
 mod digest; // equal orders, equal digest: whatever carries them
 mod dry_run; // events logged, nothing sent
 mod flow; // the shop on a Kafka of the test's own
+mod food; // food orders without a Kafka of theirs
 mod generate; // orders as JSON lines
+mod health; // brokers, database and workers asked how they are
 mod help; // every command shows an example
 mod input; // bad lines set aside, good ones processed
 mod interruption; // Ctrl-C and SIGTERM
