@@ -66,7 +66,7 @@ fn a_reset_empties_our_topics_and_a_group_begins_at_the_first_record_that_is_the
 
     let reset = on(&cluster, "reset --yes").end().with_status(0);
     assert!(
-        reset.stdout.ends_with("30 records of 35 topics deleted; 17 groups begin at the first record that is there\n"),
+        reset.stdout.ends_with("30 records of 37 topics deleted; 18 groups begin at the first record that is there\n"),
         "{}",
         reset.stdout
     );
@@ -92,7 +92,7 @@ fn a_reset_asks_on_a_terminal_and_deletes_nothing_unless_the_answer_is_yes() {
 
     let refused = answered("y").with_status(1);
     let question = format!(
-        "On {} in plaintext all records of these topics are deleted for good, and the offsets of 17 groups:\n",
+        "On {} in plaintext all records of these topics are deleted for good, and the offsets of 18 groups:\n",
         cluster.brokers()
     );
     assert!(refused.stderr.starts_with(&question), "{}", refused.stderr);

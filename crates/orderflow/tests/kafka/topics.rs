@@ -28,11 +28,11 @@ fn assert_all_as_the_topology_says(admin: &Admin, brokers: u16) {
 fn topics_are_created_as_the_topology_says_and_a_second_time_nothing_is_done() {
     let cluster = start(&Options::kraft());
     let one_broker = "1 broker: one replica on each, where topology.json says 3\n";
-    let all_right = format!("35 topics on {} are as topology.json says\n", cluster.brokers());
+    let all_right = format!("37 topics on {} are as topology.json says\n", cluster.brokers());
 
     let created = on(&cluster, "topics create").end().with_status(0);
     assert_eq!(created.stderr, one_broker);
-    assert_eq!(created.stdout.matches("   created\n").count(), 35);
+    assert_eq!(created.stdout.matches("   created\n").count(), 37);
     assert!(created.stdout.ends_with(&all_right), "{}", created.stdout);
     assert_all_as_the_topology_says(&Admin::connect(&cluster.connection()).unwrap(), 1);
 
@@ -68,11 +68,11 @@ fn what_differs_is_told_what_can_be_changed_is_changed_and_other_topics_are_left
     ] {
         assert!(compared.stdout.lines().any(|found| found == line), "{line} in\n{}", compared.stdout);
     }
-    assert_eq!(compared.stdout.lines().count(), 35);
+    assert_eq!(compared.stdout.lines().count(), 37);
     let brokers = cluster.brokers();
     let expected = format!(
         "1 broker: one replica on each, where topology.json says 3\n\
-         error: 35 of 35 topics on {brokers} differ from topology.json\n\
+         error: 37 of 37 topics on {brokers} differ from topology.json\n\
          hint: `orderflow topics create` adds partitions, adds what is missing, sets retention.ms and max.message.bytes; \
          it cannot take partitions away: delete the topic first, with its records\n"
     );
@@ -87,7 +87,7 @@ fn what_differs_is_told_what_can_be_changed_is_changed_and_other_topics_are_left
     ] {
         assert!(mended.stdout.lines().any(|found| found == line), "{line} in\n{}", mended.stdout);
     }
-    assert!(mended.stderr.contains(&format!("error: 1 of 35 topics on {brokers} differs")), "{}", mended.stderr);
+    assert!(mended.stderr.contains(&format!("error: 1 of 37 topics on {brokers} differs")), "{}", mended.stderr);
     let found = admin.describe(&["foreign", "order_placed", "order_shipped"]).unwrap();
     assert_eq!(found["foreign"], foreign);
     assert_eq!([found["order_placed"], found["order_shipped"]], [right("order_placed"), right("order_shipped")]);
@@ -118,7 +118,7 @@ fn on_the_secured_cluster_each_topic_has_its_replicas_and_who_lacks_a_right_is_t
     for arguments in ["topics create", "topics diff", "reset --yes"] {
         let refused = call("payment_processor", arguments).with_status(1);
         let expected = format!(
-            "error: {}: user payment_processor may not DESCRIBE topic inventory.rejected: check its ACLs",
+            "error: {}: user payment_processor may not DESCRIBE topic food-order-numbers: check its ACLs",
             cluster.brokers()
         );
         assert!(refused.stderr.starts_with(&expected), "{}", refused.stderr);
