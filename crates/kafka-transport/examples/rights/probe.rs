@@ -18,6 +18,10 @@ use topology::{Operation, Resource, Topology};
 /// Whoever is not answered by then is not answered any more.
 const DEADLINE: Duration = Duration::from_secs(45);
 
+/// Each of them is a client for each group, all at once, with a login and its TLS: more of them would wait for the machine, and not for a
+/// broker.
+const USERS_AT_ONCE: usize = 3;
+
 /// How long one look at what a consumer has takes.
 const TURN: Duration = Duration::from_millis(50);
 
@@ -54,14 +58,17 @@ pub(crate) fn found(
 ) -> BTreeSet<Right> {
     let writer = Writer::new(admin);
     let records: Vec<Place> = topology.topics().map(|topic| writer.write(&topic.name).unwrap()).collect();
-    thread::scope(|scope| {
-        let probe = |&user| {
-            let records = &records;
-            scope.spawn(move || rights_of(user, &config_as(user), topology, records))
-        };
-        let probes: Vec<_> = users.iter().map(probe).collect();
-        probes.into_iter().flat_map(|probe| probe.join().unwrap()).collect()
-    })
+    let of_some = |users: &[&str]| {
+        thread::scope(|scope| {
+            let probe = |&user| {
+                let records = &records;
+                scope.spawn(move || rights_of(user, &config_as(user), topology, records))
+            };
+            let probes: Vec<_> = users.iter().map(probe).collect();
+            probes.into_iter().flat_map(|probe| probe.join().unwrap()).collect::<Vec<Right>>()
+        })
+    };
+    users.chunks(USERS_AT_ONCE).flat_map(of_some).collect()
 }
 
 /// Where a record stands.
