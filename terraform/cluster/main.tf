@@ -14,6 +14,27 @@ locals {
   availability_zones = coalesce(var.availability_zones, slice(data.aws_availability_zones.all.names, 0, min(3, length(data.aws_availability_zones.all.names))))
   bucket_prefix      = "kafka-demo-lambda-code"
   brokers            = { for name, host in module.hosts.hosts : name => host if host.role == "kafka" }
+
+  # Three ZooKeeper hosts, three brokers, one of each a zone, and one console host.
+  clustered = [for role in ["zookeeper", "kafka"] : {
+    for index, subnet in module.network.subnets : "${role}-${index + 1}" => {
+      role          = role
+      number        = index + 1
+      subnet        = subnet
+      instance_type = var.instance_type
+      volume_gib    = var.volume_gib
+    }
+  }]
+
+  console = {
+    console-1 = {
+      role          = "console"
+      number        = 1
+      subnet        = module.network.subnets[0]
+      instance_type = var.console_instance_type
+      volume_gib    = var.console_volume_gib
+    }
+  }
 }
 
 data "aws_availability_zones" "all" {
@@ -44,11 +65,13 @@ check "ssh_is_narrow" {
 module "network" {
   source = "../modules/network"
 
+  name               = "orderflow"
   vpc_cidr           = var.vpc_cidr
   availability_zones = local.availability_zones
   domain             = var.domain
   ssh_cidrs          = var.ssh_cidrs
   allowed_cidrs      = var.allowed_cidrs
+  groups             = ["ssh", "zookeeper", "kafka", "console", "functions", "pollers", "endpoints"]
 }
 
 # In public subnets with public addresses, behind security groups. For production put them into private subnets, behind a
@@ -56,14 +79,11 @@ module "network" {
 module "hosts" {
   source = "../modules/hosts"
 
-  subnets               = module.network.subnets
-  security_group_ids    = { for name, group in module.network.security_groups : name => group.id }
-  private_zone          = module.network.private_zone
-  ssh_public_key        = var.ssh_public_key
-  instance_type         = var.instance_type
-  volume_gib            = var.volume_gib
-  console_instance_type = var.console_instance_type
-  console_volume_gib    = var.console_volume_gib
+  hosts              = merge(concat(local.clustered, [local.console])...)
+  security_group_ids = { for name, group in module.network.security_groups : name => group.id }
+  private_zone       = module.network.private_zone
+  key_name           = "orderflow"
+  ssh_public_key     = var.ssh_public_key
 }
 
 module "bucket" {

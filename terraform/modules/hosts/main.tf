@@ -1,30 +1,8 @@
-# Three ZooKeeper hosts, three brokers, one of each a zone, and one console host.
+# Debian hosts, each in its subnet, with a fixed private address and a name.
 
 locals {
   # The last number of each address. Fixed, so that a host built anew keeps its address, name and certificate.
-  first_address = { zookeeper = 11, kafka = 21, console = 31 }
-
-  clustered = [for role in ["zookeeper", "kafka"] : {
-    for index, subnet in var.subnets : "${role}-${index + 1}" => {
-      role          = role
-      number        = index + 1
-      subnet        = subnet
-      instance_type = var.instance_type
-      volume_gib    = var.volume_gib
-    }
-  }]
-
-  console = {
-    console-1 = {
-      role          = "console"
-      number        = 1
-      subnet        = var.subnets[0]
-      instance_type = var.console_instance_type
-      volume_gib    = var.console_volume_gib
-    }
-  }
-
-  hosts = merge(concat(local.clustered, [local.console])...)
+  first_address = { zookeeper = 11, kafka = 21, console = 31, food = 41 }
 }
 
 # Debian's own image of Debian 12: the number is Debian's account.
@@ -39,12 +17,12 @@ data "aws_ami" "debian" {
 }
 
 resource "aws_key_pair" "this" {
-  key_name   = "orderflow"
+  key_name   = var.key_name
   public_key = var.ssh_public_key
 }
 
 resource "aws_instance" "this" {
-  for_each = local.hosts
+  for_each = var.hosts
 
   ami           = data.aws_ami.debian.id
   instance_type = each.value.instance_type
@@ -83,7 +61,7 @@ resource "aws_instance" "this" {
 }
 
 resource "aws_route53_record" "this" {
-  for_each = local.hosts
+  for_each = var.hosts
 
   zone_id = var.private_zone.zone_id
   name    = "${each.key}.${var.private_zone.name}"

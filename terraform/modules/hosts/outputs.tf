@@ -1,6 +1,6 @@
 output "hosts" {
   description = "Hosts by name: what an inventory needs."
-  value = { for name, host in local.hosts : name => {
+  value = { for name, host in var.hosts : name => {
     role            = host.role
     number          = host.number
     zone            = aws_instance.this[name].availability_zone

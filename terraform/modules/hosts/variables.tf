@@ -1,11 +1,17 @@
-variable "subnets" {
-  description = "Subnets, one for each zone: a ZooKeeper host and a broker go into each."
-  type        = list(object({ id = string, cidr_block = string }))
+variable "hosts" {
+  description = "Hosts by name: role, number within the role, subnet, size and disk."
+  type = map(object({
+    role          = string
+    number        = number
+    subnet        = object({ id = string, cidr_block = string })
+    instance_type = string
+    volume_gib    = number
+  }))
 }
 
 variable "security_group_ids" {
-  description = "Security groups of the hosts."
-  type        = object({ ssh = string, zookeeper = string, kafka = string, console = string })
+  description = "Security groups of the hosts: `ssh`, and one for each role."
+  type        = map(string)
 }
 
 variable "private_zone" {
@@ -13,27 +19,12 @@ variable "private_zone" {
   type        = object({ zone_id = string, name = string })
 }
 
+variable "key_name" {
+  description = "What the key pair is called: one of a name in an account's region."
+  type        = string
+}
+
 variable "ssh_public_key" {
   description = "Public key that opens every host, as in ~/.ssh/id_ed25519.pub."
   type        = string
-}
-
-variable "instance_type" {
-  description = "Size of the ZooKeeper hosts and brokers."
-  type        = string
-}
-
-variable "volume_gib" {
-  description = "Disk of each ZooKeeper host and broker."
-  type        = number
-}
-
-variable "console_instance_type" {
-  description = "Size of the console host."
-  type        = string
-}
-
-variable "console_volume_gib" {
-  description = "Disk of the console host."
-  type        = number
 }

@@ -6,7 +6,7 @@ resource "aws_vpc" "this" {
   enable_dns_support   = true
   enable_dns_hostnames = true
 
-  tags = { Name = "orderflow" }
+  tags = { Name = var.name }
 }
 
 resource "aws_subnet" "public" {
@@ -17,19 +17,19 @@ resource "aws_subnet" "public" {
   cidr_block              = cidrsubnet(var.vpc_cidr, 8, each.value)
   map_public_ip_on_launch = true
 
-  tags = { Name = "orderflow-${each.key}" }
+  tags = { Name = "${var.name}-${each.key}" }
 }
 
 resource "aws_internet_gateway" "this" {
   vpc_id = aws_vpc.this.id
 
-  tags = { Name = "orderflow" }
+  tags = { Name = var.name }
 }
 
 resource "aws_route_table" "public" {
   vpc_id = aws_vpc.this.id
 
-  tags = { Name = "orderflow-public" }
+  tags = { Name = "${var.name}-public" }
 }
 
 resource "aws_route" "internet" {
@@ -48,7 +48,7 @@ resource "aws_route_table_association" "public" {
 # The names of the hosts: those in the brokers' certificates. Only this VPC resolves them.
 resource "aws_route53_zone" "private" {
   name    = var.domain
-  comment = "Hosts of orderflow"
+  comment = "Hosts of ${var.name}"
 
   vpc {
     vpc_id = aws_vpc.this.id

@@ -1,15 +1,17 @@
-# Who may reach whom, as one table. What it does not name is closed.
+# Who may reach whom, as one table. What it does not name is closed. Rows of groups that a root does not ask for do not count.
 
 locals {
-  security_groups = {
+  every_group = {
     ssh       = "SSH to every host"
     zookeeper = "ZooKeeper hosts"
     kafka     = "Kafka brokers"
     console   = "Console host: pages, metrics, the operator's commands"
+    host      = "A host that has all of it, and serves nobody but itself"
     functions = "Lambda functions"
     pollers   = "Pollers of the event source mappings"
     endpoints = "Interface endpoints of AWS services"
   }
+  security_groups = { for name in var.groups : name => local.every_group[name] }
 
   # `from` names security groups, `cidrs` addresses.
   ingress = [
@@ -31,6 +33,7 @@ locals {
     { of = "zookeeper", port = null, to = [], cidrs = ["0.0.0.0/0"] },
     { of = "kafka", port = null, to = [], cidrs = ["0.0.0.0/0"] },
     { of = "console", port = null, to = [], cidrs = ["0.0.0.0/0"] },
+    { of = "host", port = null, to = [], cidrs = ["0.0.0.0/0"] },
     { of = "functions", port = 9093, to = ["kafka"], cidrs = [] },
     { of = "functions", port = 443, to = ["endpoints"], cidrs = [] },
     { of = "pollers", port = 9093, to = ["kafka"], cidrs = [] },
@@ -41,25 +44,25 @@ locals {
     for row in local.ingress : merge(
       { for from in row.from : "${row.to}:${row.port} from ${from}" => { to = row.to, port = row.port, group = from, cidr = null } },
       { for cidr in toset(row.cidrs) : "${row.to}:${row.port} from ${cidr}" => { to = row.to, port = row.port, group = null, cidr = cidr } },
-    )
+    ) if contains(var.groups, row.to)
   ]...)
 
   egress_rules = merge([
     for row in local.egress : merge(
       { for to in row.to : "${row.of} to ${to}:${row.port}" => { of = row.of, port = row.port, group = to, cidr = null } },
       { for cidr in toset(row.cidrs) : "${row.of} to ${cidr}" => { of = row.of, port = row.port, group = null, cidr = cidr } },
-    )
+    ) if contains(var.groups, row.of)
   ]...)
 }
 
 resource "aws_security_group" "this" {
   for_each = local.security_groups
 
-  name        = "orderflow-${each.key}"
+  name        = "${var.name}-${each.key}"
   description = each.value
   vpc_id      = aws_vpc.this.id
 
-  tags = { Name = "orderflow-${each.key}" }
+  tags = { Name = "${var.name}-${each.key}" }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "this" {

@@ -1,3 +1,8 @@
+variable "name" {
+  description = "What all of it is called; names of security groups begin with it."
+  type        = string
+}
+
 variable "vpc_cidr" {
   description = "Addresses of the VPC."
   type        = string
@@ -21,4 +26,9 @@ variable "ssh_cidrs" {
 variable "allowed_cidrs" {
   description = "Who may open the pages of the console host."
   type        = list(string)
+}
+
+variable "groups" {
+  description = "Which security groups of the table there are."
+  type        = set(string)
 }
