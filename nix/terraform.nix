@@ -1,4 +1,4 @@
-# Terraform with its provider, and what it says of both roots, without any network.
+# Terraform with its provider, and what it says of each root, without any network.
 {
   runCommand,
   terraform,
@@ -14,7 +14,7 @@ in
     cp -r ${sources.terraform}/. .
     chmod -R u+w .
     terraform fmt -check -diff -recursive terraform
-    for root in cluster services; do
+    for root in cluster services food; do
       terraform -chdir=terraform/$root init -backend=false -input=false
       terraform -chdir=terraform/$root validate
       terraform -chdir=terraform/$root test
