@@ -85,7 +85,7 @@ const LIFTING: [&str; 4] = ["clippy::disallowed", "clippy::all", "clippy::style"
 const LIFTED_BANS: [&str; 2] = ["crates/messaging/src/audit/orders.rs", "crates/messaging/src/store/memory.rs"];
 
 /// What may stand at the top: what the owner's card (C04) names, then what tools and readers look for there.
-const TOP_LEVEL: [&str; 23] = [
+const TOP_LEVEL: [&str; 24] = [
     // C04
     "flake.nix",
     "flake.lock",
@@ -111,7 +111,24 @@ const TOP_LEVEL: [&str; 23] = [
     ".github",
     ".config",
     ".cargo",
+    ".env.example",
 ];
+
+/// How the variables begin that our programs read; others read those of PostgreSQL and AWS.
+const VARIABLES: [&str; 9] = [
+    "KAFKA_",
+    "DATABASE_",
+    "ORDER_RATE",
+    "RUST_LOG",
+    "XDG_",
+    "JAVA_HOME",
+    "ANSWER_MODE",
+    "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_LOG_LEVEL",
+];
+
+/// Begins like one of them, and is AWS's word in a mapping.
+const NO_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
 #[test]
 fn every_crate_has_a_role_in_the_architecture() {
@@ -286,6 +303,23 @@ fn j04_each_service_has_unit_tests_below_it_in_its_file() {
             assert!(read(&path).contains("#[test]"), "{}: no test", path.display());
         }
     }
+}
+
+#[test]
+fn k06_the_example_of_an_environment_has_every_variable_that_is_read_and_no_other_of_ours() {
+    let example = read(&workspace().join(".env.example"));
+    let is_ours = |word: &&str| *word != NO_VARIABLE && VARIABLES.iter().any(|begins| word.starts_with(begins));
+    let upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let stated: BTreeSet<&str> = example
+        .split(|letter: char| !letter.is_ascii() || !upper(letter as u8))
+        .filter(|word| word.len() > 3)
+        .filter(is_ours)
+        .collect();
+    let sources = sources();
+    let shipped = sources.iter().filter(|source| source.folder == "src");
+    let texts = shipped.flat_map(|source| source.text.split('"')); // code between two texts is no word alone
+    let read: BTreeSet<&str> = texts.filter(|text| !text.is_empty() && text.bytes().all(upper)).filter(is_ours).collect();
+    assert_eq!(stated, read, "the variables of .env.example, and those that the programs read");
 }
 
 #[test]

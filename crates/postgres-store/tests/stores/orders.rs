@@ -1,3 +1,5 @@
+use std::process::Command;
+
 //! N08: orders in the table, asked by SQL; and what only a database can refuse.
 
 use events::Cents;
@@ -42,6 +44,37 @@ fn n08_an_order_is_found_by_sql_with_its_amount_to_the_cent_and_its_items() {
         items->0->>'name', processed_at > now() - interval '1 hour') FROM food.orders";
     let expected = "ORD-20260101-00042|CUST-00042|17.00|pending|2026-01-01 00:00:00.123|Pizza|t";
     assert_eq!(texts(&server.url(), row), [expected]);
+}
+
+/// What a program of PostgreSQL prints.
+fn output(command: &mut Command) -> String {
+    let ended = command.output().unwrap();
+    assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+#[test]
+fn k05_the_table_made_by_hand_is_the_one_that_the_migration_makes_and_the_sample_queries_run() {
+    let server = database::start();
+    sql(&server.url(), "CREATE DATABASE by_hand");
+    let by_hand = server.url_of("by_hand");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/init.sql");
+    let psql = |url: &str| output(Command::new("psql").args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", file, url]));
+    psql(&by_hand);
+    // The program takes it for its own, and has orders stored in it.
+    let table = PostgresOrders::open(&by_hand).unwrap();
+    table.store(&(0..30).map(order).collect::<Vec<_>>()).unwrap();
+    let told = psql(&by_hand); // once more: nothing is changed, and each question has its answer
+    assert!(told.contains("ORD-20260101-00029") && told.contains("Pizza"), "{told}");
+    assert_eq!(table.orders(None, 100).unwrap().len(), 30);
+
+    drop(PostgresOrders::open(&server.url()).unwrap());
+    let schema = |url: &str| {
+        let text = output(Command::new("pg_dump").args(["--schema-only", "--schema=food", "--no-owner", url]));
+        // Newer versions write a random word into their dumps.
+        text.lines().filter(|line| !line.contains("restrict ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(schema(&by_hand), schema(&server.url()));
 }
 
 #[test]
