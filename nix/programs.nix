@@ -26,11 +26,15 @@ in
   lambda-emulator = only "lambda-emulator" "AWS Lambda on one machine, with Kafka event source mappings";
 
   # `docker run --memory 128m orderflow payment_processor`, with KAFKA_BROKERS and the like in its environment. An image cannot hold
-  # a worker's limit of 128 MB; whoever runs it has to.
+  # a worker's limit of 128 MB; whoever runs it has to, as compose.yaml does, which calls /bin/orderflow by that name.
   image = dockerTools.buildLayeredImage {
     name = "orderflow";
     tag = orderflow.version;
-    extraCommands = "test -f ${topology}/topology.json"; # no image of a topology that breaks a rule
+    extraCommands = ''
+      test -f ${topology}/topology.json # no image of a topology that breaks a rule
+      mkdir bin
+      ln -s ${lib.getExe worker} bin/orderflow
+    '';
     config = {
       Entrypoint = [
         (lib.getExe worker)
