@@ -37,6 +37,7 @@ in
     ../ci/ansible.d
     ../ci/need
     ../ci/venv
+    ./modules/hardening.nix # what Ansible's units forbid, too
   ];
   # Tests read of the repository what the documents, Terraform and Ansible share with the code.
   tests = of (
