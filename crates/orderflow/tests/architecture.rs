@@ -320,7 +320,8 @@ fn k06_the_example_of_an_environment_has_every_variable_that_is_read_and_no_othe
     let sources = sources();
     let shipped = sources.iter().filter(|source| source.folder == "src");
     let texts = shipped.flat_map(|source| source.text.split('"')); // code between two texts is no word alone
-    let read: BTreeSet<&str> = texts.filter(|text| !text.is_empty() && text.bytes().all(upper)).filter(is_ours).collect();
+    let read: BTreeSet<&str> =
+        texts.filter(|text| !text.is_empty() && text.bytes().all(upper)).filter(is_ours).collect();
     assert_eq!(stated, read, "the variables of .env.example, and those that the programs read");
 }
 

@@ -1,6 +1,6 @@
-use std::process::Command;
-
 //! N08: orders in the table, asked by SQL; and what only a database can refuse.
+
+use std::process::Command;
 
 use events::Cents;
 use messaging::store::{MemoryOrders, OrderTable, StoreError, StoredOrder, Storing};
