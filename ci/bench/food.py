@@ -100,7 +100,7 @@ class Sink:
     def make_table(self, orderflow: Side) -> None:
         with self.bench.worker(orderflow) as (process, log):
             is_made = lambda: self.rows.execute("SELECT to_regclass('food.orders') IS NOT NULL").fetchone() == (True,)
-            wait_until(is_made, "the table", process, log)
+            wait_until(lambda: is_made() and self.count() > 0, "the table", process, log)
 
     def measure(self, side: Side, at_most_s: float) -> tuple[object, ...] | None:
         """One run over all orders, or over what is stored in so many seconds; gives what the table holds if that is all."""
