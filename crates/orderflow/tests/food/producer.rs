@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use events::food::FoodOrder;
 use events::{Event, OrderId};
-use kafka_cluster::ADMIN;
+use kafka_cluster::{ADMIN, Node};
 use serde_json::{Value, json};
 
 use crate::flows::{CONSUMER, PRODUCER, rows};
 use crate::scene::Scene;
+use crate::until;
 use crate::worker::Worker;
 
 /// What a producer tells at its end.
@@ -58,4 +59,26 @@ fn k02_the_topic_keeps_orders_for_seven_days(scene: &Scene) {
     let diff = scene.call(ADMIN, "topics diff").end().with_status(0);
     assert!(diff.stdout.contains("food-orders") || !diff.stdout.contains("retention"), "{}", diff.stdout);
     scene.call(CONSUMER, "work food_consumer").env("DATABASE_URL", "").end().with_status(2);
+}
+
+#[test]
+#[ignore = "takes a minute and a half, of which the brokers stand still for forty seconds: `ci/test --full food` plays it"]
+fn l08_orders_that_no_broker_takes_are_tried_again_and_stored_once_brokers_are_back() {
+    let scene = Scene::start(|options| options.for_long());
+    let consumer = scene.work(CONSUMER, "", &[]);
+    let producer = Worker::start(scene.call(PRODUCER, "work food_producer --rate 50"));
+    until("orders flow", || scene.records(FoodOrder::TOPIC) > 100);
+    let brokers = [1, 2, 3].map(Node::Broker);
+    brokers.iter().for_each(|&broker| scene.cluster.freeze(broker).unwrap());
+    // A write is given up after half a minute.
+    thread::sleep(Duration::from_secs(40));
+    brokers.iter().for_each(|&broker| scene.cluster.thaw(broker).unwrap());
+    until("an order is tried again", || producer.lines().iter().any(|line| line["status"] == "retried"));
+    let before = scene.records(FoodOrder::TOPIC);
+    until("orders flow again", || scene.records(FoodOrder::TOPIC) > before + 1_000); // those of the pause, too
+    let placed = placed(&producer.terminate().with_status(0).stderr);
+    let audit = scene.audit_of("food");
+    assert_eq!((&audit["orders"]["accepted"], &audit["skipped"]), (&json!(placed), &json!({})), "{audit}");
+    println!("{placed} orders, {}", audit["audit"]);
+    drop(consumer);
 }
