@@ -31,6 +31,7 @@ from measure import (
     free_ports,
     peak_mib,
     positive,
+    print_sides,
     running,
     tail,
     verdict,
@@ -141,11 +142,7 @@ def bench_food(arguments: argparse.Namespace, bench: Bench, url: str) -> bool:
     }
     if len(tables - {None}) != 1:
         raise Failed(f"the runs stored different orders: {tables}")
-    print(f"{'':24} {'orders/s':>19} {'CPU-us an order':>17} {'peak memory':>12}")
-    print(f"{'':24} {'best':>9} {'median':>9} {'best':>8} {'median':>8} {'MiB':>12}")
-    for side in (rust, batches, rows):
-        rates = f"{max(side.rates):9,.0f} {median(side.rates):9,.0f}"
-        print(f"{side.name:24} {rates} {min(side.cpu_us):8.2f} {median(side.cpu_us):8.2f} {max(side.peak_mib):12}")
+    print_sides(rust, batches, rows)
     for side in (batches, rows):
         print(f"rate beside {side.name:20} {median(rust.rates) / median(side.rates):8.1f} times")
     is_fast, is_small = median(rust.rates) >= MIN_RATE, max(rust.peak_mib) <= MAX_PEAK_MIB

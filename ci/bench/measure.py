@@ -305,12 +305,16 @@ def verdict(is_reached: bool, target: str) -> str:
     return f"{'reached' if is_reached else 'not reached'} (target: {target})"
 
 
-def report(rust: Side, python: Side) -> bool:
+def print_sides(*sides: Side) -> None:
     print(f"{'':24} {'orders/s':>19} {'CPU-us an order':>17} {'peak memory':>12}")
     print(f"{'':24} {'best':>9} {'median':>9} {'best':>8} {'median':>8} {'MiB':>12}")
-    for side in (rust, python):
+    for side in sides:
         rates = f"{max(side.rates):9,.0f} {median(side.rates):9,.0f}"
         print(f"{side.name:24} {rates} {min(side.cpu_us):8.2f} {median(side.cpu_us):8.2f} {max(side.peak_mib):12}")
+
+
+def report(rust: Side, python: Side) -> bool:
+    print_sides(rust, python)
     rate = median(rust.rates) / median(python.rates)
     cpu = median(rust.cpu_us) / median(python.cpu_us)
     print(f"rate, ratio of medians   {rate:6.2f}  {verdict(rate >= MIN_RATE_RATIO, f'{MIN_RATE_RATIO:.0f} or more')}")

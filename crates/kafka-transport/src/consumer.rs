@@ -317,11 +317,12 @@ impl ConsumerLoop {
             if let (Ok(()), Some(tap)) = (&result, &self.shared.tap) {
                 tap.tell(batch.observations);
             }
-            let waited_us = u64::try_from(batch.fetched.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let waited = batch.fetched.elapsed();
+            let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
             self.pulse.waited_us.fetch_add(waited_us.saturating_mul(batch.answered), Ordering::Relaxed);
             if let Some(metrics) = &self.metrics {
                 let failed = if result.is_err() { batch.answered } else { 0 };
-                metrics.settled(batch.fetched.elapsed().as_secs_f64(), failed);
+                metrics.settled(waited.as_secs_f64(), failed);
             }
             let result = result.map_err(|error| error.to_string());
             if let Err(reason) = &result {

@@ -84,7 +84,10 @@ pub(crate) fn execute(command: &Command, topology: &Topology, topology_path: Opt
     match command {
         Command::Up(Up { with, .. }) => {
             let cluster = up(&folder, found, topology)?;
-            let database = database(cluster.folder(), *with == Some(Beside::Postgres))?;
+            let mut database = database(cluster.folder())?;
+            if database.is_none() && *with == Some(Beside::Postgres) {
+                database = Some(start_database(cluster.folder())?);
+            }
             print(&commands(&cluster, database.as_ref(), topology, topology_path, is_default)?)?;
             Ok(Status::Holds)
         }
@@ -93,14 +96,13 @@ pub(crate) fn execute(command: &Command, topology: &Topology, topology_path: Opt
     }
 }
 
-/// The database beside a cluster, started where it is wanted and not there.
-fn database(folder: &Path, is_wanted: bool) -> Result<Option<postgres_server::Detached>, Error> {
-    if let Some(database) = postgres_server::Detached::open(&folder.join(DATABASE)).map_err(Error::failed)? {
-        return Ok(Some(database));
-    }
-    if !is_wanted {
-        return Ok(None);
-    }
+/// The database beside a cluster, if it has one.
+fn database(folder: &Path) -> Result<Option<postgres_server::Detached>, Error> {
+    postgres_server::Detached::open(&folder.join(DATABASE)).map_err(Error::failed)
+}
+
+/// Starts one.
+fn start_database(folder: &Path) -> Result<postgres_server::Detached, Error> {
     tell("starting PostgreSQL");
     let options = postgres_server::Options::default().with_password();
     let database = options.start_detached(&folder.join(DATABASE)).map_err(Error::failed)?;
@@ -109,7 +111,7 @@ fn database(folder: &Path, is_wanted: bool) -> Result<Option<postgres_server::De
     let write = |mut file: File| writeln!(file, "DATABASE_URL='{}'", database.url());
     let opened = File::options().write(true).create(true).truncate(true).mode(0o600).open(&file);
     opened.and_then(write).map_err(|error| Error::Failed(format!("{}: {error}", file.display())))?;
-    Ok(Some(database))
+    Ok(database)
 }
 
 type Found = Option<Result<Detached, kafka_cluster::Error>>;
@@ -152,7 +154,7 @@ fn down(folder: &Path, found: Found) -> Result<Status, Error> {
         return Ok(Status::Holds);
     };
     let cluster = found?;
-    if let Some(database) = database(cluster.folder(), false)? {
+    if let Some(database) = database(cluster.folder())? {
         database.end().map_err(Error::failed)?;
     }
     cluster.end()?;
@@ -167,25 +169,19 @@ fn status(folder: &Path, found: Found) -> Result<Status, Error> {
     };
     let cluster = found?;
     let mut text = String::new();
-    for (node, pid) in cluster.nodes() {
+    let nodes = cluster.nodes().map(|(node, pid)| (node.to_string(), pid));
+    let database = database(cluster.folder())?.map(|database| (DATABASE.to_owned(), database.pid()));
+    let servers: Vec<(String, Option<u32>)> = nodes.chain(database).collect();
+    for (name, pid) in &servers {
         let state = pid.map_or_else(|| "does not run".to_owned(), |pid| format!("runs, process {pid}"));
-        let _ = writeln!(text, "{:<12} {state}", node.to_string());
-    }
-    let database = database(cluster.folder(), false)?;
-    let is_down = database.as_ref().is_some_and(|database| database.pid().is_none());
-    if let Some(database) = database {
-        let state = database.pid().map_or_else(|| "does not run".to_owned(), |pid| format!("runs, process {pid}"));
-        let _ = writeln!(text, "{:<12} {state}", "postgres");
+        let _ = writeln!(text, "{name:<12} {state}");
     }
     let _ = writeln!(text, "{:<12} {} MiB", "memory", cluster.resident_mib());
     print(&text)?;
     let (answering, brokers) = answering(&cluster)?;
     print(&format!("{:<12} {answering} of {brokers} answer\n", "brokers"))?;
-    Ok(if missing(&cluster).next().is_none() && answering == brokers && !is_down {
-        Status::Holds
-    } else {
-        Status::Fails
-    })
+    let all_run = servers.iter().all(|(_, pid)| pid.is_some());
+    Ok(if all_run && answering == brokers { Status::Holds } else { Status::Fails })
 }
 
 /// How many brokers answer, and of how many.

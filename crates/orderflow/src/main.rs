@@ -16,6 +16,7 @@ use stores::Keep;
 mod audit; // what the topics tell of a run
 mod aws; // the `aws` command
 mod business; // what a system is to the commands
+mod clock; // the machine's
 mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod console; // what the console host of a deployment is asked

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::folder::remove;
-use crate::server::Server;
+use crate::server::{Server, URL};
 use crate::{Error, Options, process};
 
 /// The server that [`Options::start_detached`] has started at a place, found by that place.
@@ -16,20 +16,14 @@ pub struct Detached {
     url: String,
 }
 
-/// In the server's folder.
-const URL: &str = "url";
-
 impl Detached {
     pub(crate) fn start(options: Options, place: &Path) -> Result<Self, Error> {
-        let failed = || Error::io(place.display().to_string());
         let (url, folder) = Server::start_lasting(options)?;
-        let this = Self { place: place.to_owned(), folder, url };
-        let noted = fs::write(this.folder.join(URL), &this.url).and_then(|()| symlink(&this.folder, place));
-        if let Err(error) = noted {
-            remove(&this.folder); // nobody would find it
-            return Err(failed()(error));
-        }
-        Ok(this)
+        symlink(&folder, place).map_err(|error| {
+            remove(&folder); // nobody would find it
+            Error::io(place.display().to_string())(error)
+        })?;
+        Ok(Self { place: place.to_owned(), folder, url })
     }
 
     /// Finds the server of this place; `None` where there is none.

@@ -33,6 +33,8 @@ const TAIL_LINES: usize = 20;
 
 const LOG: &str = "log";
 const PASSWORD: &str = "password";
+/// Of a server that goes on without us: what whoever finds its folder needs.
+pub(crate) const URL: &str = "url";
 const USER: &str = "postgres";
 
 /// A server that runs. It ends, and its files go, when this is dropped; also when our process is killed.
@@ -64,12 +66,13 @@ impl Server {
         Self::start_in(options, owner, Folder::temporary(owner)?, Some(nursery))
     }
 
-    /// Starts one that goes on without us; answers with its URL and its folder.
+    /// Starts one that goes on without us; answers with its URL, which stands in its folder, too, and with that.
     pub(crate) fn start_lasting(options: Options) -> Result<(String, PathBuf), Error> {
         let owner = Owner::find()?;
         let mut server = Self::start_in(options, owner, Folder::lasting(owner)?, None)?;
-        server.child = None; // whose end is not ours to see
         let url = server.url();
+        server.folder.write(URL, &url)?;
+        server.child = None; // whose end is not ours to see
         Ok((url, server.folder.keep()))
     }
 

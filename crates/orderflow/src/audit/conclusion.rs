@@ -1,5 +1,5 @@
 use ::topology::Topology;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::groups::Reached;
 use super::judge::JudgedRun;
@@ -39,7 +39,7 @@ impl Conclusion {
         }
         let redelivered: u64 = self.runs.iter().map(|run| run.verdict.redelivered).sum();
         if self.no_redeliveries && redelivered > 0 {
-            tell(&format!("error: {redelivered} records stand again, and --no-redeliveries allows none"));
+            tell_redelivered(redelivered);
         }
         self.discrepancies.iter().for_each(|discrepancy| tell(&format!("error: does not add up: {discrepancy}")));
         let holds = self.runs.iter().all(|run| self.holds(run));
@@ -73,11 +73,9 @@ impl Conclusion {
 
     fn json(&self, run: &JudgedRun, business: &dyn Business) -> String {
         let mut document = report(run, business).document();
-        let lag: Map<String, Value> =
-            self.reached.groups.iter().map(|group| (group.group.clone(), json!(group.lag))).collect();
         document["run"] = json!(run.run);
         document["audit"]["passed"] = json!(self.holds(run));
-        document["lag"] = json!(lag);
+        document["lag"] = self.reached.lag_by_group();
         let [p50, p99, max] = latency_ms(run);
         document["latency_ms"] = json!({"p50": p50, "p99": p99, "max": max});
         document["peak_rss_mib"] = json!(self.peak_rss_mib);
@@ -89,7 +87,7 @@ impl Conclusion {
         let report = report(run, business);
         let mut text = format!("run {}\n", run.run);
         text.push_str(&report.tables(topology));
-        let lag = self.reached.groups.iter().map(|group| group.lag).sum();
+        let lag = self.reached.lag();
         row(&mut text, format_args!("  lag          {} records, {} groups", grouped(lag), self.reached.groups.len()));
         let [p50, p99, max] = latency_ms(run);
         row(
@@ -104,6 +102,11 @@ impl Conclusion {
         row(&mut text, format_args!("\n{}", run.verdict));
         text
     }
+}
+
+/// Says why an audit fails that allows no redeliveries.
+pub(crate) fn tell_redelivered(records: u64) {
+    tell(&format!("error: {records} records stand again, and --no-redeliveries allows none"));
 }
 
 fn latency_ms(run: &JudgedRun) -> [u64; 3] {

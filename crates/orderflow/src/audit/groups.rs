@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use kafka_transport::{Connection, GroupOffsets, Span, TopicReader};
+use serde_json::{Value, json};
 
 use super::Flow;
 use crate::{Error, tell};
@@ -105,6 +106,16 @@ fn lag(span: &Span, committed: &[Option<i64>]) -> u64 {
 impl Reached {
     pub(crate) fn is_drained(&self) -> bool {
         self.is_at_rest && self.groups.iter().all(|group| group.lag == 0)
+    }
+
+    /// The records that all groups together are not done with.
+    pub(crate) fn lag(&self) -> u64 {
+        self.groups.iter().map(|group| group.lag).sum()
+    }
+
+    /// The same for a program, group by group.
+    pub(crate) fn lag_by_group(&self) -> Value {
+        self.groups.iter().map(|group| (group.group.clone(), json!(group.lag))).collect()
     }
 
     /// Whether a group is done with a record.

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ::topology::{System, Topology};
 use events::Timestamp;
@@ -17,6 +17,7 @@ use simulation::{Consumer, Faults, Order, Report, Simulation, Store, broker};
 
 use super::{Business, Outcome, decoded, simulated_topics};
 use crate::Error;
+use crate::clock::WallClock;
 use crate::stores::Stores;
 use metrics::SagaMetrics;
 
@@ -27,16 +28,6 @@ pub(crate) struct Saga {
     saga: SagaServices,
     stores: Stores,
     longest_wait: Duration,
-}
-
-/// The machine's clock.
-struct WallClock;
-
-impl Clock for WallClock {
-    fn now_ms(&self) -> u64 {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 impl Saga {

@@ -1,15 +1,16 @@
 use std::env;
 use std::ops::Range;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ::topology::Topology;
-use events::{OrderId, Timestamp, Topic};
+use events::{Envelope, OrderId, Timestamp, Topic};
 use food_orders::food_producer::{self, NUMBERS, ORDER_RATE};
 use food_orders::{menu, number};
 use kafka_transport::{Connection, Pipeline, Slot, Writer};
-use messaging::{Follows, Outgoing, SteadyRate};
+use messaging::{Clock, Follows, Outgoing, SteadyRate};
 
 use super::source::{self, PAUSE, Source};
+use crate::clock::WallClock;
 use crate::{Error, seed};
 
 /// Orders that are confirmed in one go.
@@ -122,9 +123,10 @@ impl FoodProducer {
         }
         self.placed += records.len() as u64;
         for record in records {
-            let order_id = events::Envelope::of(None, Some(&record.value)).order_id;
-            let (service, topic) = (food_producer::NAME, record.topic.as_str());
-            tracing::debug!(order_id, event_type = "food_order", service, status = "placed", topic, "order placed");
+            let (service, topic, status) = (food_producer::NAME, record.topic.as_str(), "placed");
+            // Read only while somebody reads the log.
+            let order_id = || Envelope::of(None, Some(&record.value)).order_id;
+            tracing::debug!(order_id = order_id(), event_type = "food_order", service, status, topic, "order placed");
         }
     }
 
@@ -201,16 +203,14 @@ fn stated_rate(topology: &Topology) -> Result<u32, Error> {
 }
 
 fn now() -> Result<Timestamp, Error> {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let ms = i64::try_from(since_1970.as_millis()).ok().and_then(Timestamp::from_ms);
+    let ms = i64::try_from(WallClock.now_ms()).ok().and_then(Timestamp::from_ms);
     ms.ok_or_else(|| Error::Failed("the machine's clock shows no year that an order can have".into()))
 }
 
 fn log_retry(records: &[Outgoing], retry: u32, reason: &dyn std::fmt::Display) {
     for record in records {
-        let order_id = events::Envelope::of(None, Some(&record.value)).order_id;
-        let (service, topic) = (food_producer::NAME, record.topic.as_str());
-        let status = "retried";
+        let order_id = Envelope::of(None, Some(&record.value)).order_id;
+        let (service, topic, status) = (food_producer::NAME, record.topic.as_str(), "retried");
         tracing::warn!(order_id, event_type = "food_order", service, status, topic, retry, %reason, "order not confirmed");
     }
 }

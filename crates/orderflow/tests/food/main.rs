@@ -3,8 +3,9 @@
 //! The tests bear the ids of the requirements that they prove (sections 14 to 16).
 #![cfg(test)]
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use until::until;
 
 #[path = "../cli/call.rs"]
 #[allow(dead_code, reason = "shared with the tests of other binaries, which use the rest of it")]
@@ -18,16 +19,11 @@ mod producer; // numbers, the rate, the end
 #[path = "../saga/scene.rs"]
 #[allow(dead_code, reason = "shared with the tests of another binary, which use the rest of it")]
 mod scene; // the cluster, the database, the services
+#[path = "../kafka/until.rs"]
+mod until; // something is so
 #[path = "../kafka/worker.rs"]
 #[allow(dead_code, reason = "shared with the tests of another binary, which use the rest of it")]
 mod worker; // a service, in a process of its own
 
-/// Waits until it is so, a minute at most.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in a minute: {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
-}
+/// How long a test waits until something is so.
+const PATIENCE: Duration = Duration::from_secs(60);
