@@ -27,9 +27,9 @@ let
         "network-online.target"
         "postgresql.target" # where the database is this machine's; else there is no such unit, and nothing is waited for
       ];
-      # Without brokers a worker ends after nine seconds: it comes back until they are there.
-      startLimitIntervalSec = 600;
-      startLimitBurst = 30;
+      # Without brokers or database a worker ends: it comes back until they are there, however long that takes. RestartSec is the
+      # brake; a limit of starts would be used up within minutes, and then somebody would have to come.
+      startLimitIntervalSec = 0;
       environment = {
         KAFKA_BROKERS = lib.concatStringsSep "," cfg.brokers;
         KAFKA_CA_FILE = if cfg.caFile == null then null else "%d/ca.pem";
