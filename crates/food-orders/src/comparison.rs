@@ -1,6 +1,6 @@
 //! Topic and table, compared: does each valid order stand in the table as its record has it, and nothing else?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use events::food::FoodOrder;
 use events::{OrderId, Timestamp, hash_of};
@@ -12,18 +12,22 @@ use crate::food_consumer::stored;
 /// How many orders are told by name.
 const EXAMPLES: usize = 10;
 
-/// Takes in all records of the topic, then all rows of the table. About 150 bytes an order.
+/// Takes in all records of the topic, then all rows of the table, then what was written meanwhile. About 150 bytes an order.
 #[derive(Debug, Default)]
 pub struct Comparison {
     orders: BTreeMap<OrderId, Known>,
-    /// When the oldest of them was ordered.
-    oldest: Option<Timestamp>,
+    /// When the oldest order was placed that each partition has.
+    oldest: BTreeMap<i32, Timestamp>,
+    /// The partitions whose first records were deleted: of what these said nobody knows anything.
+    shortened: BTreeSet<i32>,
     redelivered: u64,
     /// Records that no consumer stores, by the field that is wrong first.
     invalid: BTreeMap<String, u64>,
+    others: usize,
     stored: u64,
     altered: u64,
-    unexpected: u64,
+    /// Rows without a record.
+    unexpected: BTreeSet<OrderId>,
     examples: Vec<String>,
 }
 
@@ -32,13 +36,18 @@ pub struct Comparison {
 struct Known {
     content: u128,
     /// What other records say that have its id. Which of them came first is known to nobody where they stand in several partitions.
-    others: Vec<u128>,
+    others: BTreeSet<u128>,
     is_stored: bool,
 }
 
 impl Comparison {
+    /// Takes in that the first records of a partition were deleted, as retention does.
+    pub fn shortened(&mut self, partition: i32) {
+        self.shortened.insert(partition);
+    }
+
     /// Takes in the value of a record.
-    pub fn record(&mut self, value: Option<&[u8]>) {
+    pub fn record(&mut self, partition: i32, value: Option<&[u8]>) {
         let order = match stored(value) {
             Ok(order) => order,
             Err(fault) => {
@@ -47,44 +56,58 @@ impl Comparison {
             }
         };
         let content = content(&order);
-        self.oldest = Some(self.oldest.map_or(order.created_at, |oldest| oldest.min(order.created_at)));
+        let oldest = self.oldest.entry(partition).or_insert(order.created_at);
+        *oldest = order.created_at.min(*oldest);
         let Some(known) = self.orders.get_mut(&order.order_id) else {
-            self.orders.insert(order.order_id, Known { content, others: Vec::new(), is_stored: false });
+            self.orders.insert(order.order_id, Known { content, others: BTreeSet::new(), is_stored: false });
             return;
         };
-        if known.content == content || known.others.contains(&content) {
+        if known.content == content || !known.others.insert(content) {
             self.redelivered += 1;
         } else {
-            known.others.push(content);
+            self.others += 1;
             *self.invalid.entry("order_id".into()).or_default() += 1;
         }
     }
 
-    /// Takes in a row, once all records are known. One that is older than all of them is of orders that the topic keeps no longer.
+    /// Takes in a row, once all records are known. One that is [older](Self::is_older) than they are is of an order that the topic keeps
+    /// no longer.
     pub fn row(&mut self, row: &StoredOrder) {
-        match self.orders.get_mut(&row.order_id) {
-            Some(known) => {
-                let content = content(row);
-                let is_known = known.content == content || known.others.contains(&content);
-                known.is_stored = true;
-                if is_known {
-                    self.stored += 1;
-                } else {
-                    self.altered += 1;
-                    self.example(format!("order {}: the row says something else than its record", row.order_id));
-                }
+        let Some(known) = self.orders.get_mut(&row.order_id) else {
+            if !self.is_older(row.created_at) {
+                self.unexpected.insert(row.order_id.clone());
             }
-            None if self.oldest.is_some_and(|oldest| row.created_at < oldest) => {}
-            None => {
-                self.unexpected += 1;
-                self.example(format!("order {}: a row without a record", row.order_id));
-            }
+            return;
+        };
+        known.is_stored = true;
+        let content = content(row);
+        if known.content == content || known.others.contains(&content) {
+            self.stored += 1;
+        } else {
+            self.altered += 1;
+            self.examples.push(format!("order {}: the row says something else than its record", row.order_id));
+            self.examples.truncate(EXAMPLES);
         }
     }
 
-    /// Distinct orders so far.
+    /// Takes in a record that was written after the others were read, once all rows are known: it may be where a row is from.
+    pub fn later(&mut self, value: Option<&[u8]>) {
+        if let Ok(order) = stored(value) {
+            self.unexpected.remove(&order.order_id);
+        }
+    }
+
+    /// Whether an order may have stood before all that is left: it was placed before every record, or before those of a partition whose
+    /// first ones were deleted.
+    fn is_older(&self, created_at: Timestamp) -> bool {
+        let is_before = |oldest: Option<&Timestamp>| oldest.is_none_or(|oldest| created_at < *oldest);
+        is_before(self.oldest.values().min())
+            || self.shortened.iter().any(|partition| is_before(self.oldest.get(partition)))
+    }
+
+    /// Distinct orders so far, those under the id of another included: each takes its place in memory.
     pub fn orders(&self) -> usize {
-        self.orders.len()
+        self.orders.len() + self.others
     }
 
     /// Records that no consumer stores, by the field that is wrong first; with `order_id` those that have the id of another order, too.
@@ -96,14 +119,11 @@ impl Comparison {
     /// record, `unexpected` a row without one, `dead_lettered` a record that no consumer stores.
     #[must_use]
     pub fn verdict(&self, drained: Drained) -> Verdict {
-        let missing = self.orders.iter().filter(|(_, known)| !known.is_stored);
-        let (mut absent, mut examples) = (0, self.examples.clone());
-        for (order_id, _) in missing {
-            absent += 1;
-            if examples.len() < EXAMPLES {
-                examples.push(format!("order {order_id}: no row of it"));
-            }
-        }
+        let missing = || self.orders.iter().filter(|(_, known)| !known.is_stored).map(|(order_id, _)| order_id);
+        let absent = missing().count() as u64;
+        let unexpected = self.unexpected.iter().map(|order_id| format!("order {order_id}: a row without a record"));
+        let missing = missing().map(|order_id| format!("order {order_id}: no row of it"));
+        let examples = self.examples.iter().cloned().chain(unexpected).chain(missing).take(EXAMPLES).collect();
         let (lost, unfinished) = if drained == Drained::Yes { (absent, 0) } else { (0, absent) };
         let digest = self.orders.values().fold(0, |digest: u128, known| digest.wrapping_add(known.content));
         Verdict {
@@ -114,15 +134,9 @@ impl Comparison {
             redelivered: self.redelivered,
             dead_lettered: self.invalid.values().sum(),
             unfinished,
-            unexpected: self.unexpected,
+            unexpected: self.unexpected.len() as u64,
             digest,
             examples,
-        }
-    }
-
-    fn example(&mut self, text: String) {
-        if self.examples.len() < EXAMPLES {
-            self.examples.push(text);
         }
     }
 }
@@ -156,7 +170,7 @@ mod tests {
 
     fn given(records: &[&[u8]], rows: &[StoredOrder]) -> Comparison {
         let mut comparison = Comparison::default();
-        records.iter().for_each(|record| comparison.record(Some(record)));
+        records.iter().for_each(|record| comparison.record(0, Some(record)));
         rows.iter().for_each(|row| comparison.row(row));
         comparison
     }
@@ -206,10 +220,48 @@ mod tests {
         check(&given(&[&order(1).encode()], &[eaten]), Verdict { ended: 0, doubled: 1, examples, ..passed(1) });
     }
 
+    /// A partition with these orders each, and which of them were shortened.
+    fn in_partitions(partitions: &[&[u64]], shortened: &[i32]) -> Comparison {
+        let mut comparison = Comparison::default();
+        shortened.iter().for_each(|&partition| comparison.shortened(partition));
+        for (partition, numbers) in (0..).zip(partitions) {
+            numbers.iter().for_each(|&number| comparison.record(partition, Some(&order(number).encode())));
+        }
+        comparison
+    }
+
+    fn unexpected(mut comparison: Comparison, rows: &[u64]) -> Vec<String> {
+        rows.iter().for_each(|&number| comparison.row(&row(number)));
+        comparison.unexpected.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn a_row_without_a_record_is_unexpected_unless_it_is_older_than_the_topic() {
         let examples = vec!["order ORD-20260101-00003: a row without a record".to_owned()];
         let comparison = given(&[&order(2).encode()], &[row(1), row(2), row(3)]);
+        check(&comparison, Verdict { unexpected: 1, examples, ..passed(1) });
+        assert_eq!(unexpected(in_partitions(&[&[2], &[5]], &[]), &[1, 3]), ["ORD-20260101-00003"]);
+    }
+
+    #[test]
+    fn a_row_may_be_of_any_partition_whose_first_records_were_deleted() {
+        assert_eq!(unexpected(in_partitions(&[&[2], &[5, 9]], &[1]), &[3, 7]), ["ORD-20260101-00007"]);
+        let nothing: [&str; 0] = [];
+        assert_eq!(unexpected(in_partitions(&[&[2], &[]], &[1]), &[3, 7]), nothing, "all of a partition was deleted");
+        assert_eq!(
+            unexpected(in_partitions(&[&[], &[]], &[]), &[3, 7]),
+            nothing,
+            "a topic that is empty knows of nothing"
+        );
+        assert_eq!(unexpected(in_partitions(&[&[2], &[]], &[]), &[3]), ["ORD-20260101-00003"], "nothing was deleted");
+    }
+
+    #[test]
+    fn a_row_whose_record_was_written_meanwhile_is_expected() {
+        let mut comparison = given(&[&order(1).encode()], &[row(1), row(2), row(3)]);
+        comparison.later(Some(&order(2).encode()));
+        comparison.later(Some(b"garbage"));
+        let examples = vec!["order ORD-20260101-00003: a row without a record".to_owned()];
         check(&comparison, Verdict { unexpected: 1, examples, ..passed(1) });
     }
 
@@ -229,7 +281,7 @@ mod tests {
         let bad =
             |from: &str, to: &str| String::from_utf8(order(1).encode()).unwrap().replacen(from, to, 1).into_bytes();
         let mut comparison = given(&[&bad("quantity\":", "quantity\":-"), &bad("pending", "eaten"), b"{"], &[]);
-        comparison.record(None);
+        comparison.record(0, None);
         let expected = [("items", 1), ("status", 1), ("value", 2)].map(|(field, count)| (field.to_owned(), count));
         assert_eq!(comparison.invalid(), &BTreeMap::from(expected));
         check(&comparison, Verdict { dead_lettered: 4, ..passed(0) });

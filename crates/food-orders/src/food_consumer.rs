@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use events::food::FoodOrder;
+use events::{Envelope, Event};
 use messaging::store::{OrderTable, StoredOrder, Storing};
 use messaging::{BatchStep, Outcome, Record};
 
@@ -42,6 +43,12 @@ impl BatchStep for FoodConsumer {
         };
         checked.into_iter().map(outcome).collect()
     }
+
+    /// The key is the customer's, and the topic has orders alone.
+    fn envelope(&self, record: &Record<'_>) -> Envelope {
+        let Envelope { order_id, .. } = Envelope::of(None, record.value);
+        Envelope { order_id, event_type: FoodOrder::EVENT_TYPE.to_owned() }
+    }
 }
 
 /// The row of a record with this value, or all that makes it no order. Its key does not matter: whoever wrote it may have another rule for
@@ -58,7 +65,7 @@ pub(crate) fn stored(value: Option<&[u8]>) -> Result<StoredOrder, String> {
 mod tests {
     use std::sync::Mutex;
 
-    use events::{Event, OrderId, Timestamp};
+    use events::{OrderId, Timestamp};
     use messaging::NoHeaders;
     use messaging::store::{MemoryOrders, StoreError};
 
@@ -121,6 +128,20 @@ mod tests {
         let mut consumer = FoodConsumer { table: Arc::new(MemoryOrders::default()) };
         let reason = "value: found nothing, allowed a JSON object";
         assert_eq!(consumer.process(&[record(None)]), [Outcome::Reject(reason.into())]);
+    }
+
+    #[test]
+    fn the_log_names_a_record_by_its_order_and_never_by_its_customer() {
+        let consumer = FoodConsumer { table: Arc::new(MemoryOrders::default()) };
+        let envelope = |value: Option<&str>| {
+            let Envelope { order_id, event_type } =
+                consumer.envelope(&Record { key: Some(b"CUST-00042"), ..record(value) });
+            (order_id, event_type)
+        };
+        let named = |order_id: &str| (order_id.to_owned(), "food_order".to_owned());
+        assert_eq!(envelope(Some(&value(1))), named("ORD-20260101-00001"));
+        assert_eq!(envelope(Some("garbage")), named(""));
+        assert_eq!(envelope(None), named(""));
     }
 
     #[test]

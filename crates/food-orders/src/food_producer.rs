@@ -5,13 +5,16 @@
 //! producers share a number. What a ticket's record says is for people: who drew it.
 
 use events::{EventId, OrderId, Timestamp, Topic};
-use messaging::Outgoing;
+use messaging::{Outgoing, RetryPolicy};
 
 /// The service's name in `topology.json`.
 pub const NAME: &str = "food_producer";
 
 /// How many orders a second, unless somebody says otherwise.
 pub const ORDER_RATE: &str = "order_rate";
+
+/// How a write that failed is done again: three times, after 1 s, up to 2 s and up to 4 s. Source: requirement L08.
+pub const RETRY: RetryPolicy = RetryPolicy::try_new(1_000, 4_000, 4).unwrap();
 
 /// Where tickets are drawn.
 pub const NUMBERS: Topic = Topic::new("food-order-numbers");

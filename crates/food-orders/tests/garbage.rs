@@ -39,7 +39,7 @@ fn check(values: &[Option<Vec<u8>>]) -> Result<(), TestCaseError> {
         prop_assert!(is_answered, "{:?}", outcome);
     }
     let mut comparison = Comparison::default();
-    values().for_each(|value| comparison.record(value));
+    values().for_each(|value| comparison.record(0, value));
     table.orders(None, usize::MAX).unwrap().iter().for_each(|row| comparison.row(row));
     let verdict = comparison.verdict(Drained::Yes);
     prop_assert!(verdict.passed(), "{}", verdict);

@@ -17,7 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::reader::{Reader, is_forbidden};
+use crate::reader::{Reader, Replicas, is_forbidden};
 use crate::{Connection, Error, settings};
 
 /// How long the brokers may take for a request.
@@ -82,22 +82,31 @@ impl Admin {
     /// # Errors
     /// Where no broker answers, or the user may not `DESCRIBE` and `DESCRIBE_CONFIGS` them.
     pub fn describe(&self, topics: &[&str]) -> Result<BTreeMap<String, TopicShape>, Error> {
-        let mut replicas = Vec::new();
-        for &topic in topics {
-            replicas.extend(self.reader.replicas(topic)?.map(|replicas| (topic, replicas)));
-        }
-        let names: Vec<&str> = replicas.iter().map(|(topic, _)| *topic).collect();
+        let replicas = self.replicas(topics)?;
+        let names: Vec<&str> = replicas.keys().map(String::as_str).collect();
         let settings = self.settings(&names)?;
         let shapes = replicas.iter().zip(&settings).map(|((topic, replicas), settings)| {
             let shape = TopicShape {
                 partitions: replicas.len() as u32,
-                replication: replicas.iter().copied().min().unwrap_or_default(),
+                replication: replicas.iter().map(|replicas| replicas.all).min().unwrap_or_default(),
                 retention_ms: value(settings, RETENTION_MS),
                 max_message_bytes: value(settings, MAX_MESSAGE_BYTES),
             };
-            ((*topic).to_owned(), shape)
+            (topic.clone(), shape)
         });
         Ok(shapes.collect())
+    }
+
+    /// The replicas of each partition of those of the topics that exist, by name.
+    ///
+    /// # Errors
+    /// Where no broker answers, or the user may not `DESCRIBE` them.
+    pub fn replicas(&self, topics: &[&str]) -> Result<BTreeMap<String, Vec<Replicas>>, Error> {
+        let mut found = BTreeMap::new();
+        for &topic in topics {
+            found.extend(self.reader.replicas(topic)?.map(|replicas| (topic.to_owned(), replicas)));
+        }
+        Ok(found)
     }
 
     /// All settings of each topic, in the order of the topics.

@@ -213,6 +213,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same may succeed a moment later: nobody has confirmed or answered, and nobody has refused.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NotConfirmed { .. } | Self::Kafka { .. })
+    }
+
     /// What a refusal of a topic, a group or an operation on it means for who asked.
     pub(crate) fn access(
         code: RDKafkaErrorCode,

@@ -14,7 +14,7 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
     if !is_read {
         return;
     }
-    let Envelope { order_id, event_type } = Envelope::of(record.key, record.value);
+    let Envelope { order_id, event_type } = worker.envelope(record);
     // Where the value names no type its topic does.
     let event_type = if event_type.is_empty() { record.topic.as_str() } else { &event_type };
     let header = |name| record.headers.last(name).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or("");
@@ -57,6 +57,13 @@ pub fn answered<S: BatchStep>(worker: &Worker<S>, record: &Record<'_>, answer: &
 pub fn failed(subscription: &Subscription, reason: &str) {
     let (service, topic) = (subscription.service.as_str(), subscription.topic.as_str());
     warn!(order_id = "", event_type = "", service, status = "failed", topic, reason, "batch not confirmed");
+}
+
+/// Partitions have come to this member of the group, or gone to another.
+pub(crate) fn rebalanced(subscription: &Subscription, status: &'static str, partitions: &[i32]) {
+    let Subscription { service, topic, group, .. } = subscription;
+    let (topic, partitions) = (topic.as_str(), format!("{partitions:?}"));
+    info!(order_id = "", event_type = "", service, status, topic, group, partitions, "partitions of a group");
 }
 
 /// What was handled here and not committed is handled once more by the next member: a redelivery.

@@ -53,20 +53,40 @@ pub struct Plan {
 /// The groups of a system, a thread each, and a producer that they share.
 pub struct Pipeline {
     shared: Shared,
-    watched: Vec<Watched>,
+    watched: Vec<Arc<Watched>>,
     threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
 }
 
 /// A group, and what it lets us know.
 struct Watched {
+    service: String,
     group: String,
     topic: Topic,
     pulse: Arc<Pulse>,
 }
 
+/// What the groups of a pipeline have done, also once it is gone.
+pub struct Tallies(Vec<Arc<Watched>>);
+
+impl Tallies {
+    /// One a group.
+    pub fn read(&self) -> Vec<Tally> {
+        let tally = |watched: &Arc<Watched>| {
+            let Watched { service, group, pulse, .. } = &**watched;
+            let [handled, rejected, retried, waited_us] =
+                [&pulse.handled, &pulse.rejected, &pulse.retried, &pulse.waited_us]
+                    .map(|count| count.load(Ordering::Relaxed));
+            Tally { service: service.clone(), group: group.clone(), handled, rejected, retried, waited_us }
+        };
+        self.0.iter().map(tally).collect()
+    }
+}
+
 /// What a group has done so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
+    /// The service whose group it is.
+    pub service: String,
     /// The group.
     pub group: String,
     /// Records handled.
@@ -112,10 +132,11 @@ impl Pipeline {
         for (group, first) in groups.into_iter().zip(firsts) {
             let topic = group.subscription.topic;
             let partitions = topics.iter().find(|(name, _)| *name == topic).map_or(0, |&(_, count)| count);
-            let name = group.subscription.group.clone();
+            let (service, name) = (group.subscription.service.clone(), group.subscription.group.clone());
             let slots = first..first + MAX_OPEN_BATCHES;
             let consumer = ConsumerLoop::start(group, partitions, slots, pipeline.shared.clone())?;
-            pipeline.watched.push(Watched { group: name.clone(), topic, pulse: consumer.pulse() });
+            let watched = Watched { service, group: name.clone(), topic, pulse: consumer.pulse() };
+            pipeline.watched.push(Arc::new(watched));
             let thread = std::thread::Builder::new().name(name.clone()).spawn(move || consumer.run());
             let thread = thread.map_err(|source| Error::Thread { group: name.clone(), source })?;
             pipeline.threads.push((name, thread));
@@ -151,15 +172,9 @@ impl Pipeline {
         self.watched.iter().map(|group| group.pulse.turns.load(Ordering::Relaxed)).collect()
     }
 
-    /// What each group has done so far.
-    pub fn tallies(&self) -> Vec<Tally> {
-        let tally = |Watched { group, pulse, .. }: &Watched| {
-            let [handled, rejected, retried, waited_us] =
-                [&pulse.handled, &pulse.rejected, &pulse.retried, &pulse.waited_us]
-                    .map(|count| count.load(Ordering::Relaxed));
-            Tally { group: group.clone(), handled, rejected, retried, waited_us }
-        };
-        self.watched.iter().map(tally).collect()
+    /// What each group does.
+    pub fn tallies(&self) -> Tallies {
+        Tallies(self.watched.clone())
     }
 
     /// Whether nothing moves any more, unless something is published: all that was published is confirmed, and every group has

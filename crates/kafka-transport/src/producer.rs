@@ -79,6 +79,15 @@ impl Producer {
         self.connect_within(settings::CONNECT_DEADLINE).map(drop)
     }
 
+    /// Looks for a topic.
+    pub(crate) fn find(&self, topic: Topic) -> Result<(), Error> {
+        let metadata = |wait| self.inner.client().fetch_metadata(Some(topic.as_str()), wait);
+        let metadata = self.heard.ask(&self.connection, metadata, || {})?; // its own thread serves it
+        let refused = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
+        let access = |code| Error::access(code, &self.connection, "DESCRIBE", format!("topic {topic}"), topic);
+        refused.map_or(Ok(()), |code| Err(access(code)))
+    }
+
     fn connect_within(&self, patience: Duration) -> Result<Metadata, Error> {
         let metadata = |wait| self.inner.client().fetch_metadata(None, wait);
         self.heard.ask_for(patience, &self.connection, metadata, || {}) // its own thread serves it

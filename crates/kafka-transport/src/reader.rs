@@ -6,9 +6,21 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataPartition;
 
 use crate::heard::Heard;
 use crate::{Connection, Error};
+
+/// How many brokers have a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replicas {
+    /// Brokers that should.
+    pub all: u16,
+    /// Brokers that have all of it.
+    pub in_sync: u16,
+    /// Whether one of them takes records and gives them out.
+    pub has_leader: bool,
+}
 
 /// A client that reads no records: it asks what there is.
 pub(crate) struct Reader {
@@ -41,8 +53,8 @@ impl Reader {
         answer.ok_or_else(|| self.forbidden(operation, resource))
     }
 
-    /// The number of replicas of each partition of a topic; `None` where there is no such topic.
-    pub(crate) fn replicas(&self, topic: &str) -> Result<Option<Vec<u16>>, Error> {
+    /// The replicas of each partition of a topic; `None` where there is no such topic.
+    pub(crate) fn replicas(&self, topic: &str) -> Result<Option<Vec<Replicas>>, Error> {
         self.ask("DESCRIBE", &format!("topic {topic}"), |client, wait| {
             let metadata = client.fetch_metadata(Some(topic), wait)?;
             let found = metadata.topics().first();
@@ -51,7 +63,12 @@ impl Reader {
                 Some(code) => Err(KafkaError::MetadataFetch(code)),
                 None => {
                     let partitions = found.map_or(&[][..], |topic| topic.partitions());
-                    Ok(Some(partitions.iter().map(|partition| partition.replicas().len() as u16).collect()))
+                    let replicas = |partition: &MetadataPartition| Replicas {
+                        all: partition.replicas().len() as u16,
+                        in_sync: partition.isr().len() as u16,
+                        has_leader: partition.leader() >= 0,
+                    };
+                    Ok(Some(partitions.iter().map(replicas).collect()))
                 }
             }
         })

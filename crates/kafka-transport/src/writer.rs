@@ -42,6 +42,14 @@ impl Writer {
         Producer::new(connection, Pace::BROKERS, topics, Self::SLOTS).map(Self)
     }
 
+    /// Looks for topics, so that one that is not there is told before anything is written.
+    ///
+    /// # Errors
+    /// Where a topic is not there or may not be seen, or the brokers refuse us or do not answer within 10 s.
+    pub fn find(&self, topics: &[Topic]) -> Result<(), Error> {
+        topics.iter().try_for_each(|&topic| self.0.find(topic))
+    }
+
     /// Connects to each broker that leads one of the topics, so that the first write does not pay for it.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 use crate::{Draw, Follows, Outgoing, Record};
-use events::OrderId;
+use events::{Envelope, OrderId};
 
 /// A service's decision about one record. Pure: the same record gives the same answer, always and everywhere.
 pub trait Handler: Send + Sync {
@@ -92,6 +92,12 @@ pub trait BatchStep: Send {
     /// not looked at: those records come again.
     fn process(&mut self, batch: &[Record<'_>]) -> Vec<Outcome>;
 
+    /// What a log line says of any record: which order, which event. Where the value tells no order it is the key's, unless the step knows
+    /// better.
+    fn envelope(&self, record: &Record<'_>) -> Envelope {
+        Envelope::of(record.key, record.value)
+    }
+
     /// What a log line says of a handled record beyond its status; asked for only while somebody reads the log.
     fn remark(&self, _record: &Record<'_>) -> Option<String> {
         None
@@ -178,6 +184,10 @@ impl<H: Handler + ?Sized> Handler for std::sync::Arc<H> {
 impl<S: BatchStep + ?Sized> BatchStep for Box<S> {
     fn process(&mut self, batch: &[Record<'_>]) -> Vec<Outcome> {
         (**self).process(batch)
+    }
+
+    fn envelope(&self, record: &Record<'_>) -> Envelope {
+        (**self).envelope(record)
     }
 
     fn remark(&self, record: &Record<'_>) -> Option<String> {

@@ -13,12 +13,11 @@ pub struct RetryPolicy {
 
 impl RetryPolicy {
     /// A policy; `None` unless 1 <= `backoff_min_ms` <= `backoff_max_ms` and `stuck_after_attempts` >= 1.
-    pub fn try_new(backoff_min_ms: u64, backoff_max_ms: u64, stuck_after_attempts: u32) -> Option<Self> {
-        (1 <= backoff_min_ms && backoff_min_ms <= backoff_max_ms && stuck_after_attempts >= 1).then_some(Self {
-            backoff_min_ms,
-            backoff_max_ms,
-            stuck_after_attempts,
-        })
+    pub const fn try_new(backoff_min_ms: u64, backoff_max_ms: u64, stuck_after_attempts: u32) -> Option<Self> {
+        if backoff_min_ms < 1 || backoff_max_ms < backoff_min_ms || stuck_after_attempts < 1 {
+            return None;
+        }
+        Some(Self { backoff_min_ms, backoff_max_ms, stuck_after_attempts })
     }
 
     /// The wait after the `attempt`-th failure (1 for the first) in milliseconds, within the policy's bounds.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use events::Topic;
+use events::{Envelope, Topic};
 use topology::{System, Topology};
 
 use crate::{BatchStep, Due, Handler, Lifted, Outcome, Record, Subscription};
@@ -206,6 +206,10 @@ struct WithoutTimers(Box<dyn BatchStep>);
 impl BatchStep for WithoutTimers {
     fn process(&mut self, batch: &[Record<'_>]) -> Vec<Outcome> {
         self.0.process(batch)
+    }
+
+    fn envelope(&self, record: &Record<'_>) -> Envelope {
+        self.0.envelope(record)
     }
 
     fn remark(&self, record: &Record<'_>) -> Option<String> {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use events::Envelope;
+
 use crate::{BatchStep, Clock, DeadLetter, Draw, Due, Outcome, Outgoing, Record, Subscription};
 
 /// The number of a batch, ascending in the order in which a worker took them in.
@@ -159,6 +161,11 @@ impl<S: BatchStep> Worker<S> {
     /// Which group this is.
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
+    }
+
+    /// Which order a record is about, and which event, as the log names them.
+    pub fn envelope(&self, record: &Record<'_>) -> Envelope {
+        self.step.envelope(record)
     }
 
     /// What the log says of a handled record beyond its status.

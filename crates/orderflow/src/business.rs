@@ -52,8 +52,18 @@ pub(crate) trait Business: Send + Sync {
     /// The same for a program: fields of a document.
     fn document(&self, tally: &BTreeMap<Marks, u64>) -> Value;
 
+    /// What becomes of orders that nothing further is expected of.
+    fn given_up(&self) -> &'static str {
+        "dead-lettered"
+    }
+
     /// Whether equal orders come to equal records: not where the order of arrival decides.
     fn has_digest(&self) -> bool;
+
+    /// Of faults those that its orders can be judged under.
+    fn faults(&self, asked: Faults) -> Faults {
+        asked
+    }
 
     /// Plays orders in memory and virtual time, under the faults of a schedule. What does not add up outside of the records afterwards
     /// stands beside.
@@ -75,7 +85,7 @@ pub(crate) trait Business: Send + Sync {
 
     /// How long it may wait for something before anything moves again: a backoff, an answer.
     fn longest_wait(&self) -> Duration {
-        Duration::ZERO // no service of it ever asks for another attempt
+        Duration::ZERO // where no service ever asks for another attempt
     }
 
     /// Whether nothing is awaited beyond the records that stand: a timer may still have something to say.

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::connect::Brokers;
 use crate::stores::Database;
-use crate::{Error, Format, Status, logging, print};
+use crate::{Error, Format, Status, counted, logging, print};
 
 /// How long a worker may take to say how it is.
 const WORKER_DEADLINE: Duration = Duration::from_secs(5);
@@ -40,7 +40,8 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     match Admin::connect(&connection).and_then(|admin| Ok((admin.brokers()?.len(), admin))) {
         Err(error) => health.note("kafka", Err(error)),
         Ok((brokers, admin)) => {
-            health.note("kafka", Ok::<_, Error>(format!("{brokers} brokers answer")));
+            let answer = if brokers == 1 { "answers" } else { "answer" };
+            health.note("kafka", Ok::<_, Error>(format!("{} {answer}", counted(brokers as u64, "broker"))));
             health.note("topics", topics(&admin, topology));
         }
     }
@@ -57,22 +58,38 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     Ok(if health.is_well() { Status::Holds } else { Status::Fails })
 }
 
-/// Whether each topic of the topology is there.
+/// Whether each topic of the topology is there, on all the brokers that should have it.
 fn topics(admin: &Admin, topology: &Topology) -> Result<String, Error> {
     let names: Vec<&str> = topology.topics().map(|topic| topic.name.as_str()).collect();
-    let found = admin.describe(&names)?;
+    let found = admin.replicas(&names)?;
     let missing: Vec<&str> = names.iter().copied().filter(|name| !found.contains_key(*name)).collect();
-    if missing.is_empty() {
-        return Ok(format!("all {} are there", names.len()));
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(Error::Failed(format!("not there: {missing}; `orderflow topics create` makes them")));
     }
-    let missing = missing.join(", ");
-    Err(Error::Failed(format!("not there: {missing}; `orderflow topics create` makes them")))
+    let partitions = || found.values().flatten();
+    let headless = partitions().filter(|replicas| !replicas.has_leader).count() as u64;
+    let behind = partitions().filter(|replicas| replicas.in_sync < replicas.all).count() as u64;
+    let of_all = format!("of {}", partitions().count());
+    let what_to_do = "a broker is down or catches up: start it, or wait";
+    match (headless, behind) {
+        (0, 0) => Ok(format!("all {} are there", names.len())),
+        (0, _) => {
+            let behind = counted(behind, "partition");
+            Err(Error::Failed(format!("{behind} {of_all} on fewer brokers than should have them: {what_to_do}")))
+        }
+        (_, _) => {
+            let headless = counted(headless, "partition");
+            Err(Error::Failed(format!("{headless} {of_all} without a leader: {what_to_do}")))
+        }
+    }
 }
 
 /// Asks a worker whether it has its place.
 fn ready(worker: &str) -> Result<String, Error> {
     let request = ureq::get(format!("http://{worker}/health/ready")).config();
-    let request = request.timeout_global(Some(WORKER_DEADLINE)).http_status_as_error(false).build();
+    // A proxy that the environment names is for the world outside.
+    let request = request.proxy(None).timeout_global(Some(WORKER_DEADLINE)).http_status_as_error(false).build();
     let mut response = request.call().map_err(Error::failed)?;
     let said = response.body_mut().read_to_string().map_err(Error::failed)?.trim().to_owned();
     let status = response.status();

@@ -159,7 +159,9 @@ impl Error {
 }
 
 fn main() -> ExitCode {
-    match read_dot_env().and_then(|()| execute(Cli::parse())) {
+    let dot_env = read_dot_env(); // before the command line, whose defaults may stand there
+    let cli = Cli::parse(); // ends where help is asked for, whatever stands in the file
+    match dot_env.and_then(|()| execute(cli)) {
         Ok(Status::Holds) => ExitCode::SUCCESS,
         Ok(Status::Fails) => ExitCode::from(1),
         Ok(Status::Refused) => ExitCode::from(3),
@@ -177,9 +179,26 @@ fn main() -> ExitCode {
 /// Takes in the variables of a file `.env` in the folder where we are called; those that are set stay as they are.
 fn read_dot_env() -> Result<(), Error> {
     match dotenvy::from_path(".env") {
+        Err(dotenvy::Error::LineParse(line, _)) => Err(Error::Usage(unreadable(&line))),
         Err(error) if !error.not_found() => Err(Error::Usage(format!(".env: {error}"))),
         _ => Ok(()),
     }
+}
+
+/// Where it is in `.env` that this, the rest of a line, cannot be read. It may be a password: what is told ends before the value.
+fn unreadable(rest: &str) -> String {
+    let text = std::fs::read_to_string(".env").unwrap_or_default();
+    let rest = rest.lines().next().unwrap_or_default().trim_end();
+    let is_it = |(_, line): &(usize, &str)| !line.trim_start().starts_with('#') && line.trim_end().ends_with(rest);
+    let (place, line) = text
+        .lines()
+        .enumerate()
+        .find(is_it)
+        .map_or((String::new(), ""), |(index, line)| (format!(":{}", index + 1), line));
+    let name = line.split_once('=').map_or_else(String::new, |(name, _)| format!(" of {}", name.trim()));
+    format!(
+        ".env{place}: the value{name} cannot be read: allowed is NAME=VALUE; put one with blanks, quotes, $ or # into '...'"
+    )
 }
 
 /// Tells a person something, on stderr. Where nobody can be told, the work goes on.
@@ -256,6 +275,11 @@ fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// So many of something, as a person says it.
+fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// Where a command keeps its state, unless an option of this name says otherwise.

@@ -70,6 +70,11 @@ impl Report<'_> {
         text
     }
 
+    /// The verdict, as the last row: whether it holds is the host's word.
+    pub(crate) fn verdict(&self, text: &mut String, holds: bool) {
+        row(text, format_args!("\n{}", self.verdict.told(holds, self.business.given_up())));
+    }
+
     /// The digest, as a row among the host's own.
     pub(crate) fn digest(&self, text: &mut String) {
         if self.business.has_digest() {

@@ -10,8 +10,8 @@ use crate::connect::Brokers;
 use crate::stores::Kept;
 use crate::{Error, Status, grouped, logging, print, tell};
 
-/// Deletes all records of our topics and all offsets of our groups, and what the saga keeps in the database at DATABASE_URL, if that
-/// is set, after a confirmation. Other topics are left alone.
+/// Deletes all records of our topics and all offsets of our groups, and all sagas and food orders in the database at DATABASE_URL, if
+/// that is set, after a confirmation. Other topics are left alone.
 #[derive(clap::Args)]
 #[command(after_help = "Example: orderflow reset --brokers localhost:9092")]
 pub(crate) struct Args {
@@ -34,8 +34,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     }
     let connection = args.brokers.connection()?;
     let admin = Admin::connect(&connection)?;
-    let kept = Kept::open()?;
-    let plan = Plan::of(&admin, topology, kept.is_some())?;
+    let plan = Plan::of(&admin, topology, Kept::is_named())?;
     admin.check_idle(&plan.groups)?;
     if !args.yes {
         tell(&plan.question(&connection));
@@ -45,6 +44,8 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
             return Err(Error::Failed("not confirmed: nothing was deleted".to_owned()));
         }
     }
+    // Its tables are made where they are missing: not before somebody has confirmed, and before anything is deleted.
+    let kept = Kept::open()?;
     // Groups go first: one that came to work meanwhile is refused while all records are still there.
     admin.delete_groups(&plan.groups)?;
     let topics: Vec<(&str, u32)> = plan.topics.iter().map(|topic| (topic.name, topic.partitions)).collect();
@@ -95,7 +96,11 @@ impl<'a> Plan<'a> {
             "On {connection:?} all records of these topics are deleted for good, and the offsets of {groups} groups:\n{}\
              {}Type yes to go on.",
             self.rows(),
-            if self.has_database { "With them go all orders and sagas in the database at DATABASE_URL.\n" } else { "" }
+            if self.has_database {
+                "With them go all sagas and food orders in the database at DATABASE_URL.\n"
+            } else {
+                ""
+            }
         )
     }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use simulation::{CrashPoint, Fault, Faults, Order, Report};
 
 use crate::business::Business;
-use crate::{Error, Format, Status, System, print};
+use crate::{Error, Format, Status, System, print, tell};
 
 /// Failures that are told in full; the others are counted.
 const FAILURES_TOLD: usize = 3;
@@ -73,7 +73,12 @@ pub(crate) fn execute(
     let unfit = |error: simulation::broker::Error| Error::Usage(error.to_string());
     let (clean, _) = business.simulate(topology, &orders, 0, Faults::NONE).map_err(unfit)?;
     let clean_digest = business.has_digest().then_some(clean.verdict.digest);
-    let campaign = Campaign { business, topology, args, path, seed, schedules, clean_digest };
+    let faults = business.faults(args.faults);
+    let left_out: Vec<&str> = args.faults.iter().filter(|fault| !faults.contains(*fault)).map(Fault::name).collect();
+    if !left_out.is_empty() {
+        tell(&format!("{} is played without {}", business.name(), left_out.join(", ")));
+    }
+    let campaign = Campaign { business, topology, args, faults, path, seed, schedules, clean_digest };
     let outcome = campaign.run(&orders).map_err(unfit)?;
     let text = match args.format {
         Format::Text => campaign.text(&outcome),
@@ -88,6 +93,7 @@ struct Campaign<'a> {
     business: &'a dyn Business,
     topology: &'a Topology,
     args: &'a Args,
+    faults: Faults,
     /// The topology's file, unless it is the one built in.
     path: Option<&'a Path>,
     seed: u64,
@@ -123,7 +129,7 @@ impl Campaign<'_> {
                     return Ok(());
                 }
                 let schedule = self.schedules.start + index;
-                let (report, wrong) = self.business.simulate(self.topology, orders, schedule, self.args.faults)?;
+                let (report, wrong) = self.business.simulate(self.topology, orders, schedule, self.faults)?;
                 let failure = self.judge(&report, &wrong);
                 outcome.lock().unwrap_or_else(PoisonError::into_inner).add(&report, failure);
                 bar.inc(1);
@@ -174,7 +180,7 @@ impl Campaign<'_> {
 
     fn digest(&self) -> Option<String> {
         // Where records may be corrupted, each schedule has its own.
-        let digest = self.clean_digest.filter(|_| !self.args.faults.contains(Fault::Corruption))?;
+        let digest = self.clean_digest.filter(|_| !self.faults.contains(Fault::Corruption))?;
         Some(format!("{digest:032x}"))
     }
 
@@ -194,9 +200,9 @@ impl Campaign<'_> {
             self.args.orders,
             self.seed
         );
-        if self.args.faults != Faults::NONE {
+        if self.faults != Faults::NONE {
             text.push_str("  fault                                               struck\n");
-            for fault in self.args.faults.iter() {
+            for fault in self.faults.iter() {
                 let _ = writeln!(text, "  {:<46}{:>12}", fault.name(), outcome.faults.get(&fault).unwrap_or(&0));
                 if fault == Fault::Crash {
                     for point in CrashPoint::ALL {
@@ -213,11 +219,12 @@ impl Campaign<'_> {
         let word = if outcome.failed == 0 { "passed" } else { "FAILED" };
         let _ = write!(
             text,
-            "simulation {word}: {} schedules passed, {} failed; {} records redelivered, {} orders dead-lettered; digest {}",
+            "simulation {word}: {} schedules passed, {} failed; {} records redelivered, {} orders {}; digest {}",
             outcome.passed,
             outcome.failed,
             outcome.redelivered,
             outcome.dead_lettered,
+            self.business.given_up(),
             self.digest().unwrap_or_else(|| format!("none, because {}", self.why_no_digest()))
         );
         text
@@ -225,7 +232,6 @@ impl Campaign<'_> {
 
     fn json(&self, outcome: &Outcome) -> String {
         let struck: serde_json::Map<String, serde_json::Value> = self
-            .args
             .faults
             .iter()
             .map(|fault| (fault.name().to_owned(), json!(outcome.faults.get(&fault).unwrap_or(&0))))
@@ -299,8 +305,16 @@ mod tests {
         let simulation = Simulation::new(&system, &orders);
         let clean_digest = Some(simulation.run().unwrap().verdict.digest);
         let (business, topology): (&dyn Business, _) = (&business, &topology);
-        let campaign =
-            Campaign { business, topology, args: &args, path: None, seed: 7, schedules: 43..46, clean_digest };
+        let campaign = Campaign {
+            business,
+            topology,
+            args: &args,
+            faults: args.faults,
+            path: None,
+            seed: 7,
+            schedules: 43..46,
+            clean_digest,
+        };
         let mut outcome = Outcome::default();
         for schedule in campaign.schedules.clone() {
             let report =

@@ -103,6 +103,11 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Whether the environment names a database.
+    pub(crate) fn is_named() -> bool {
+        url().is_some()
+    }
+
     /// In the database that the environment names, if it names one.
     ///
     /// # Errors

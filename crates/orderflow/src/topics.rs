@@ -10,7 +10,7 @@ use topology::{Topic, Topology};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::connect::Brokers;
-use crate::{Error, Status, logging, print, tell};
+use crate::{Error, Status, counted, logging, print, tell};
 
 /// How long brokers that are just starting are waited for.
 const BROKERS_DEADLINE: Duration = Duration::from_secs(3);
@@ -158,7 +158,7 @@ impl<'a> Cluster<'a> {
     fn tell_few_brokers(&self, brokers: usize) {
         let most = self.topology.topics().map(|topic| topic.replication).max().unwrap_or_default();
         if brokers < most.into() {
-            let brokers = counted(brokers, "broker");
+            let brokers = counted(brokers as u64, "broker");
             tell(&format!("{brokers}: one replica on each, where {} says {most}", self.file));
         }
     }
@@ -222,7 +222,7 @@ impl Difference {
         match self {
             Self::Missing => "missing".to_owned(),
             Self::Partitions { found, wanted } => {
-                format!("{}, {file} says {wanted}", counted(found as usize, "partition"))
+                format!("{}, {file} says {wanted}", counted(found.into(), "partition"))
             }
             Self::Replication { found, wanted } => format!("replication {found}, {file} says {wanted}"),
             Self::Setting { name, found, wanted } => format!("{name} {found}, {file} says {wanted}"),
@@ -234,7 +234,7 @@ impl Difference {
         match self {
             Self::Missing => "created".to_owned(),
             Self::Partitions { found, wanted } => {
-                format!("{} instead of {found}", counted(wanted as usize, "partition"))
+                format!("{} instead of {found}", counted(wanted.into(), "partition"))
             }
             Self::Replication { found, wanted } => format!("replication {wanted} instead of {found}"),
             Self::Setting { name, found, wanted } => format!("{name} {wanted} instead of {found}"),
@@ -273,10 +273,6 @@ fn wanted(topic: &Topic, brokers: usize) -> TopicShape {
         retention_ms: topic.retention_ms as i64,
         max_message_bytes: topic.max_message_bytes,
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

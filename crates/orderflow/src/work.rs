@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::topology::Topology;
@@ -25,6 +25,7 @@ use health::Health;
 use progress::Progress;
 use source::{Generator, Source};
 
+mod delivery; // a batch until it is confirmed
 mod food_producer; // the one that draws its orders' numbers
 mod health; // what others may ask over HTTP
 mod progress; // what its groups do, in the log
@@ -65,76 +66,124 @@ pub(crate) struct Args {
 /// Where a service is unknown, the brokers refuse it, or a group cannot go on.
 pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<Status, Error> {
     logging::start(LevelFilter::INFO);
-    check(&args.services, topology)?;
-    let is_asked = |service: &str| args.services.iter().any(|asked| asked == service);
-    if args.places_orders().next().is_none() && args.source.is_given() {
-        let given = "--orders, --rate and --seed";
-        return Err(Error::Usage(format!(
-            "{given} are for order_generator, order_service and food_producer, none of which is among the services"
-        )));
-    }
-    let names = args.services.join(",");
-    let businesses = args.businesses(topology, name, Keep::Shared(&|| warn_in_memory(&names)))?;
-    let connection = args.brokers.connection()?;
     let stop = signals::stop_flag()?;
-    let mut registry = Registry::with_prefix("orderflow");
-    let metrics = args.listen.map(|_| Metrics::register(&mut registry));
-    let collectors = businesses.iter().filter_map(|business| business.metrics(&is_asked));
-    collectors.for_each(|collector| registry.register_collector(collector));
-    let health = args.listen.map(|address| Health::serve(address, registry)).transpose()?;
-    if let Some(address) = health.as_ref().and_then(Health::address) {
-        log_listening(&names, address);
-    }
-    let wiring = Wiring::of(topology, &businesses);
-    let groups = wiring.groups_where(is_asked);
-    let topics = wiring.topics;
-    let is_source_alone = groups.is_empty();
-    let mut pipeline = Pipeline::start(Plan {
-        connection: connection.clone(),
-        membership: Membership::Shared { instance: args.instance.clone() },
-        pace: Pace::BROKERS,
-        topics: topics.clone(),
-        groups,
-        tap: None,
-        metrics,
-    })?;
-    let mut sources = args.sources(topology, &businesses, &connection, &topics)?;
-    log(&names, "started");
-    let (mut is_announced, mut progress) = (false, Progress::start(&pipeline));
-    while !stop.load(Ordering::Acquire) {
-        pipeline.check()?;
-        progress.look(&pipeline);
-        let has_joined = pipeline.has_joined();
-        if let Some(health) = &health {
-            health.tell(has_joined, &pipeline.turns());
+    let mut worker = match Worker::start(args, topology, name) {
+        // Who has told it to stop does not wait for a start that fails.
+        Err(Error::Failed(_)) if stop.load(Ordering::Acquire) => {
+            log(&args.services.join(","), "stopped");
+            return Ok(Status::Holds);
         }
-        if has_joined && !is_announced {
-            is_announced = true;
-            log(&names, "ready");
-            notify(NotifyState::Ready);
-        }
-        let mut publishes = false;
-        for source in &mut sources {
-            publishes |= source.publish(&pipeline)?;
-        }
-        if !publishes && is_source_alone {
-            break;
-        }
-        if !publishes {
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
-    notify(NotifyState::Stopping);
-    log(&names, "stopping");
-    if let Some(health) = &health {
-        health.stop();
-    }
-    progress.tell(&pipeline);
-    let finished = sources.iter_mut().try_for_each(|source| source.finish());
-    pipeline.drain()?;
-    finished?;
-    log(&names, "stopped");
+        started => started?,
+    };
+    let worked = worker.work(&stop);
+    worker.end(worked)?;
     Ok(Status::Holds)
+}
+
+/// Services at work.
+struct Worker {
+    names: String,
+    health: Option<Health>,
+    pipeline: Pipeline,
+    sources: Vec<Box<dyn Source>>,
+    progress: Progress,
+    /// Whether its orders are all that it does.
+    is_source_alone: bool,
+}
+
+impl Worker {
+    fn start(args: &Args, topology: &Topology, name: &str) -> Result<Self, Error> {
+        check(&args.services, topology)?;
+        let is_asked = |service: &str| args.services.iter().any(|asked| asked == service);
+        if args.places_orders().next().is_none() && args.source.is_given() {
+            let given = "--orders, --rate and --seed";
+            return Err(Error::Usage(format!(
+                "{given} are for order_generator, order_service and food_producer, none of which is among the services"
+            )));
+        }
+        let places_food = is_asked(food_orders::food_producer::NAME);
+        let food_rate = places_food.then(|| food_producer::rate(&args.source, topology)).transpose()?;
+        let names = args.services.join(",");
+        let businesses = args.businesses(topology, name, Keep::Shared(&|| warn_in_memory(&names)))?;
+        let connection = args.brokers.connection()?;
+        let mut registry = Registry::with_prefix("orderflow");
+        let metrics = args.listen.map(|_| Metrics::register(&mut registry));
+        let collectors = businesses.iter().filter_map(|business| business.metrics(&is_asked));
+        collectors.for_each(|collector| registry.register_collector(collector));
+        let health = args.listen.map(|address| Health::serve(address, registry)).transpose()?;
+        if let Some(address) = health.as_ref().and_then(Health::address) {
+            log_listening(&names, address);
+        }
+        let wiring = Wiring::of(topology, &businesses);
+        let groups = wiring.groups_where(is_asked);
+        let topics = wiring.topics;
+        let is_source_alone = groups.is_empty();
+        let pipeline = Pipeline::start(Plan {
+            connection: connection.clone(),
+            membership: Membership::Shared { instance: args.instance.clone() },
+            pace: Pace::BROKERS,
+            topics: topics.clone(),
+            groups,
+            tap: None,
+            metrics,
+        })?;
+        let sources = args.sources(topology, &businesses, food_rate, &connection, &topics)?;
+        log(&names, "started");
+        let progress = Progress::start(pipeline.tallies());
+        Ok(Self { names, health, pipeline, sources, progress, is_source_alone })
+    }
+
+    fn work(&mut self, stop: &AtomicBool) -> Result<(), Error> {
+        let mut is_announced = false;
+        while !stop.load(Ordering::Acquire) {
+            self.pipeline.check()?;
+            self.progress.look();
+            let has_joined = self.pipeline.has_joined();
+            if let Some(health) = &self.health {
+                health.tell(has_joined, &self.pipeline.turns());
+            }
+            if has_joined && !is_announced {
+                is_announced = true;
+                log(&self.names, "ready");
+                notify(NotifyState::Ready);
+            }
+            let mut publishes = false;
+            for source in &mut self.sources {
+                publishes |= source.publish(&self.pipeline)?;
+            }
+            if !publishes && self.is_source_alone {
+                break;
+            }
+            if !publishes {
+                std::thread::sleep(LOOK_EVERY);
+            }
+        }
+        Ok(())
+    }
+
+    /// Confirms and commits what it has begun, unless it has failed; the log has all that was done, either way.
+    fn end(mut self, worked: Result<(), Error>) -> Result<(), Error> {
+        notify(NotifyState::Stopping);
+        log(&self.names, "stopping");
+        if let Some(health) = &self.health {
+            health.stop();
+        }
+        let ended = match worked {
+            Ok(()) => {
+                let finished = self.sources.iter_mut().try_for_each(|source| source.finish());
+                self.pipeline.drain().map_err(Error::from).and(finished)
+            }
+            Err(error) => {
+                drop(self.pipeline);
+                Err(error)
+            }
+        };
+        self.progress.tell();
+        if ended.is_ok() {
+            log(&self.names, "stopped");
+        }
+        ended
+    }
 }
 
 impl Args {
@@ -167,14 +216,15 @@ impl Args {
         &self,
         topology: &Topology,
         businesses: &[Arc<dyn Business>],
+        food_rate: Option<u32>,
         connection: &Connection,
         topics: &[(Topic, i32)],
     ) -> Result<Vec<Box<dyn Source>>, Error> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
         for service in self.places_orders() {
             let run = Uuid::now_v7().to_string();
-            if service == food_orders::food_producer::NAME {
-                sources.push(Box::new(FoodProducer::start(&self.source, topology, connection, topics, &run)?));
+            if let Some(rate) = food_rate.filter(|_| service == food_orders::food_producer::NAME) {
+                sources.push(Box::new(FoodProducer::start(&self.source, rate, connection, topics, &run)?));
                 continue;
             }
             let system = topology.service(service).map(|of| of.system);

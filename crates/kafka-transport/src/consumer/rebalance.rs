@@ -25,10 +25,14 @@ impl ConsumerLoop {
         while let Some(rebalance) = self.queue.consumer().context().next_rebalance() {
             match rebalance {
                 Rebalance::Assigned(partitions) => {
+                    log::rebalanced(self.worker.subscription(), "assigned", &partitions);
                     self.awaited.get_or_insert_default().extend(partitions);
                     self.pulse.has_joined.store(true, Ordering::Release);
                 }
-                Rebalance::Revoked(partitions) => self.give_back(&partitions, effects)?,
+                Rebalance::Revoked(partitions) => {
+                    log::rebalanced(self.worker.subscription(), "revoked", &partitions);
+                    self.give_back(&partitions, effects)?;
+                }
             }
         }
         self.take()

@@ -42,24 +42,22 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// The verdict in a line, with its examples below. `passed` is the word of whoever judges, who may know more than it: that not
+    /// everything was read. `given_up` is what became of orders that nothing further is expected of.
+    pub fn told(&self, passed: bool, given_up: &str) -> String {
+        let word = if passed { "passed" } else { "FAILED" };
+        let Self { accepted, ended, dead_lettered, lost, doubled, unfinished, unexpected, redelivered, .. } = self;
+        let line = format!(
+            "audit {word}: {accepted} accepted, {ended} ended, {dead_lettered} {given_up}; {lost} lost, {doubled} doubled, \
+             {unfinished} unfinished, {unexpected} unexpected; {redelivered} redelivered"
+        );
+        self.examples.iter().fold(line, |told, example| told + "\n  " + example)
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.passed() { "passed" } else { "FAILED" };
-        write!(
-            f,
-            "audit {word}: {} accepted, {} ended, {} dead-lettered; {} lost, {} doubled, {} unfinished, {} unexpected; {} redelivered",
-            self.accepted,
-            self.ended,
-            self.dead_lettered,
-            self.lost,
-            self.doubled,
-            self.unfinished,
-            self.unexpected,
-            self.redelivered
-        )?;
-        for example in &self.examples {
-            write!(f, "\n  {example}")?;
-        }
-        Ok(())
+        f.write_str(&self.told(self.passed(), "dead-lettered"))
     }
 }

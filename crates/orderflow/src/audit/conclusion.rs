@@ -99,7 +99,7 @@ impl Conclusion {
         let memory = self.peak_rss_mib;
         row(&mut text, format_args!("  memory       {memory} MiB at most, about {ORDER_BYTES} bytes an order"));
         report.digest(&mut text);
-        row(&mut text, format_args!("\n{}", run.verdict));
+        report.verdict(&mut text, self.holds(run));
         text
     }
 }

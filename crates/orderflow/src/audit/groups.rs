@@ -6,7 +6,7 @@ use kafka_transport::{Connection, GroupOffsets, Span, TopicReader};
 use serde_json::{Value, json};
 
 use super::Flow;
-use crate::{Error, tell};
+use crate::{Error, counted, tell};
 
 /// How often the groups are asked while they are waited for, and how often a person is told.
 const ASK_EVERY: Duration = Duration::from_millis(200);
@@ -128,7 +128,7 @@ impl Reached {
     /// The groups that lag, and by how much, in words.
     pub(crate) fn behind(&self) -> String {
         let behind = self.groups.iter().filter(|group| group.lag > 0);
-        let words = |group: &Progress| format!("{} ({} records of {})", group.group, group.lag, group.topic);
+        let words = |group: &Progress| format!("{} ({} of {})", group.group, counted(group.lag, "record"), group.topic);
         let timers = (!self.is_at_rest).then(|| "sagas that have not ended".to_owned());
         behind.map(words).chain(timers).collect::<Vec<_>>().join(", ")
     }

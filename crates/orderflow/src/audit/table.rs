@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ::topology::Topology;
 use food_orders::{Comparison, FoodFlow};
 use kafka_transport::{Span, TopicReader};
-use messaging::audit::{Drained, Verdict};
+use messaging::audit::Drained;
 use messaging::store::OrderTable;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use super::{Args, BATCH, Flow, WAIT};
 use crate::business::{Business, read_table};
 use crate::report::{Report, row};
 use crate::resources::Meter;
-use crate::{Error, Format, Status, grouped, print, tell};
+use crate::{Error, Format, Status, counted, grouped, print, tell};
 
 /// Waits for the group, reads topic and table, judges, prints.
 ///
@@ -43,17 +43,25 @@ pub(super) fn execute(
     let spans: Vec<Span> = reached.spans.iter().copied().filter(|span| entries.contains(&span.topic)).collect();
     let mut comparison = Comparison::default();
     let mut records = 0;
+    spans.iter().filter(|span| span.from > 0).for_each(|span| comparison.shortened(span.partition));
     reader.begin(&spans)?;
     while !reader.is_done() {
         reader.read(WAIT, BATCH, |record, _| {
             records += 1;
-            comparison.record(record.value);
+            comparison.record(record.partition, record.value);
         })?;
         if comparison.orders() as u64 > args.max_orders {
             return Err(Error::Failed(format!("more than {} orders: raise --max-orders", args.max_orders)));
         }
     }
     read_table(&mut comparison, table)?;
+    // Orders go on being placed and stored: the record of a row was written before the row.
+    let ends = reader.spans(entries.iter().copied())?;
+    let later: Vec<Span> = spans.iter().zip(ends).map(|(read, now)| Span { from: read.to, ..now }).collect();
+    reader.begin(&later)?;
+    while !reader.is_done() {
+        reader.read(WAIT, BATCH, |record, _| comparison.later(record.value))?;
+    }
     let verdict = comparison.verdict(if reached.is_drained() { Drained::Yes } else { Drained::No });
     let is_redelivered = args.no_redeliveries && verdict.redelivered > 0;
     let passed = verdict.passed() && reached.is_drained() && !is_redelivered;
@@ -63,7 +71,7 @@ pub(super) fn execute(
     let judged = Judged { report, comparison: &comparison, reached: &reached, peak_rss_mib: meter.read().peak_rss_mib };
     print(&match args.format {
         Format::Json => judged.json(passed),
-        Format::Text => judged.text(topology, &verdict),
+        Format::Text => judged.text(topology, passed),
     })?;
     if !reached.is_drained() {
         tell(&format!("error: not at the end of its topic when the wait was over: {}", reached.behind()));
@@ -91,17 +99,17 @@ impl Judged<'_> {
         format!("{document:#}\n")
     }
 
-    fn text(&self, topology: &Topology, verdict: &Verdict) -> String {
+    fn text(&self, topology: &Topology, passed: bool) -> String {
         let mut text = self.report.tables(topology);
         let invalid = self.comparison.invalid();
         let reasons: Vec<String> =
             invalid.iter().map(|(field, records)| format!("{field} {}", grouped(*records))).collect();
         let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
-        row(&mut text, format_args!("  skipped      {} records{reasons}", grouped(invalid.values().sum())));
-        row(&mut text, format_args!("  lag          {} records", grouped(self.reached.lag())));
+        row(&mut text, format_args!("  skipped      {}{reasons}", counted(invalid.values().sum(), "record")));
+        row(&mut text, format_args!("  lag          {}", counted(self.reached.lag(), "record")));
         row(&mut text, format_args!("  memory       {} MiB at most", self.peak_rss_mib));
         self.report.digest(&mut text);
-        row(&mut text, format_args!("\n{verdict}"));
+        self.report.verdict(&mut text, passed);
         text
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ::topology::{System, Topology};
 use events::food::FoodOrder;
@@ -8,6 +9,7 @@ use food_orders::{Comparison, FoodFlow, menu};
 use messaging::audit::{Drained, Flow, Marks};
 use messaging::store::OrderTable;
 use messaging::{Outgoing, Services};
+use postgres_store::Limits;
 use serde_json::{Value, json};
 use simulation::{Fault, Faults, Order, Report, Simulation, Store, broker};
 
@@ -81,8 +83,24 @@ impl Business for Food {
         json!({ "outcomes": { "stored": stored(tally) } })
     }
 
+    /// Its group has no dead letter.
+    fn given_up(&self) -> &'static str {
+        "skipped"
+    }
+
     fn has_digest(&self) -> bool {
         true
+    }
+
+    /// The database may be away: a call that waits for it in vain, and the longest backoff of the consumer behind it.
+    fn longest_wait(&self) -> Duration {
+        let backoffs_ms = self.services.iter().map(|(subscription, _)| subscription.retry.longest_ms());
+        Limits::default().deadline + Duration::from_millis(backoffs_ms.max().unwrap_or(0))
+    }
+
+    /// The key is the customer's: of a record whose value nobody can read, nothing tells which order it was.
+    fn faults(&self, asked: Faults) -> Faults {
+        asked.without(Fault::Corruption)
     }
 
     fn simulate(
@@ -98,16 +116,14 @@ impl Business for Food {
         let services = food_orders::services(topology, &table).unwrap_or_default();
         let trouble = Some(store.trouble());
         let system = simulation::System { trouble, ..simulated(services.iter(), topology, self) };
-        // The key is the customer's: of a record whose value nobody can read, nothing tells which order it was.
-        let faults = faults.without(Fault::Corruption);
         let report = Simulation::new(&system, orders).schedule(schedule).faults(faults).run()?;
         let mut comparison = Comparison::default();
-        orders.iter().for_each(|order| comparison.record(Some(&order.record.value)));
+        orders.iter().for_each(|order| comparison.record(0, Some(&order.record.value)));
         Ok((report, told(&mut comparison, &*store).unwrap_or_else(|error| vec![error.to_string()])))
     }
 
     fn taken_in(&self, order: &Outgoing) {
-        self.taken_in.lock().unwrap_or_else(PoisonError::into_inner).record(Some(&order.value));
+        self.taken_in.lock().unwrap_or_else(PoisonError::into_inner).record(0, Some(&order.value));
     }
 
     fn table(&self) -> Option<&dyn OrderTable> {

@@ -28,7 +28,7 @@ pub(crate) struct Summary {
 impl Summary {
     /// How the command ends: a failed audit outweighs an interruption, that one refused input.
     pub(crate) fn status(&self) -> Status {
-        if !self.audited.verdict.passed() || !self.discrepancies.is_empty() {
+        if !self.holds() {
             Status::Fails
         } else if self.was_interrupted {
             Status::Interrupted
@@ -37,6 +37,10 @@ impl Summary {
         } else {
             Status::Holds
         }
+    }
+
+    fn holds(&self) -> bool {
+        self.audited.verdict.passed() && self.discrepancies.is_empty()
     }
 
     /// Prints the result to stdout.
@@ -108,7 +112,7 @@ impl Summary {
                 "\n  interrupted: no further orders were taken in; those on their way were brought to their end\n",
             );
         }
-        row(&mut text, format_args!("\n{}", self.audited.verdict));
+        report.verdict(&mut text, self.holds());
         for discrepancy in &self.discrepancies {
             row(&mut text, format_args!("  does not add up: {discrepancy}"));
         }

@@ -3,22 +3,20 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use ::topology::Topology;
-use events::{Envelope, OrderId, Timestamp, Topic};
+use events::food::FoodOrder;
+use events::{Envelope, Event, OrderId, Timestamp, Topic};
 use food_orders::food_producer::{self, NUMBERS, ORDER_RATE};
 use food_orders::{menu, number};
 use kafka_transport::{Connection, Pipeline, Slot, Writer};
 use messaging::{Clock, Follows, Outgoing, SteadyRate};
 
+use super::delivery::Delivery;
 use super::source::{self, PAUSE, Source};
 use crate::clock::WallClock;
-use crate::{Error, seed};
+use crate::{Error, counted, seed};
 
 /// Orders that are confirmed in one go.
 const CHUNK: u64 = 1_000;
-
-/// How often orders are tried again that the brokers did not take, and how long it waits before the first time; twice as long each time.
-const RETRIES: u32 = 3;
-const BACKOFF: Duration = Duration::from_secs(1);
 
 /// How long what is under way may take once it is told to stop.
 const FINISH_DEADLINE: Duration = Duration::from_secs(10);
@@ -38,32 +36,24 @@ pub(crate) struct FoodProducer {
     /// What is left of the last ticket's numbers, and how many tickets were drawn.
     numbers: Range<u64>,
     drawn: u32,
-    batch: Option<Batch>,
-}
-
-/// Records on their way.
-struct Batch {
-    records: Vec<Outgoing>,
-    retries: u32,
-    /// Until when they wait before they are tried again; `None` while they are under way.
-    waits_until: Option<Instant>,
+    delivery: Option<Delivery>,
 }
 
 impl FoodProducer {
     /// Connects, and begins a run of this id.
     ///
     /// # Errors
-    /// Where the rate makes no sense, or the brokers refuse us or do not answer.
+    /// Where the brokers refuse us, do not answer, or lack one of the topics.
     pub(crate) fn start(
         args: &source::Args,
-        topology: &Topology,
+        rate: u32,
         connection: &Connection,
         topics: &[(Topic, i32)],
         run: &str,
     ) -> Result<Self, Error> {
-        let rate = args.rate.map_or_else(|| stated_rate(topology), Ok)?;
         let seed = seed::or_random(args.seed);
         let writer = Writer::steady(connection, topics)?;
+        writer.find(&[FoodOrder::TOPIC, NUMBERS])?;
         let service = food_producer::NAME;
         tracing::info!(order_id = "", event_type = "", service, status = "publishing", run, seed, rate, "run begins");
         Ok(Self {
@@ -76,40 +66,37 @@ impl FoodProducer {
             placed: 0,
             numbers: 0..0,
             drawn: 0,
-            batch: None,
+            delivery: None,
         })
     }
 
     /// Looks after what is under way; `false` while it is.
     fn settle(&mut self) -> Result<bool, Error> {
-        let Some(batch) = &mut self.batch else { return Ok(true) };
-        if let Some(until) = batch.waits_until {
-            if Instant::now() < until {
-                std::thread::sleep(PAUSE);
-                return Ok(false);
-            }
-            batch.waits_until = None;
-            write(&self.writer, &batch.records, &self.run);
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Some(delivery) = &mut self.delivery else { return Ok(true) };
+        if delivery.is_due(now_ms) {
+            write(&self.writer, delivery.records(), &self.run);
+        }
+        if delivery.waits() {
+            std::thread::sleep(PAUSE);
+            return Ok(false);
         }
         match self.writer.result(SLOT) {
             None => {
                 std::thread::sleep(Duration::from_micros(200)); // reports arrive on another thread
                 Ok(false)
             }
-            Some(Err(error)) if batch.retries < RETRIES => {
-                let wait = BACKOFF * 2_u32.pow(batch.retries);
-                batch.retries += 1;
-                batch.waits_until = Some(Instant::now() + wait);
-                log_retry(&batch.records, batch.retries, &error);
+            Some(Err(error)) => {
+                let Some(retry) = delivery.failed(error.may_pass(), &self.run, now_ms) else {
+                    let records = counted(delivery.records().len() as u64, "record");
+                    return Err(Error::Failed(format!("{records} not confirmed: {error}")));
+                };
+                log_retry(delivery.records(), retry, &error);
                 Ok(false)
             }
-            Some(Err(error)) => {
-                let orders = batch.records.len();
-                Err(Error::Failed(format!("{orders} records were not confirmed, after {RETRIES} retries: {error}")))
-            }
             Some(Ok(offset)) => {
-                let batch = self.batch.take();
-                self.take(&batch.map(|batch| batch.records).unwrap_or_default(), offset);
+                let delivery = self.delivery.take();
+                self.take(&delivery.map(Delivery::into_records).unwrap_or_default(), offset);
                 Ok(true)
             }
         }
@@ -126,7 +113,14 @@ impl FoodProducer {
             let (service, topic, status) = (food_producer::NAME, record.topic.as_str(), "placed");
             // Read only while somebody reads the log.
             let order_id = || Envelope::of(None, Some(&record.value)).order_id;
-            tracing::debug!(order_id = order_id(), event_type = "food_order", service, status, topic, "order placed");
+            tracing::debug!(
+                order_id = order_id(),
+                event_type = FoodOrder::EVENT_TYPE,
+                service,
+                status,
+                topic,
+                "order placed"
+            );
         }
     }
 
@@ -158,7 +152,7 @@ impl Source for FoodProducer {
             return Ok(true);
         }
         write(&self.writer, &records, &self.run);
-        self.batch = Some(Batch { records, retries: 0, waits_until: None });
+        self.delivery = Some(Delivery::of(records));
         Ok(true)
     }
 
@@ -166,11 +160,9 @@ impl Source for FoodProducer {
         let deadline = Instant::now() + FINISH_DEADLINE;
         while !self.settle()? {
             if Instant::now() >= deadline {
-                let open = self.batch.as_ref().map_or(0, |batch| batch.records.len());
-                let seconds = FINISH_DEADLINE.as_secs();
-                return Err(Error::Failed(format!(
-                    "{open} records were not confirmed within {seconds} s: they may stand"
-                )));
+                let open = self.delivery.as_ref().map_or(0, |delivery| delivery.records().len() as u64);
+                let (open, seconds) = (counted(open, "record"), FINISH_DEADLINE.as_secs());
+                return Err(Error::Failed(format!("{open} not confirmed within {seconds} s: they may stand")));
             }
         }
         let (service, run, placed) = (food_producer::NAME, self.run.as_str(), self.placed);
@@ -185,13 +177,19 @@ fn write(writer: &Writer, records: &[Outgoing], run: &OrderId) {
     writer.close(SLOT);
 }
 
-/// What ORDER_RATE says, else `topology.json`.
-fn stated_rate(topology: &Topology) -> Result<u32, Error> {
+/// Orders a second: what is asked for, else what ORDER_RATE says, else `topology.json`.
+///
+/// # Errors
+/// Where that is no rate.
+pub(crate) fn rate(args: &source::Args, topology: &Topology) -> Result<u32, Error> {
     const VARIABLE: &str = "ORDER_RATE";
     const ALLOWED: &str = "a whole number of orders a second from 1 to 1000000";
     let is_allowed = |rate: &u32| (1..=1_000_000).contains(rate);
-    if let Ok(text) = env::var(VARIABLE) {
-        let rate = text.parse().ok().filter(is_allowed);
+    if let Some(rate) = args.rate {
+        return Ok(rate);
+    }
+    if let Some(text) = env::var_os(VARIABLE).filter(|text| !text.is_empty()) {
+        let rate = text.to_str().and_then(|text| text.parse().ok()).filter(is_allowed);
         return rate.ok_or_else(|| Error::Usage(format!("{VARIABLE}: found {text:?}, allowed {ALLOWED}")));
     }
     let stated = topology.service(food_producer::NAME).and_then(|service| service.setting(ORDER_RATE));
@@ -209,8 +207,10 @@ fn now() -> Result<Timestamp, Error> {
 
 fn log_retry(records: &[Outgoing], retry: u32, reason: &dyn std::fmt::Display) {
     for record in records {
-        let order_id = Envelope::of(None, Some(&record.value)).order_id;
+        let Envelope { order_id, event_type } = Envelope::of(None, Some(&record.value));
+        // An order names no type, a ticket does.
+        let event_type = if event_type.is_empty() { FoodOrder::EVENT_TYPE } else { &event_type };
         let (service, topic, status) = (food_producer::NAME, record.topic.as_str(), "retried");
-        tracing::warn!(order_id, event_type = "food_order", service, status, topic, retry, %reason, "order not confirmed");
+        tracing::warn!(order_id, event_type, service, status, topic, retry, %reason, "record not confirmed");
     }
 }

@@ -38,6 +38,18 @@ fn orders_of_a_file_are_stored_and_others_set_aside_with_all_that_is_wrong_with_
 fn under_planted_faults_every_order_is_stored_once() {
     let ended = orderflow("simulate food --seeds 0..200 --orders 50 --faults all").end().with_status(0);
     assert!(ended.stdout.contains("simulation passed: 200 schedules"), "{}", ended.stdout);
+    assert_eq!(ended.stderr, "food is played without corruption\n");
+    assert!(!ended.stdout.contains("none, because"), "each schedule comes to the same rows: {}", ended.stdout);
+}
+
+#[test]
+fn a_rate_that_is_none_is_refused_before_anybody_is_asked() {
+    for bad in ["0", "-1", "ten", "1.5", "1000001"] {
+        let refused = orderflow("work food_producer --brokers 127.0.0.1:1").env("ORDER_RATE", bad).end().with_status(2);
+        let expected =
+            format!("error: ORDER_RATE: found {bad:?}, allowed a whole number of orders a second from 1 to 1000000\n");
+        assert_eq!(refused.stderr, expected);
+    }
 }
 
 #[test]

@@ -31,6 +31,21 @@ fn a_file_dot_env_is_read_and_what_is_set_goes_before_it() {
     assert!(ended.stderr.contains("127.0.0.1:1/of-the-file: connection refused"), "{}", ended.stderr);
     let ended = call().env("DATABASE_URL", "postgres://a@127.0.0.1:1/of-the-environment").end().with_status(2);
     assert!(ended.stderr.contains("127.0.0.1:1/of-the-environment: connection refused"), "{}", ended.stderr);
-    let broken = orderflow("topology check").file(".env", "this is no variable\n").end().with_status(2);
-    assert!(broken.stderr.starts_with("error: .env: "), "{}", broken.stderr);
+}
+
+#[test]
+fn a_line_of_dot_env_that_cannot_be_read_is_told_by_its_place_and_name_and_never_by_its_value() {
+    let check = |text: &str, expected: &str| {
+        let broken = orderflow("topology check").file(".env", text).end().with_status(2);
+        let allowed = "allowed is NAME=VALUE; put one with blanks, quotes, $ or # into '...'";
+        assert_eq!(broken.stderr, format!("error: .env:{expected} cannot be read: {allowed}\n"));
+    };
+    check("# ours\nthis is no variable\n", "2: the value");
+    check("KAFKA_USERNAME=a\nKAFKA_PASSWORD=my secret word\n", "2: the value of KAFKA_PASSWORD");
+}
+
+#[test]
+fn help_is_given_whatever_stands_in_dot_env() {
+    let help = orderflow("--help").file(".env", "this is no variable\n").end().with_status(0);
+    assert!(help.stdout.contains("Usage: orderflow"), "{}", help.stdout);
 }

@@ -40,7 +40,9 @@ fn n07_n08_n09_n10_orders_of_a_group_of_two_are_stored_each_once_and_invalid_one
     let scene = Scene::start(|options| options);
     n07_ten_orders_are_stored_by_a_consumer_that_comes_after_them(&scene);
     let consumers = n09_two_consumers_share_the_partitions(&scene);
+    n09_the_log_tells_which_partitions_came_and_went(&consumers);
     n10_fifty_orders_are_in_the_table_as_they_were_sent(&scene);
+    while_orders_are_placed_and_stored_the_audit_holds(&scene);
     m06_an_order_that_comes_again_is_stored_once(&scene);
     m10_what_is_no_order_is_skipped_and_counted_under_its_reason(&scene, &consumers);
     let placed = consumers.iter().map(|consumer| counter(consumer, "orderflow_records_total{")).sum::<u64>();
@@ -67,6 +69,11 @@ fn n09_two_consumers_share_the_partitions(scene: &Scene) -> [Worker; 2] {
     consumers
 }
 
+fn n09_the_log_tells_which_partitions_came_and_went([first, second]: &[Worker; 2]) {
+    let told = |worker: &Worker, status: &str| worker.lines().iter().any(|line| line["status"] == status);
+    assert!(told(first, "assigned") && told(first, "revoked") && told(second, "assigned"));
+}
+
 fn n10_fifty_orders_are_in_the_table_as_they_were_sent(scene: &Scene) {
     let before: BTreeSet<OrderId> = rows(scene).into_iter().map(|row| row.order_id).collect();
     scene.call(PRODUCER, "work food_producer --orders 50 --rate 1000 --seed 8").end().with_status(0);
@@ -79,6 +86,16 @@ fn n10_fifty_orders_are_in_the_table_as_they_were_sent(scene: &Scene) {
         let stored = (row.customer_id, FoodOrder::items_of(&row.items), row.total_amount, row.status.as_str());
         assert_eq!(stored, (order.customer_id.clone(), Some(order.items_json()), order.total_amount, "pending"));
     }
+}
+
+fn while_orders_are_placed_and_stored_the_audit_holds(scene: &Scene) {
+    let producer = Worker::start(scene.call(PRODUCER, "work food_producer --rate 50 --seed 11"));
+    producer.await_told("ready");
+    for _ in 0..3 {
+        scene.audit_of("food");
+    }
+    producer.terminate().with_status(0);
+    scene.audit_of("food");
 }
 
 /// An order of a day that no producer has.
@@ -146,12 +163,15 @@ fn m10_what_is_no_order_is_skipped_and_counted_under_its_reason(scene: &Scene, c
     }
     assert_eq!(audit["skipped"], Value::Object(expected), "{audit}");
     assert_eq!(rows(scene).len(), before + 1, "the name alone was fine");
-    let skipped = || consumers.iter().map(|one| counter(one, "orderflow_records_total{")).sum::<u64>();
-    assert!(skipped() >= bad.len() as u64);
     let of_status = |one: &Worker| {
         let (_, metrics) = one.get("/metrics");
         let lines = metrics.lines().filter(|line| line.contains("status=\"skipped\""));
         lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>()
     };
     assert_eq!(consumers.iter().map(of_status).sum::<u64>(), bad.len() as u64 + 1);
+    let skipped = |line: &Value| line["status"] == "skipped";
+    let lines: Vec<Value> = consumers.iter().flat_map(Worker::lines).filter(skipped).collect();
+    assert!(lines.iter().all(|line| line["event_type"] == FoodOrder::EVENT_TYPE), "{lines:?}");
+    let ids: BTreeSet<&str> = lines.iter().map(|line| line["order_id"].as_str().unwrap()).collect();
+    assert!(ids.contains("") && ids.iter().all(|id| !id.starts_with("CUST")), "never the customer's: {ids:?}");
 }
