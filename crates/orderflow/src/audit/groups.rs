@@ -27,7 +27,7 @@ struct Group {
 
 /// How far everything was when it was last looked at.
 pub(crate) struct Reached {
-    /// What stood in the topics after the groups were asked: whatever they had handled by then shows.
+    /// What stood in the topics after the groups were asked: whatever they had handled by then shows. Or what was to be reached.
     pub(crate) spans: Vec<Span>,
     pub(crate) groups: Vec<Progress>,
     /// Whether no timer has anything more to say.
@@ -56,10 +56,24 @@ impl Groups {
         Ok(Self { groups, topics: flow.topics.clone() })
     }
 
-    /// Waits until each group is done with its topic, up to `limit`.
+    /// Waits until each group is done with its topic and nothing more is awaited, up to `limit`.
     pub(crate) fn wait(
         &self,
         reader: &TopicReader,
+        limit: Duration,
+        is_at_rest: impl Fn() -> Result<bool, Error>,
+    ) -> Result<Reached, Error> {
+        self.wait_for(|| Ok(reader.spans(self.topics.iter().copied())?), limit, is_at_rest)
+    }
+
+    /// Waits until each group is done with these parts of its topic, up to `limit`: what is written from now on is not waited for.
+    pub(crate) fn reach(&self, spans: &[Span], limit: Duration) -> Result<Reached, Error> {
+        self.wait_for(|| Ok(spans.to_vec()), limit, || Ok(true))
+    }
+
+    fn wait_for(
+        &self,
+        spans: impl Fn() -> Result<Vec<Span>, Error>,
         limit: Duration,
         is_at_rest: impl Fn() -> Result<bool, Error>,
     ) -> Result<Reached, Error> {
@@ -68,7 +82,7 @@ impl Groups {
         loop {
             // Asked first: what a timer says from then on stands in the topics that are looked at.
             let is_at_rest = is_at_rest()?;
-            let reached = Reached { is_at_rest, ..self.look(reader)? };
+            let reached = Reached { is_at_rest, ..self.look(&spans)? };
             let waited = started.elapsed();
             if reached.is_drained() || waited >= limit {
                 return Ok(reached);
@@ -83,12 +97,12 @@ impl Groups {
 
     /// The groups first: what they write stands before they commit, so that a group that is at the end of its topic has
     /// nothing more to come from what stood there.
-    fn look(&self, reader: &TopicReader) -> Result<Reached, Error> {
+    fn look(&self, spans: &impl Fn() -> Result<Vec<Span>, Error>) -> Result<Reached, Error> {
         let committed = |(group, offsets): &(Group, GroupOffsets)| {
             Ok((group.clone(), offsets.committed(group.topic.as_str(), group.partitions)?))
         };
         let committed = self.groups.iter().map(committed).collect::<Result<Vec<_>, Error>>()?;
-        let spans = reader.spans(self.topics.iter().copied())?;
+        let spans = spans()?;
         let groups = committed.into_iter().map(|(Group { name, topic, .. }, committed)| {
             let lag = spans.iter().filter(|span| span.topic == topic).map(|span| lag(span, &committed)).sum();
             Progress { group: name, topic, committed, lag }

@@ -17,7 +17,7 @@ use crate::report::{Report, row};
 use crate::resources::Meter;
 use crate::{Error, Format, Status, counted, grouped, print, tell};
 
-/// Waits for the group, reads topic and table, judges, prints.
+/// Waits until the group is done with what stands in the topic, reads topic and table, judges, prints.
 ///
 /// # Errors
 /// Where an option is none of this audit's, or brokers or database do not answer or refuse.
@@ -38,9 +38,10 @@ pub(super) fn execute(
     let flow = Flow::new(topology, business);
     let mut reader = TopicReader::connect(&connection)?;
     let groups = Groups::connect(&connection, &reader, &flow)?;
-    let reached = groups.wait(&reader, args.wait, || business.is_at_rest())?;
     let entries = flow.entries();
-    let spans: Vec<Span> = reached.spans.iter().copied().filter(|span| entries.contains(&span.topic)).collect();
+    // Orders may go on being placed: what stands now is waited for, and nothing that comes.
+    let spans = reader.spans(entries.iter().copied())?;
+    let reached = groups.reach(&spans, args.wait)?;
     let mut comparison = Comparison::default();
     let mut records = 0;
     spans.iter().filter(|span| span.from > 0).for_each(|span| comparison.shortened(span.partition));
@@ -55,7 +56,7 @@ pub(super) fn execute(
         }
     }
     read_table(&mut comparison, table)?;
-    // Orders go on being placed and stored: the record of a row was written before the row.
+    // The record of a row was written before the row.
     let ends = reader.spans(entries.iter().copied())?;
     let later: Vec<Span> = spans.iter().zip(ends).map(|(read, now)| Span { from: read.to, ..now }).collect();
     reader.begin(&later)?;
@@ -74,7 +75,7 @@ pub(super) fn execute(
         Format::Text => judged.text(topology, passed),
     })?;
     if !reached.is_drained() {
-        tell(&format!("error: not at the end of its topic when the wait was over: {}", reached.behind()));
+        tell(&format!("error: not as far as its topic was when the audit began: {}", reached.behind()));
     }
     if is_redelivered {
         tell_redelivered(verdict.redelivered);

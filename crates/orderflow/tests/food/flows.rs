@@ -60,8 +60,10 @@ fn n07_ten_orders_are_stored_by_a_consumer_that_comes_after_them(scene: &Scene) 
 }
 
 fn n09_two_consumers_share_the_partitions(scene: &Scene) -> [Worker; 2] {
-    let consumers = [(); 2].map(|()| scene.work(CONSUMER, "", &[]));
     let all = BTreeSet::from(["0", "1", "2"].map(str::to_owned));
+    let first = scene.work(CONSUMER, "", &[]);
+    until("the first has all partitions", || partitions(&first) == all);
+    let consumers = [first, scene.work(CONSUMER, "", &[])];
     until("both have partitions, and each partition has one of them", || {
         let [one, other] = [&consumers[0], &consumers[1]].map(partitions);
         !one.is_empty() && !other.is_empty() && one.is_disjoint(&other) && one.union(&other).eq(&all)
