@@ -104,8 +104,8 @@ fn database(folder: &Path) -> Result<Option<postgres_server::Detached>, Error> {
 /// Starts one.
 fn start_database(folder: &Path) -> Result<postgres_server::Detached, Error> {
     tell("starting PostgreSQL");
-    let options = postgres_server::Options::default().with_password();
-    let database = options.start_detached(&folder.join(DATABASE)).map_err(Error::failed)?;
+    let started = postgres_server::Options::default().start_detached(&folder.join(DATABASE));
+    let database = started.map_err(Error::failed)?;
     // As the credentials of Kafka's users: the shell reads it itself.
     let file = folder.join(DATABASE_FILE);
     let write = |mut file: File| writeln!(file, "DATABASE_URL='{}'", database.url());

@@ -1,7 +1,7 @@
 //! A private PostgreSQL on this machine, for tests and for commands that need one.
 //!
-//! [`Server::start`] makes one from the installed programs, in a folder of its own and on a free port of loopback; [`Options`] adds
-//! TLS or a password. It can be stopped, killed, frozen and started again, and leaves nothing behind, also where its process is
+//! [`Server::start`] makes one from the installed programs, in a folder of its own and on a free port of loopback, with a password;
+//! [`Options`] adds TLS. It can be stopped, killed, frozen and started again, and leaves nothing behind, also where its process is
 //! killed.
 
 mod certificates; // a private CA, and the server's certificate

@@ -4,21 +4,15 @@ use std::path::Path;
 
 use crate::{Detached, Error, Server};
 
-/// Which server: without options it asks for no password, speaks no TLS, and writes to disk before it confirms.
+/// Which server: without options it speaks no TLS, and writes to disk before it confirms. In any case nobody comes in without the password, a
+/// random one that [`Server::url`] holds: whoever else is on this machine reaches loopback, too, and a superuser runs programs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    pub(crate) asks_for_a_password: bool,
     pub(crate) speaks_tls: bool,
     pub(crate) trusts_the_system: bool,
 }
 
 impl Options {
-    /// Lets nobody in without the password, a random one that [`Server::url`] holds.
-    #[must_use]
-    pub fn with_password(self) -> Self {
-        Self { asks_for_a_password: true, ..self }
-    }
-
     /// Lets nobody in without TLS; the certificate is of a private authority, whose own [`Server::ca_file`] is.
     #[must_use]
     pub fn with_tls(self) -> Self {

@@ -43,7 +43,7 @@ pub struct Server {
     programs: Programs,
     owner: Option<Owner>,
     port: u16,
-    password: Option<String>,
+    password: String,
     ca: Option<PathBuf>,
     child: Option<Child>,
     /// What ends its processes together with ours; `None` where they outlive it.
@@ -83,7 +83,7 @@ impl Server {
         nursery: Option<Nursery>,
     ) -> Result<Self, Error> {
         let programs = Programs::find()?;
-        let password = options.asks_for_a_password.then(|| format!("{:032x}", rand::random::<u128>()));
+        let password = format!("{:032x}", rand::random::<u128>());
         let ca = if options.speaks_tls { Some(write_certificates(&folder)?) } else { None };
         let (child, port) = (None, 0);
         let mut server = Self { options, programs, owner, port, password, ca, child, nursery, folder };
@@ -107,9 +107,9 @@ impl Server {
 
     /// As [`Server::url`], another database of this server, which need not be there yet.
     pub fn url_of(&self, database: &str) -> String {
-        let password = self.password.as_ref().map(|password| format!(":{password}")).unwrap_or_default();
         let tls = self.ca.as_ref().map(|ca| format!("?sslmode=verify-full&sslrootcert={}", ca.display()));
-        format!("postgres://{USER}{password}@127.0.0.1:{}/{database}{}", self.port, tls.unwrap_or_default())
+        let (password, tls) = (&self.password, tls.unwrap_or_default());
+        format!("postgres://{USER}:{password}@127.0.0.1:{}/{database}{tls}", self.port)
     }
 
     /// The authority that signed the server's certificate; `None` without TLS.
@@ -187,21 +187,18 @@ impl Server {
     fn initialize(&mut self) -> Result<(), Error> {
         let mut command = self.command(&self.programs.initdb())?;
         command.arg("-D").arg(self.folder.data());
-        command.args(["--username", USER, "--encoding", "UTF8", "--locale", "C", "--auth", "trust"]);
+        command.args(["--username", USER, "--encoding", "UTF8", "--locale", "C", "--auth", "scram-sha-256"]);
+        command.arg("--pwfile").arg(self.folder.write(PASSWORD, &self.password)?);
         // Nobody misses it if the machine crashes now.
         command.args(["--no-sync", "--no-instructions"]);
-        if let Some(password) = &self.password {
-            command.arg("--pwfile").arg(self.folder.write(PASSWORD, password)?);
-        }
         let child = self.spawn(command).and_then(|mut child| child.wait());
         let status = child.map_err(Error::io("run initdb"))?;
         if !status.success() {
             return Err(Error::Ended { program: "initdb", status: status.to_string(), tail: self.tail(0) });
         }
         let connection = if self.ca.is_some() { "hostssl" } else { "host" };
-        let method = if self.password.is_some() { "scram-sha-256" } else { "trust" };
         // Nobody else: neither from elsewhere nor for replication.
-        self.folder.write("data/pg_hba.conf", &format!("{connection} all all 127.0.0.1/32 {method}\n"))?;
+        self.folder.write("data/pg_hba.conf", &format!("{connection} all all 127.0.0.1/32 scram-sha-256\n"))?;
         Ok(())
     }
 

@@ -72,17 +72,38 @@ fn a_frozen_server_goes_on_once_it_is_thawed() {
 #[test]
 fn the_url_says_what_a_client_needs() {
     let server = start(Options::default());
-    assert_eq!(server.url(), format!("postgres://postgres@{}/postgres", address(&server)));
-    assert_eq!(server.url_of("orders"), format!("postgres://postgres@{}/orders", address(&server)));
-
-    let server = start(Options::default().with_tls().with_password());
-    assert_eq!(ask_for_tls(&address(&server)), Some(b'S'));
     let url = server.url();
     let (user, behind) = url.split_once('@').unwrap();
     let password = user.strip_prefix("postgres://postgres:").unwrap();
     assert_eq!(password.len(), 32);
+    assert_eq!(behind, format!("{}/postgres", address(&server)));
+    assert_eq!(server.url_of("orders"), format!("{user}@{}/orders", address(&server)));
+
+    let server = start(Options::default().with_tls());
+    assert_eq!(ask_for_tls(&address(&server)), Some(b'S'));
+    let url = server.url();
+    let (_, behind) = url.split_once('@').unwrap();
     let ca = server.ca_file().unwrap().display();
     assert_eq!(behind, format!("{}/postgres?sslmode=verify-full&sslrootcert={ca}", address(&server)));
+}
+
+/// What a server answers to a client that names its user: a letter and, where that is `R`, how the user proves who it is.
+fn ask_to_come_in(address: &str, user: &str) -> (u8, u32) {
+    let words = format!("user\0{user}\0database\0postgres\0\0");
+    let length = u32::try_from(8 + words.len()).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let version = 3_u32 << 16;
+    stream.write_all(&[&length.to_be_bytes()[..], &version.to_be_bytes(), words.as_bytes()].concat()).unwrap();
+    let mut answer = [0; 9];
+    stream.read_exact(&mut answer).unwrap();
+    (answer[0], u32::from_be_bytes([answer[5], answer[6], answer[7], answer[8]]))
+}
+
+#[test]
+fn nobody_comes_in_without_a_password() {
+    const SASL: u32 = 10;
+    let server = start(Options::default());
+    assert_eq!(ask_to_come_in(&address(&server), "postgres"), (b'R', SASL));
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Scene {
     pub(crate) fn start(wanted: impl FnOnce(Options<'_>) -> Options<'_>) -> Self {
         let topology = Topology::built_in().unwrap();
         let options = wanted(Options::secured(&topology));
-        let database = postgres_server::Options::default().with_password().with_tls().start().unwrap();
+        let database = postgres_server::Options::default().with_tls().start().unwrap();
         let cluster = Distribution::find().and_then(|distribution| options.start(&distribution)).unwrap();
         let connection = cluster.connection_as(ADMIN).unwrap();
         orderflow("topics create").on(&connection).end().with_status(0);

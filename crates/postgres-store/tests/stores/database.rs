@@ -31,6 +31,11 @@ pub(crate) fn address(server: &Server) -> String {
     server.url().split_once('@').unwrap().1.to_owned()
 }
 
+/// As a user whose password is its name.
+pub(crate) fn url_of(server: &Server, user: &str) -> String {
+    format!("postgres://{user}:{user}@{}", address(server))
+}
+
 /// Runs statements as the superuser that the URL names.
 #[track_caller]
 pub(crate) fn sql(url: &str, statements: &str) {

@@ -4,7 +4,7 @@ use messaging::store::EventStore;
 use postgres_store::Store;
 
 use crate::contract::{due, event, ms, order};
-use crate::database::{self, address, sql, texts};
+use crate::database::{self, address, sql, texts, url_of};
 
 /// Everything that is there and is not PostgreSQL's own.
 const RELATIONS: &str = "
@@ -78,10 +78,10 @@ fn whoever_may_only_use_the_tables_may_open_them() {
     Store::open(&server.url()).unwrap();
     sql(
         &server.url(),
-        "CREATE ROLE service LOGIN; GRANT USAGE ON SCHEMA saga TO service; \
+        "CREATE ROLE service LOGIN PASSWORD 'service'; GRANT USAGE ON SCHEMA saga TO service; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA saga TO service",
     );
-    let store = Store::open(&server.url().replace("postgres@", "service@")).unwrap();
+    let store = Store::open(&url_of(&server, "service")).unwrap();
     store.events().append(&order("7f3a"), 0, &[event("created")], None).unwrap();
     assert_eq!(store.events().load(&order("7f3a")), Ok(vec![event("created")]));
 }

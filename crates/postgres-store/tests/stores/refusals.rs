@@ -1,4 +1,3 @@
-use postgres_server::Options;
 use postgres_store::Store;
 
 use crate::database::{self, sql};
@@ -10,7 +9,7 @@ fn check(url: &str, expected: &str) {
 
 #[test]
 fn a_store_that_is_not_opened_says_why() {
-    let mut server = database::start_with(Options::default().with_password());
+    let mut server = database::start();
     let url = server.url_of("orders");
     let (user, address) = url.split_once('@').unwrap();
     let password = user.rsplit_once(':').unwrap().1;

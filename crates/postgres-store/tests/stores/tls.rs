@@ -8,7 +8,7 @@ use crate::database::{self, texts};
 
 #[test]
 fn a_store_speaks_tls_with_a_server_whose_authority_it_knows() {
-    let server = database::start_with(Options::default().with_tls().with_password());
+    let server = database::start_with(Options::default().with_tls());
     let store = Store::open(&server.url()).unwrap();
     store.events().append(&order("7f3a"), 0, &[event("created")], None).unwrap();
     assert_eq!(store.events().load(&order("7f3a")), Ok(vec![event("created")]));
