@@ -96,12 +96,7 @@ impl Launch {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = match self.lifetime {
             Lifetime::Thread { .. } => nursery::command(&self.java)?,
-            // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
-            Lifetime::Detached => {
-                let mut command = Command::new("setsid");
-                command.arg(&self.java);
-                command
-            }
+            Lifetime::Detached => nursery::lasting_command(&self.java)?,
         };
         command.args(&self.arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)

@@ -12,6 +12,8 @@ use std::thread;
 
 /// What asks the system for it, in the process itself: it may be asked for nobody else.
 const SETPRIV: &str = "setpriv";
+/// What gives a program a session of its own.
+const SETSID: &str = "setsid";
 
 type Order = (Command, SyncSender<io::Result<Child>>);
 
@@ -61,6 +63,17 @@ pub fn command(program: impl AsRef<OsStr>) -> io::Result<Command> {
 /// Where `setpriv` is not there.
 pub fn interrupted_command(program: impl AsRef<OsStr>) -> io::Result<Command> {
     command_that_hears("INT", program.as_ref())
+}
+
+/// A command that goes on when who starts it ends: it has a session of its own, so that neither Ctrl-C nor the end of the terminal
+/// reaches it. Its environment may be any, as for [`command`].
+///
+/// # Errors
+/// Where `setsid` is not there.
+pub fn lasting_command(program: impl AsRef<OsStr>) -> io::Result<Command> {
+    let mut command = Command::new(find(SETSID)?);
+    command.arg(program);
+    Ok(command)
 }
 
 fn command_that_hears(signal: &str, program: &OsStr) -> io::Result<Command> {
@@ -125,9 +138,11 @@ mod tests {
 
     #[test]
     fn a_program_of_another_environment_is_started_all_the_same() {
-        let mut command = command("/bin/true").unwrap();
-        command.env_clear().env("PATH", "/nowhere");
-        assert!(Nursery::start().unwrap().spawn(command).unwrap().wait().unwrap().success());
+        for command in [command, interrupted_command, lasting_command] {
+            let mut command = command("/bin/true").unwrap();
+            command.env_clear().env("PATH", "/nowhere");
+            assert!(Nursery::start().unwrap().spawn(command).unwrap().wait().unwrap().success());
+        }
     }
 
     #[test]

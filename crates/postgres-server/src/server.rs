@@ -228,15 +228,11 @@ impl Server {
         let log = File::options().create(true).append(true).open(self.log());
         let log =
             log.and_then(|log| Ok((log.try_clone()?, log))).map_err(Error::io(self.log().display().to_string()))?;
-        let mut command = match &self.nursery {
-            Some(_) => nursery::command(program).map_err(Error::io(format!("start {}", program.display())))?,
-            // A session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
-            None => {
-                let mut command = Command::new("setsid");
-                command.arg(program);
-                command
-            }
+        let command = match &self.nursery {
+            Some(_) => nursery::command(program),
+            None => nursery::lasting_command(program),
         };
+        let mut command = command.map_err(Error::io(format!("start {}", program.display())))?;
         // Without our environment: its variables are settings to these programs, too.
         command.env_clear().env("LC_ALL", "C").current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(log.0).stderr(log.1);
