@@ -13,11 +13,11 @@ use std::{fs, thread};
 use kafka_transport::{Admin, Ca, Connection};
 use nix::sys::signal::Signal;
 use nursery::Nursery;
+use nursery::process::{self, Identity};
 
 use crate::folder::Folder;
 use crate::launch::{LOG, Launch};
 use crate::ports::Ports;
-use crate::process::{self, Identity};
 use crate::{ADMIN, Detached, Error, Proxy};
 
 /// How long nodes may take until they are ready: with twenty times the work that two cores can do, six were seen to take a minute.

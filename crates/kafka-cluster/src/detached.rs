@@ -1,22 +1,14 @@
 //! A cluster that outlives the command that started it.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use kafka_transport::Connection;
-use nix::sys::signal::Signal;
+use nursery::process::{self, Identity};
 
 use crate::cluster::PID;
 use crate::preparation::CREDENTIALS;
-use crate::process::Identity;
 use crate::{ADMIN, Error, Node};
-
-/// How long processes may take to be gone once they are killed.
-const END_DEADLINE: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(20);
 
 /// The cluster that [`crate::Options::start_detached`] has started in a folder, found by that folder.
 pub struct Detached {
@@ -86,18 +78,8 @@ impl Detached {
     /// # Errors
     /// A process that does not end, or a folder that stays.
     pub fn end(self) -> Result<(), Error> {
-        let running = || self.nodes.iter().filter_map(|(node, identity)| self.own(*node, *identity));
-        for identity in running() {
-            identity.signal(Signal::SIGKILL).map_err(Error::io(format!("end process {}", identity.pid())))?;
-        }
-        let deadline = Instant::now() + END_DEADLINE;
-        while let Some(identity) = running().next() {
-            if Instant::now() >= deadline {
-                let doing = format!("end process {}", identity.pid());
-                return Err(Error::Io { doing, source: io::ErrorKind::TimedOut.into() });
-            }
-            thread::sleep(POLL);
-        }
+        let running = || self.nodes.iter().filter_map(|(node, identity)| self.own(*node, *identity)).collect();
+        process::end(running).map_err(Error::io("end the cluster's processes"))?;
         fs::remove_dir_all(&self.folder).map_err(Error::io(self.folder.display().to_string()))
     }
 

@@ -15,7 +15,6 @@ mod launch; // what is started with which settings
 mod options; // which cluster
 mod ports; // free ports on loopback
 mod preparation; // what nodes find when they start
-mod process; // one process: signals, its end, its identity
 mod proxy; // a network that can be cut
 mod scram; // passwords, and what Kafka keeps of them
 mod settings; // the files that brokers and ZooKeeper read

@@ -3,6 +3,8 @@
 //! The system ends a process whose parent dies, if it is asked to; by parent it means the *thread* that started it. So one
 //! thread starts them all, and lives as long as its [`Nursery`].
 
+pub mod process; // how processes are told apart, signals, their end
+
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;

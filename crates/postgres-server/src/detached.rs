@@ -5,9 +5,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use nursery::process;
+
 use crate::folder::remove;
 use crate::server::{Server, URL};
-use crate::{Error, Options, process};
+use crate::{Error, Options};
 
 /// The server that [`Options::start_detached`] has started at a place, found by that place.
 pub struct Detached {

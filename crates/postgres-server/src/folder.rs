@@ -8,8 +8,9 @@ use std::{env, process::Command};
 
 use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
+use nursery::process;
 
-use crate::{Error, process};
+use crate::Error;
 
 const PREFIX: &str = "orderflow-postgres-";
 /// Of one that is to outlive our process: nobody sweeps it away.

@@ -8,7 +8,6 @@ mod certificates; // a private CA, and the server's certificate
 mod detached; // a server that outlives the command that started it
 mod folder; // what a server keeps on disk, and who owns it
 mod options; // which server
-mod process; // one process and those that it started: signals, their end
 mod programs; // where PostgreSQL is installed
 mod server; // a server that runs, and what can be done to it
 

@@ -11,12 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use nursery::Nursery;
+use nursery::{Nursery, process};
 
 use crate::certificates::Certificates;
 use crate::folder::{Folder, Owner};
 use crate::programs::Programs;
-use crate::{Error, Options, process};
+use crate::{Error, Options};
 
 /// Below those that the system gives to outgoing connections, from 32,768 on: while the server is down no client that calls it
 /// gets its port by chance, and speaks with itself.

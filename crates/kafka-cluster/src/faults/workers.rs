@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use kafka_transport::Connection;
 use nix::sys::signal::Signal;
-use nursery::Nursery;
+use nursery::{Nursery, process};
 
 use super::{Error, System};
-use crate::process;
 
 /// How long a worker may take to end after SIGTERM: to confirm, to commit and to leave.
 const END_DEADLINE: Duration = Duration::from_secs(25);
