@@ -108,7 +108,8 @@ fn start_database(folder: &Path) -> Result<postgres_server::Detached, Error> {
     let database = started.map_err(Error::failed)?;
     // As the credentials of Kafka's users: the shell reads it itself.
     let file = folder.join(DATABASE_FILE);
-    let write = |mut file: File| writeln!(file, "DATABASE_URL='{}'", database.url());
+    let url = database.url().map_err(Error::failed)?;
+    let write = |mut file: File| writeln!(file, "DATABASE_URL='{url}'");
     let opened = File::options().write(true).create(true).truncate(true).mode(0o600).open(&file);
     opened.and_then(write).map_err(|error| Error::Failed(format!("{}: {error}", file.display())))?;
     Ok(database)
@@ -119,10 +120,11 @@ type Found = Option<Result<Detached, kafka_cluster::Error>>;
 fn up(folder: &Path, found: Found, topology: &Topology) -> Result<Detached, Error> {
     match found {
         Some(Ok(cluster)) => {
-            let down: Vec<String> = missing(&cluster).map(|node| node.to_string()).collect();
+            let down = servers(&cluster)?.into_iter().filter(|(_, pid)| pid.is_none()).map(|(name, _)| name);
+            let down: Vec<String> = down.collect();
             if !down.is_empty() {
                 let down = down.join(", ");
-                let hint = "`orderflow cluster down` ends the rest and removes it";
+                let hint = "`orderflow cluster down` ends the rest and removes it, `up` then starts it anew";
                 return Err(Error::Failed(format!("{}: {down} does not run; {hint}", folder.display())));
             }
             let (answering, all) = answering(&cluster)?;
@@ -169,9 +171,7 @@ fn status(folder: &Path, found: Found) -> Result<Status, Error> {
     };
     let cluster = found?;
     let mut text = String::new();
-    let nodes = cluster.nodes().map(|(node, pid)| (node.to_string(), pid));
-    let database = database(cluster.folder())?.map(|database| (DATABASE.to_owned(), database.pid()));
-    let servers: Vec<(String, Option<u32>)> = nodes.chain(database).collect();
+    let servers = servers(&cluster)?;
     for (name, pid) in &servers {
         let state = pid.map_or_else(|| "does not run".to_owned(), |pid| format!("runs, process {pid}"));
         let _ = writeln!(text, "{name:<12} {state}");
@@ -190,8 +190,11 @@ fn answering(cluster: &Detached) -> Result<(usize, usize), Error> {
     Ok((Admin::connect(&cluster.connection()?)?.brokers()?.len(), brokers))
 }
 
-fn missing(cluster: &Detached) -> impl Iterator<Item = Node> {
-    cluster.nodes().filter(|(_, pid)| pid.is_none()).map(|(node, _)| node)
+/// Its nodes and the database beside it, each with the number of its process if it runs.
+fn servers(cluster: &Detached) -> Result<Vec<(String, Option<u32>)>, Error> {
+    let nodes = cluster.nodes().map(|(node, pid)| (node.to_string(), pid));
+    let database = database(cluster.folder())?.map(|database| (DATABASE.to_owned(), database.pid()));
+    Ok(nodes.chain(database).collect())
 }
 
 /// Where it is, and what can be done with it, as lines to paste.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nursery::process;
 
-use crate::folder::remove;
+use crate::folder::{is_lasting, remove};
 use crate::server::{Server, URL};
 use crate::{Error, Options};
 
@@ -15,20 +15,20 @@ use crate::{Error, Options};
 pub struct Detached {
     place: PathBuf,
     folder: PathBuf,
-    url: String,
 }
 
 impl Detached {
     pub(crate) fn start(options: Options, place: &Path) -> Result<Self, Error> {
-        let (url, folder) = Server::start_lasting(options)?;
+        let folder = Server::start_lasting(options)?;
         symlink(&folder, place).map_err(|error| {
-            remove(&folder); // nobody would find it
+            let _ = remove(&folder); // nobody would find it
             Error::io(place.display().to_string())(error)
         })?;
-        Ok(Self { place: place.to_owned(), folder, url })
+        Ok(Self { place: place.to_owned(), folder })
     }
 
-    /// Finds the server of this place; `None` where there is none.
+    /// Finds the server of this place; `None` where there is none. One whose files are gone, because somebody has emptied the place for
+    /// temporary files, is found, too: it can be [ended](Self::end).
     ///
     /// # Errors
     /// A place that cannot be read, or is none of a server.
@@ -37,32 +37,36 @@ impl Detached {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             folder => folder.map_err(Error::io(place.display().to_string()))?,
         };
-        let url = fs::read_to_string(folder.join(URL)).map_err(Error::io(folder.join(URL).display().to_string()))?;
-        Ok(Some(Self { place: place.to_owned(), folder, url }))
+        if !is_lasting(&folder) {
+            let source = io::Error::other(format!("it leads to {}, which is no server of ours", folder.display()));
+            return Err(Error::Io { doing: place.display().to_string(), source });
+        }
+        Ok(Some(Self { place: place.to_owned(), folder }))
     }
 
     /// Its database, in the form of `DATABASE_URL`. It holds the password.
-    pub fn url(&self) -> &str {
-        &self.url
+    ///
+    /// # Errors
+    /// Where its files are gone.
+    pub fn url(&self) -> Result<String, Error> {
+        let file = self.folder.join(URL);
+        fs::read_to_string(&file).map_err(Error::io(file.display().to_string()))
     }
 
-    /// The number of its first process, if it runs.
+    /// The number of its first process, if it runs and has its files.
     pub fn pid(&self) -> Option<u32> {
+        self.url().ok()?;
         let file = fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?;
         let pid = file.lines().next()?.trim().parse().ok()?;
         process::inside(&self.folder).iter().any(|process| process.pid() == pid).then_some(pid)
     }
 
-    /// Ends it at once, and removes it with all that it stored.
+    /// Ends it at once, waits until none of its processes is left, and removes it with all that it stored.
     ///
     /// # Errors
-    /// Where it stays.
+    /// A process that does not end, or files that stay.
     pub fn end(self) -> Result<(), Error> {
-        remove(&self.folder);
-        if self.folder.exists() {
-            let source = io::Error::other("it could not be removed");
-            return Err(Error::Io { doing: self.folder.display().to_string(), source });
-        }
+        remove(&self.folder).map_err(Error::io(self.folder.display().to_string()))?;
         fs::remove_file(&self.place).map_err(Error::io(self.place.display().to_string()))
     }
 }

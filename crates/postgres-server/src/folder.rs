@@ -6,7 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::{env, process::Command};
 
-use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
 use nursery::process;
 
@@ -114,7 +113,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.is_kept {
-            remove(&self.path);
+            let _ = remove(&self.path);
         }
     }
 }
@@ -126,19 +125,25 @@ fn sweep(base: &Path) {
         let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
         if is_ours && !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
-            remove(&entry.path());
+            let _ = remove(&entry.path());
         }
     }
 }
 
-/// Ends whoever works in it. What can't be removed of a temporary one is swept away by a later server.
-pub(crate) fn remove(path: &Path) {
+/// Whether this is the name of one that outlives our process.
+pub(crate) fn is_lasting(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LASTING_PREFIX))
+}
+
+/// Ends whoever works in it, and then removes it, if it is there. What can't be removed of a temporary one is swept away by a later server.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     // Where our process was killed while its server was frozen, all but the first of the server's processes still stand there.
-    for process in process::inside(path) {
-        let _ = process.signal(Signal::SIGKILL);
-    }
+    process::end(|| process::inside(path))?;
     remove_shared_memory(&path.join(DATA));
-    let _ = fs::remove_dir_all(path);
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// A server that was killed leaves its piece of System V shared memory, which outlives every process. Its number is the last word of the seventh

@@ -66,14 +66,13 @@ impl Server {
         Self::start_in(options, owner, Folder::temporary(owner)?, Some(nursery))
     }
 
-    /// Starts one that goes on without us; answers with its URL, which stands in its folder, too, and with that.
-    pub(crate) fn start_lasting(options: Options) -> Result<(String, PathBuf), Error> {
+    /// Starts one that goes on without us; answers with its folder, in which its URL stands.
+    pub(crate) fn start_lasting(options: Options) -> Result<PathBuf, Error> {
         let owner = Owner::find()?;
         let mut server = Self::start_in(options, owner, Folder::lasting(owner)?, None)?;
-        let url = server.url();
-        server.folder.write(URL, &url)?;
+        server.folder.write(URL, &server.url())?;
         server.child = None; // whose end is not ours to see
-        Ok((url, server.folder.keep()))
+        Ok(server.folder.keep())
     }
 
     fn start_in(

@@ -1,12 +1,16 @@
 //! Servers as their users meet them: started, killed, ended. They need PostgreSQL's programs.
 #![cfg(test)]
 
-use std::io::{Read, Write};
+use std::fs;
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use postgres_server::{Options, Server};
+use nursery::process;
+use postgres_server::{Detached, Options, Server};
+use tempfile::TempDir;
 
 /// What a client asks first: whether the server speaks TLS. It answers `S` or `N`.
 const ASKS_FOR_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
@@ -87,6 +91,75 @@ fn the_url_says_what_a_client_needs() {
     assert_eq!(behind, format!("{}/postgres?sslmode=verify-full&sslrootcert={ca}", address(&server)));
 }
 
+/// A place for a server that outlives its command.
+struct Place {
+    _base: TempDir,
+    path: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let base = TempDir::new().unwrap();
+        Self { path: base.path().join("postgres"), _base: base }
+    }
+
+    #[track_caller]
+    fn find(&self) -> Detached {
+        Detached::open(&self.path).unwrap().unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Where a test has failed before its end.
+        if let Ok(Some(server)) = Detached::open(&self.path) {
+            let _ = server.end();
+        }
+    }
+}
+
+#[test]
+fn a_lasting_server_is_found_by_its_place_until_it_is_ended() {
+    let place = Place::new();
+    assert!(Detached::open(&place.path).unwrap().is_none());
+    let started = Options::default().without_fsync().start_detached(&place.path).unwrap();
+    let folder = fs::read_link(&place.path).unwrap();
+    let server = place.find();
+    assert_eq!((server.url().unwrap(), server.pid()), (started.url().unwrap(), started.pid()));
+    assert!(server.pid().is_some());
+    server.end().unwrap();
+    assert_eq!(process::inside(&folder), []);
+    assert!(!folder.exists() && Detached::open(&place.path).unwrap().is_none());
+}
+
+#[test]
+fn a_lasting_server_whose_files_are_gone_is_dead_and_can_be_ended() {
+    // As the system empties the place for temporary files: all of it while the server runs, or the file that is never written to.
+    let removals: [fn(&Path) -> io::Result<()>; 2] =
+        [|folder| fs::remove_dir_all(folder), |folder| fs::remove_file(folder.join("url"))];
+    for remove in removals {
+        let place = Place::new();
+        Options::default().without_fsync().start_detached(&place.path).unwrap();
+        let folder = fs::read_link(&place.path).unwrap();
+        remove(&folder).unwrap();
+        let server = place.find();
+        assert_eq!(server.pid(), None);
+        server.end().unwrap();
+        assert_eq!(process::inside(&folder), []);
+        assert!(!folder.exists() && Detached::open(&place.path).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_place_that_leads_to_something_else_is_no_server_and_stays() {
+    let place = Place::new();
+    let folder = TempDir::new().unwrap();
+    symlink(folder.path(), &place.path).unwrap();
+    let error = Detached::open(&place.path).map(drop).unwrap_err();
+    let (place, folder) = (place.path.display(), folder.path().display());
+    assert_eq!(error.to_string(), format!("{place}: it leads to {folder}, which is no server of ours"));
+}
+
 /// What a server answers to a client that names its user: a letter and, where that is `R`, how the user proves who it is.
 fn ask_to_come_in(address: &str, user: &str) -> (u8, u32) {
     let words = format!("user\0{user}\0database\0postgres\0\0");
@@ -117,10 +190,10 @@ fn nothing_is_left_of_a_server() {
 
     let mut server = start(Options::default().with_tls());
     let folder = folder_of(&server);
-    let file = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
+    let file = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
     let memory = file.lines().nth(6).unwrap().split_whitespace().last().unwrap().to_owned();
     let is_there = || {
-        let pieces = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        let pieces = fs::read_to_string("/proc/sysvipc/shm").unwrap();
         pieces.lines().any(|line| line.split_whitespace().nth(1) == Some(&memory))
     };
     assert!(is_there());
