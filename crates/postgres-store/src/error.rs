@@ -149,7 +149,12 @@ pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
 
 /// Whether it is what was to be written that the database refuses, however often it is tried: no such value, or none that a rule allows.
 pub(crate) fn is_of_the_data(error: &sqlx::Error) -> bool {
-    code(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    code(error).is_some_and(|code| match code.as_str() {
+        // A trigger's RAISE EXCEPTION; too large for its index or its row; nested too deeply.
+        "P0001" | "54000" | "54001" => true,
+        // No such value; a constraint; a view's check option.
+        code => ["22", "23", "44"].iter().any(|class| code.starts_with(class)),
+    })
 }
 
 /// Whether a row that was to be made is there already.

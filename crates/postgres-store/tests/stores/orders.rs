@@ -2,14 +2,15 @@
 
 use std::process::Command;
 
-use events::Cents;
+use events::{Cents, EventId};
 use messaging::store::{MemoryOrders, OrderTable, StoreError, StoredOrder, Storing};
 use postgres_store::PostgresOrders;
 
 use crate::contract::{self, ms};
 use crate::database::{self, sql, texts};
 
-fn order(n: u32) -> StoredOrder {
+/// One of many, each with an id of its own.
+pub(crate) fn order(n: u32) -> StoredOrder {
     StoredOrder {
         order_id: contract::order(&format!("ORD-20260101-{n:05}")),
         customer_id: "CUST-00042".into(),
@@ -99,6 +100,42 @@ fn an_order_that_the_database_refuses_keeps_no_other_one_out() {
         ]
     );
     assert_eq!(texts(&server.url(), "SELECT count(*)::text FROM food.orders"), ["97"]);
+}
+
+/// Stores three orders under a rule of the database, which refuses the second one with these words and no other one.
+#[track_caller]
+fn check_refusal(rule: &str, spoil: impl FnOnce(&mut StoredOrder), reason: &str) {
+    let server = database::start();
+    let table = PostgresOrders::open(&server.url()).unwrap();
+    sql(&server.url(), rule);
+    let mut orders = [order(1), order(2), order(3)];
+    spoil(&mut orders[1]);
+    let refused = Storing::Refused(reason.to_owned());
+    assert_eq!(table.store(&orders), Ok(vec![Storing::New, refused, Storing::New]), "{rule}");
+}
+
+#[test]
+fn an_order_is_refused_alone_whatever_kind_of_rule_refuses_it() {
+    check_refusal(
+        "CREATE FUNCTION food.guard() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF new.status = 'cold' THEN RAISE EXCEPTION 'no cold food'; END IF; RETURN new; END $$;
+        CREATE TRIGGER guard BEFORE INSERT ON food.orders FOR EACH ROW EXECUTE FUNCTION food.guard()",
+        |order| order.status = "cold".into(),
+        "no cold food (P0001)",
+    );
+    check_refusal(
+        "ALTER TABLE food.orders RENAME TO all_orders;
+        CREATE VIEW food.orders AS SELECT * FROM food.all_orders WHERE status <> 'cold' WITH CHECK OPTION",
+        |order| order.status = "cold".into(),
+        r#"new row violates check option for view "orders" (44000)"#,
+    );
+    check_refusal(
+        "CREATE INDEX by_customer ON food.orders (customer_id)",
+        // Of letters that no compression makes fewer.
+        |order| order.customer_id = (0..200).map(|n| EventId::of(&order.order_id, "", "", n).to_string()).collect(),
+        r#"index row size 7216 exceeds btree version 4 maximum 2704 for index "by_customer" (54000)"#,
+    );
+    check_refusal("SELECT", |order| order.items = "[".repeat(1_000_000), "stack depth limit exceeded (54001)");
 }
 
 #[test]
