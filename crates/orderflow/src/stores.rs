@@ -150,8 +150,10 @@ impl Database {
     }
 }
 
+/// A service that cannot start for now is started again by its unit; one whose settings are wrong is not.
 fn refused(error: postgres_store::Error) -> Error {
-    Error::Usage(format!("{DATABASE_URL}: {error}"))
+    let text = format!("{DATABASE_URL}: {error}");
+    if error.may_pass() { Error::Failed(text) } else { Error::Usage(text) }
 }
 
 fn unnamed() -> Error {

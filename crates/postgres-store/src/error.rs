@@ -92,6 +92,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether waiting may mend it: the database may come up, or have room. All else takes another setting, or another program.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::UnknownHost { .. } | Self::Database { .. } => true,
+            Self::Url { .. }
+            | Self::Login { .. }
+            | Self::NoDatabase { .. }
+            | Self::Tls { .. }
+            | Self::Newer { .. }
+            | Self::Edited { .. } => false,
+        }
+    }
+
     /// Why no connection was made.
     pub(crate) fn connecting(options: &PgConnectOptions, error: &sqlx::Error) -> Self {
         let address = Address::of(options).to_string();
@@ -164,4 +177,25 @@ pub(crate) fn was_made_by_others(error: &sqlx::Error) -> bool {
 
 fn code(error: &sqlx::Error) -> Option<String> {
     Some(error.as_database_error()?.code()?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_mends_what_the_database_answers_today_and_no_setting() {
+        let address = || "db.example:5432/orders".to_owned();
+        let reason = || "as it says".to_owned();
+        let check = |error: Error, may_pass: bool| assert_eq!(error.may_pass(), may_pass, "{error}");
+        check(Error::Refused { address: address() }, true);
+        check(Error::UnknownHost { address: address() }, true);
+        check(Error::Database { address: address(), doing: "connect", reason: reason() }, true);
+        check(Error::Url { reason: reason() }, false);
+        check(Error::Login { address: address(), user: "ann".into(), reason: reason() }, false);
+        check(Error::NoDatabase { address: address(), reason: reason() }, false);
+        check(Error::Tls { address: address(), reason: reason() }, false);
+        check(Error::Newer { address: address(), found: 7, known: 2 }, false);
+        check(Error::Edited { address: address(), version: 1 }, false);
+    }
 }

@@ -27,9 +27,9 @@ fn for_a_program_it_is_one_document() {
 #[test]
 fn a_file_dot_env_is_read_and_what_is_set_goes_before_it() {
     let call = || orderflow("history 7f3a").file(".env", "# ours\nDATABASE_URL=postgres://a@127.0.0.1:1/of-the-file\n");
-    let ended = call().end().with_status(2);
+    let ended = call().end().with_status(1);
     assert!(ended.stderr.contains("127.0.0.1:1/of-the-file: connection refused"), "{}", ended.stderr);
-    let ended = call().env("DATABASE_URL", "postgres://a@127.0.0.1:1/of-the-environment").end().with_status(2);
+    let ended = call().env("DATABASE_URL", "postgres://a@127.0.0.1:1/of-the-environment").end().with_status(1);
     assert!(ended.stderr.contains("127.0.0.1:1/of-the-environment: connection refused"), "{}", ended.stderr);
 }
 

@@ -1,10 +1,12 @@
-use postgres_store::Store;
+use postgres_store::{Error, Store};
 
-use crate::database::{self, sql};
+use crate::database::{self, sql, url_of};
 
 #[track_caller]
-fn check(url: &str, expected: &str) {
-    assert_eq!(Store::open(url).map(drop).unwrap_err().to_string(), expected);
+fn check(url: &str, expected: &str) -> Error {
+    let error = Store::open(url).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+    error
 }
 
 #[test]
@@ -34,6 +36,12 @@ fn a_store_that_is_not_opened_says_why() {
         &url.replace(&format!("postgres:{password}"), "guest:guest"),
         &format!("{address}: bring its tables up to date: permission denied for database orders (42501)"),
     );
+    sql(&server.url(), "ALTER DATABASE orders CONNECTION LIMIT 0");
+    let full = check(
+        &url_of(&server, "guest").replace("/postgres", "/orders"),
+        &format!("{address}: connect: too many connections for database \"orders\" (53300)"),
+    );
+    assert!(full.may_pass());
     server.stop().unwrap();
     check(&url, &format!("{address}: connection refused; is PostgreSQL running, and does it listen there?"));
     check(
