@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use messaging::store::{EventStore, MemoryEvents, MemoryOrders, MemoryRows, OrderTable, RowStore};
 use postgres_server::Server;
-use postgres_store::{PostgresOrders, Store};
+use postgres_store::{Look, PostgresOrders, Store, TableState};
 
 use crate::Error;
 
@@ -139,14 +139,24 @@ impl Database {
     /// How it is.
     ///
     /// # Errors
-    /// Where it does not answer, or the table of food orders is not there.
+    /// Where it does not answer, or no orders could be stored there.
     pub(crate) fn look(&self) -> Result<String, Error> {
-        match PostgresOrders::look(&self.0).map_err(refused)? {
-            (version, true) => Ok(format!("PostgreSQL {version} answers")),
-            (version, false) => Err(Error::Failed(format!(
-                "PostgreSQL {version} answers, and has no table of orders; a food_consumer makes it as it starts"
-            ))),
-        }
+        let Look { version, table } = PostgresOrders::look(&self.0).map_err(refused)?;
+        let ill = match table {
+            TableState::Usable => return Ok(format!("PostgreSQL {version} answers")),
+            TableState::ReadOnly => {
+                "can only be read: name the primary where this is a standby, else RESET default_transaction_read_only".into()
+            }
+            TableState::Missing => "has no table of orders; a food_consumer makes it as it starts".into(),
+            TableState::Gone => {
+                "has no table of orders any more: restore it, or DROP SCHEMA food CASCADE, and the next food_consumer makes an empty one".into()
+            }
+            TableState::Forbidden { user, lacks } => {
+                let grants: Vec<String> = lacks.iter().map(|right| format!("GRANT {right} TO {user}")).collect();
+                format!("{user} may not store orders there: have their owner {}", grants.join("; "))
+            }
+        };
+        Err(Error::Failed(format!("PostgreSQL {version} answers, and {ill}")))
     }
 }
 

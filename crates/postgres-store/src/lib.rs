@@ -8,6 +8,7 @@ mod columns; // values as columns hold them
 mod database; // connections: shared, renewed, every use with a deadline
 mod error; // what went wrong, in words that help
 mod events; // streams of events
+mod look; // how a database is, without a change to it
 mod migrations; // tables, up to date or gone
 mod orders; // a table of orders
 mod rows; // rows that change together
@@ -17,6 +18,7 @@ mod url; // what a URL may say
 pub use database::Limits;
 pub use error::Error;
 pub use events::PostgresEvents;
+pub use look::{Look, TableState};
 pub use orders::PostgresOrders;
 pub use rows::PostgresRows;
 pub use store::Store;

@@ -71,7 +71,7 @@ impl Tables {
 
     /// Brings them up to date. Where they are, nothing is written, so whoever may only use them may open them.
     fn update(&self, options: &PgConnectOptions) -> Result<(), Error> {
-        self.with_connection(options, "bring its tables up to date", async |connection| {
+        Self::with_connection(options, DEADLINE, "bring its tables up to date", async |connection| {
             let applied = self.applied(connection).await?;
             self.check(&applied)?;
             if applied.len() < self.steps.len() {
@@ -81,20 +81,9 @@ impl Tables {
         })
     }
 
-    /// What the server calls its version, and how many of these tables' steps are applied.
-    pub(crate) fn look(&self, options: &PgConnectOptions) -> Result<(String, usize), Error> {
-        let mut found = (String::new(), 0);
-        self.with_connection(options, "look at it", async |connection| {
-            found.0 = sqlx::query_scalar("SHOW server_version").fetch_one(&mut *connection).await?;
-            found.1 = self.applied(connection).await?.len();
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
     /// Takes them away with all that is in them.
     pub(crate) fn revert(&self, options: &PgConnectOptions) -> Result<(), Error> {
-        self.with_connection(options, "take its tables away", async |connection| {
+        Self::with_connection(options, DEADLINE, "take its tables away", async |connection| {
             let is_there: bool = sqlx::query_scalar(self.is_there).fetch_one(&mut *connection).await?;
             if is_there {
                 self.check(&self.applied(connection).await?)?;
@@ -106,7 +95,7 @@ impl Tables {
     }
 
     /// The steps that were applied: number and checksum.
-    async fn applied(&self, connection: &mut PgConnection) -> Result<Vec<(i64, Vec<u8>)>, MigrateError> {
+    pub(crate) async fn applied(&self, connection: &mut PgConnection) -> Result<Vec<(i64, Vec<u8>)>, MigrateError> {
         let is_there: bool = sqlx::query_scalar(self.is_there).fetch_one(&mut *connection).await?;
         if !is_there {
             return Ok(Vec::new());
@@ -142,13 +131,13 @@ impl Tables {
     }
 
     /// Does something by a connection of its own, closed afterwards: with it goes the lock against others who do the same.
-    fn with_connection(
-        &self,
+    pub(crate) fn with_connection<T>(
         options: &PgConnectOptions,
+        within: Duration,
         doing: &'static str,
-        what: impl AsyncFnOnce(&mut PgConnection) -> Result<(), Failure>,
-    ) -> Result<(), Error> {
-        let deadline = Instant::now() + DEADLINE;
+        what: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        let deadline = Instant::now() + within;
         let mut connection = Connection::open(options, deadline).map_err(|error| Error::connecting(options, &error))?;
         let done = connection.run(deadline, async |connection| Ok(what(connection).await));
         let address = Address::of(options).to_string();
@@ -163,7 +152,7 @@ impl Tables {
 }
 
 /// Why tables are not as they should be.
-enum Failure {
+pub(crate) enum Failure {
     Newer { found: i64, known: usize },
     Edited(i64),
     Failed(sqlx::Error),

@@ -12,7 +12,7 @@ use crate::columns::{id_of, moment, number, time_of, unreadable};
 use crate::database::{Database, Lease, Limits};
 use crate::error::{describe, is_of_the_data, is_passing};
 use crate::migrations::FOOD;
-use crate::{Error, url};
+use crate::{Error, Look, url};
 
 /// A table of food orders in PostgreSQL.
 ///
@@ -82,13 +82,12 @@ impl PostgresOrders {
         FOOD.open(url, limits).map(Self)
     }
 
-    /// Looks at a database and changes nothing: which version its server calls itself, and whether the table is there.
+    /// Looks at a database and changes nothing, for five seconds at most.
     ///
     /// # Errors
-    /// A URL that is wrong, a database that is not reached or lets nobody in.
-    pub fn look(url: &str) -> Result<(String, bool), Error> {
-        let (version, steps) = FOOD.look(&url::parse(url)?)?;
-        Ok((version, steps > 0))
+    /// A URL that is wrong, a database that is not reached, lets nobody in or does not answer in time.
+    pub fn look(url: &str) -> Result<Look, Error> {
+        Look::at(&url::parse(url)?)
     }
 
     /// Forgets every order; the table stays.

@@ -3,6 +3,7 @@
 
 mod contract; // what every store must do, asked of each
 mod database; // a server for one test, and a look behind the store's back
+mod look; // how a database is, told without a change to it
 mod migrations; // tables there and back
 mod orders; // a table of orders
 mod outages; // a server that dies, hangs, refuses
