@@ -32,7 +32,7 @@ macro_rules! given {
     };
 }
 
-/// Those that were not there.
+/// No row where all were new, as they nearly always are; else those that were, null where none was.
 const STORE: &str = concat!(
     "
     WITH stored AS (
@@ -43,7 +43,7 @@ const STORE: &str = concat!(
         ON CONFLICT DO NOTHING
         RETURNING order_id
     )
-    SELECT order_id FROM stored"
+    SELECT array_agg(order_id) FROM stored HAVING count(*) < cardinality($1)"
 );
 
 /// Whether the row of each stands as it was given.
@@ -171,12 +171,11 @@ impl OrderTable for PostgresOrders {
 fn store(lease: &mut Lease<'_>, orders: &[&StoredOrder]) -> Result<Vec<Storing>, sqlx::Error> {
     lease.run(async |connection| {
         let query = sqlx::query_scalar_with(STORE, given(orders)?);
-        let stored: BTreeSet<String> = query.fetch_all(&mut *connection).await?.into_iter().collect();
+        let stored: Option<Option<Vec<String>>> = query.fetch_optional(&mut *connection).await?;
+        let Some(stored) = stored else { return Ok(vec![Storing::New; orders.len()]) };
+        let stored: BTreeSet<String> = stored.into_iter().flatten().collect();
         let others: Vec<&StoredOrder> =
             orders.iter().filter(|order| !stored.contains(order.order_id.as_str())).copied().collect();
-        if others.is_empty() {
-            return Ok(vec![Storing::New; orders.len()]);
-        }
         let rows: Vec<(String, bool)> = sqlx::query_as_with(COMPARE, given(&others)?).fetch_all(connection).await?;
         let is_same: BTreeMap<String, bool> = rows.into_iter().collect();
         let storing = |order: &&StoredOrder| match is_same.get(order.order_id.as_str()) {
