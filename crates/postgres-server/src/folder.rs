@@ -1,5 +1,6 @@
 //! What a server keeps on disk: data, certificates, its log.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{env, process::Command};
 
 use nix::unistd::{User, geteuid};
-use nursery::process;
+use nursery::process::{self, Identity};
 
 use crate::Error;
 
@@ -138,21 +139,28 @@ pub(crate) fn is_lasting(path: &Path) -> bool {
 /// Ends whoever works in it, and then removes it, if it is there. What can't be removed of a temporary one is swept away by a later server.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     // Where our process was killed while its server was frozen, all but the first of the server's processes still stand there.
+    let memory = shared_memory(path);
     process::end(|| process::inside(path))?;
-    remove_shared_memory(&path.join(DATA));
+    for piece in memory {
+        let _ = Command::new("ipcrm").args(["--shmem-id", &piece.to_string()]).output();
+    }
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
 }
 
-/// A server that was killed leaves its piece of System V shared memory, which outlives every process. Its number is the last word of the seventh
-/// line of the file that it has left, too.
-fn remove_shared_memory(data: &Path) {
-    let lines = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-    if let Some(id) = lines.lines().nth(6).and_then(|line| line.split_whitespace().last()?.parse::<u32>().ok()) {
-        let _ = Command::new("ipcrm").args(["--shmem-id", &id.to_string()]).output();
-    }
+/// The numbers of a server's pieces of System V shared memory, which outlive every process. One that was killed has left its own in a file, as the
+/// last word of the seventh line; of one that runs without its files the system knows which it has.
+fn shared_memory(folder: &Path) -> BTreeSet<u32> {
+    let file = fs::read_to_string(folder.join(DATA).join("postmaster.pid")).unwrap_or_default();
+    let noted = file.lines().nth(6).and_then(|line| line.split_whitespace().last()?.parse().ok());
+    let maps = |process: Identity| fs::read_to_string(format!("/proc/{}/maps", process.pid())).unwrap_or_default();
+    let maps: String = process::inside(folder).into_iter().map(maps).collect();
+    let pieces = maps.lines().filter(|line| line.contains(" /SYSV"));
+    // In the place of a file's inode.
+    let mapped = pieces.filter_map(|line| line.split_whitespace().nth(4)?.parse().ok());
+    noted.into_iter().chain(mapped).collect()
 }
 
 #[cfg(test)]

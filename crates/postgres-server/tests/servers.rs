@@ -141,11 +141,13 @@ fn a_lasting_server_whose_files_are_gone_is_dead_and_can_be_ended() {
         let place = Place::new();
         Options::default().without_fsync().start_detached(&place.path).unwrap();
         let folder = fs::read_link(&place.path).unwrap();
+        let memory = memory_of(&folder);
         remove(&folder).unwrap();
         let server = place.find();
         assert_eq!(server.pid(), None);
         server.end().unwrap();
         assert_eq!(process::inside(&folder), []);
+        assert!(!is_there(&memory));
         assert!(!folder.exists() && Detached::open(&place.path).unwrap().is_none());
     }
 }
@@ -179,6 +181,17 @@ fn nobody_comes_in_without_a_password() {
     assert_eq!(ask_to_come_in(&address(&server), "postgres"), (b'R', SASL));
 }
 
+/// The number of a server's piece of System V shared memory.
+fn memory_of(folder: &Path) -> String {
+    let file = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
+    file.lines().nth(6).unwrap().split_whitespace().last().unwrap().to_owned()
+}
+
+fn is_there(memory: &str) -> bool {
+    let pieces = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    pieces.lines().any(|line| line.split_whitespace().nth(1) == Some(memory))
+}
+
 #[test]
 fn nothing_is_left_of_a_server() {
     let server = start(Options::default().with_tls());
@@ -190,17 +203,12 @@ fn nothing_is_left_of_a_server() {
 
     let mut server = start(Options::default().with_tls());
     let folder = folder_of(&server);
-    let file = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
-    let memory = file.lines().nth(6).unwrap().split_whitespace().last().unwrap().to_owned();
-    let is_there = || {
-        let pieces = fs::read_to_string("/proc/sysvipc/shm").unwrap();
-        pieces.lines().any(|line| line.split_whitespace().nth(1) == Some(&memory))
-    };
-    assert!(is_there());
+    let memory = memory_of(&folder);
+    assert!(is_there(&memory));
     server.kill().unwrap();
-    assert!(is_there());
+    assert!(is_there(&memory));
     drop(server);
-    assert!(!is_there());
+    assert!(!is_there(&memory));
     assert!(!folder.exists());
 }
 
