@@ -16,6 +16,7 @@ mod heard; // what librdkafka says beside its answers
 pub mod log; // one log event a record, on every host
 mod member; // what a group gives its member and takes back
 mod metrics; // what groups count, for Prometheus
+mod partitioner; // where a record with a key stands
 mod pipeline; // all groups of a system, the intake, the drain
 mod poller; // one topic for a host that hands batches on and commits once they are handled
 mod producer; // one shared producer; delivery reports by batch
@@ -33,6 +34,7 @@ pub use embedded::{EmbeddedCluster, MAX_UNREAD_BYTES};
 pub use error::Error;
 pub use group_offsets::GroupOffsets;
 pub use metrics::Metrics;
+pub use partitioner::partition_of;
 pub use pipeline::{Drained, Group, Pipeline, Plan, Tallies, Tally};
 pub use poller::{Poller, StartAt, WrittenAt};
 pub use reader::Replicas;

@@ -87,15 +87,32 @@ impl TopicReader {
     pub fn spans(&self, topics: impl IntoIterator<Item = Topic>) -> Result<Vec<Span>, Error> {
         let mut spans = Vec::new();
         for topic in topics {
-            let Some(replicas) = self.reader.replicas(topic.as_str())? else {
+            let Some(partitions) = self.partitions(topic)? else {
                 return Err(Error::UnknownTopic { address: self.reader.address(), topic });
             };
-            for partition in 0..replicas.len() as i32 {
-                let log = self.reader.log(topic.as_str(), partition)?;
-                spans.push(Span { topic, partition, from: log.start, to: log.end });
+            for partition in 0..partitions {
+                spans.push(self.span(topic, partition)?);
             }
         }
         Ok(spans)
+    }
+
+    /// How many partitions a topic has; `None` where there is no such topic.
+    ///
+    /// # Errors
+    /// As [`TopicReader::spans`].
+    pub fn partitions(&self, topic: Topic) -> Result<Option<u32>, Error> {
+        Ok(self.reader.replicas(topic.as_str())?.map(|replicas| replicas.len() as u32))
+    }
+
+    /// What stands in one partition now.
+    ///
+    /// # Errors
+    /// As [`TopicReader::spans`].
+    pub fn span(&self, topic: Topic, partition: u32) -> Result<Span, Error> {
+        let partition = partition.cast_signed();
+        let log = self.reader.log(topic.as_str(), partition)?;
+        Ok(Span { topic, partition, from: log.start, to: log.end })
     }
 
     /// The parts of `spans` that were written at a time, in milliseconds since 1970, or later. The time is the one that the

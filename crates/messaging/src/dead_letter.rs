@@ -33,6 +33,34 @@ pub struct Origin {
     pub offset: i64,
 }
 
+/// What a dead letter says of itself: of the last time that its record was given up, where that happened more than once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Which record of which group it is.
+    pub origin: Origin,
+    /// The service that gave it up.
+    pub service: String,
+    /// Why.
+    pub reason: String,
+    /// How often the record was delivered, where the host knew.
+    pub deliveries: Option<u32>,
+}
+
+impl GivenUp {
+    /// Reads it from the headers of a dead letter. Where a service or a reason is missing or cannot be read it is empty.
+    ///
+    /// `None` where there is no [`Origin`].
+    pub fn read(headers: &dyn Headers, topics: &[Topic]) -> Option<Self> {
+        let text = |name| headers.last(name).map(String::from_utf8_lossy).unwrap_or_default();
+        Some(Self {
+            origin: Origin::read(headers, topics)?,
+            service: text(SERVICE).into_owned(),
+            reason: text(REASON).into_owned(),
+            deliveries: text(DELIVERIES).parse().ok(),
+        })
+    }
+}
+
 /// Why the record was given up.
 const REASON: &str = "kafka_dlt-exception-message";
 /// The service that gave it up.
@@ -172,6 +200,23 @@ mod tests {
         let letter = check(&record(&Vec::new()), &ADDED);
         assert_eq!(Origin::read(&letter.headers, &topics), Some(letter.origin));
         assert_eq!(Origin::read(&letter.headers, &topics[..1]), None, "a topic that nobody knows");
+    }
+
+    #[test]
+    fn what_a_dead_letter_says_of_itself_is_read_back_and_what_it_does_not_say_is_empty() {
+        let letter = check(
+            &Record { deliveries: Some(3), ..record(&Vec::new()) },
+            &[&ADDED[..], &[("dead_letter-deliveries", "3")]].concat(),
+        );
+        let topics = [Topic::new("order_placed")];
+        let (service, reason) = ("payment_processor".to_owned(), "total: found -5".to_owned());
+        let said = GivenUp { origin: letter.origin.clone(), service, reason, deliveries: Some(3) };
+        assert_eq!(GivenUp::read(&letter.headers, &topics), Some(said.clone()));
+        let untold = |name: &str| matches!(name, REASON | SERVICE | DELIVERIES);
+        let headers: Vec<Header> = letter.headers.into_iter().filter(|(name, _)| !untold(name)).collect();
+        let said = GivenUp { service: String::new(), reason: String::new(), deliveries: None, ..said };
+        assert_eq!(GivenUp::read(&headers, &topics), Some(said));
+        assert_eq!(GivenUp::read(&Vec::new(), &topics), None);
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod sweep; // what of AWS is ours
 mod tool; // programs that a deployment calls
 mod topics; // our topics on a cluster
 mod topology; // what topology.json says
+mod trace; // the way of one order through all topics
 mod verify; // a deployment under load, and a report of it
 mod wiring; // the topics and groups of a topology, for whatever runs them
 mod work; // services as long-running workers
@@ -80,6 +81,7 @@ enum Command {
     Topics(topics::Command),
     Reset(reset::Args),
     Audit(audit::Args),
+    Trace(trace::Args),
     Work(work::Args),
     Health(health::Args),
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
@@ -235,6 +237,12 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Audit(args)) => {
             let unseen = "DATABASE_URL is not set: the records are judged, and neither money nor stock nor e-mails";
             audit::execute(&args, &topology, &business(args.system, Keep::Shared(&|| tell(unseen)))?)
+        }
+        Some(Command::Trace(args)) => {
+            let is_declared = |system: &&System| topology.services_of(system.declared()).next().is_some();
+            let systems = System::value_variants().iter().filter(is_declared);
+            let businesses = systems.map(|&system| in_memory(system)).collect::<Result<Vec<_>, _>>()?;
+            trace::execute(&args, &topology, &businesses)
         }
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),

@@ -11,6 +11,7 @@ fn the_help_of_every_command_shows_an_example() {
         "generate",
         "simulate",
         "audit",
+        "trace",
         "work",
         "topology",
         "topology check",

@@ -16,6 +16,7 @@ mod lambda; // functions behind mappings, each as its own user
 mod on; // a call as one of a cluster's users
 mod reset; // topics emptied, groups at their beginning
 mod topics; // created, compared, mended
+mod trace; // one order through all topics
 mod until; // something is so
 mod work; // services as long-running workers: health, metrics, stopping, systemd
 #[allow(dead_code, reason = "shared with the saga's tests, which use the rest of it")]

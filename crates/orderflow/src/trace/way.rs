@@ -1,0 +1,93 @@
+use std::collections::BTreeMap;
+
+use super::step::{Kind, Place, Step};
+
+/// The records of an order, as they were found, and what is known of each.
+#[derive(Default)]
+pub(crate) struct Way {
+    steps: Vec<Step>,
+    /// By event id, where it was seen first: a record that stands again is the same event.
+    events: BTreeMap<String, usize>,
+    places: BTreeMap<Place, usize>,
+    /// The groups that are not done with a record, by its place among the steps.
+    awaited: BTreeMap<usize, Vec<String>>,
+}
+
+impl Way {
+    pub(crate) fn push(&mut self, step: Step) {
+        let index = self.steps.len();
+        if self.places.insert(step.place(), index).is_some() {
+            return; // read before
+        }
+        if let (Kind::Event, Some(event_id)) = (&step.kind, &step.event_id) {
+            self.events.entry(event_id.clone()).or_insert(index);
+        }
+        self.steps.push(step);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Takes in which groups are not done with a record.
+    pub(crate) fn await_groups(&mut self, index: usize, groups: Vec<String>) {
+        self.awaited.insert(index, groups);
+    }
+
+    /// The groups that are not done with it.
+    pub(crate) fn awaited(&self, index: usize) -> &[String] {
+        self.awaited.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    /// The record that this one is again, if it is: an event that was written twice.
+    pub(crate) fn first_of(&self, index: usize) -> Option<usize> {
+        let step = &self.steps[index];
+        let first = *self.events.get(step.event_id.as_ref()?)?;
+        (step.kind == Kind::Event && first != index && self.steps[first].topic == step.topic).then_some(first)
+    }
+
+    /// The record that this one follows from: its cause, or for a dead letter the record that was given up. `None` where the order
+    /// entered, or where that does not stand any more.
+    pub(crate) fn parent(&self, index: usize) -> Option<usize> {
+        let step = &self.steps[index];
+        let parent = match &step.kind {
+            Kind::DeadLetter(_) => self.places.get(&step.origin()?),
+            Kind::Event => self.events.get(step.cause.as_ref()?),
+        };
+        parent.copied().filter(|parent| *parent != index)
+    }
+
+    /// All of them with their depth, each behind its parent, those that follow from the same by their time. What would go round in
+    /// circles, as no service writes it, begins anew.
+    pub(crate) fn in_order(&self) -> Vec<(usize, usize)> {
+        let mut by_time: Vec<usize> = (0..self.steps.len()).collect();
+        by_time.sort_by_key(|&index| (self.steps[index].at_ms, index));
+        let mut children: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for &index in &by_time {
+            children.entry(self.parent(index)).or_default().push(index);
+        }
+        let mut order = Vec::new();
+        let mut is_told = vec![false; self.steps.len()];
+        let roots = children.remove(&None).unwrap_or_default();
+        for root in roots.into_iter().chain(by_time) {
+            let mut open = vec![(root, 0)];
+            while let Some((index, depth)) = open.pop() {
+                if std::mem::replace(&mut is_told[index], true) {
+                    continue;
+                }
+                order.push((index, depth));
+                let next = children.get(&Some(index)).into_iter().flatten().rev();
+                open.extend(next.map(|&child| (child, depth + 1)));
+            }
+        }
+        order
+    }
+}
