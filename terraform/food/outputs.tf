@@ -45,9 +45,9 @@ output "key_pair" {
   value       = module.hosts.key_pair.key_name
 }
 
-output "host" {
-  description = "The host: role, zone, instance id, private name and addresses."
-  value       = local.host
+output "hosts" {
+  description = "The host by its name, as terraform/cluster tells of many: role, zone, instance id, private name and addresses."
+  value       = module.hosts.hosts
 }
 
 output "inventory" {

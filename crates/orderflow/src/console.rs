@@ -5,9 +5,6 @@ use serde_json::{Deserializer, Value};
 use crate::Error;
 use crate::deployment::Deployment;
 
-/// Which of the hosts it is.
-const ROLE: &str = "console";
-
 /// What `orderflow audit` finds of a run there, as JSON; `Null` where the run is not there, or not yet. It waits so long for the
 /// groups.
 ///
@@ -60,17 +57,21 @@ pub(crate) struct Answer {
 /// # Errors
 /// Where the host does not answer.
 pub(crate) fn ask(deployment: &Deployment, command: &str) -> Result<Answer, Error> {
-    let hosts = deployment.hosts()?;
+    let (hosts, role) = (deployment.hosts()?, deployment.system().console());
     let (name, _) = hosts
         .iter()
-        .find(|(_, host)| host.role == ROLE)
-        .ok_or_else(|| Error::Failed(format!("no host has the role {ROLE}")))?;
+        .find(|(_, host)| host.role == role)
+        .ok_or_else(|| Error::Failed(format!("no host has the role {role}")))?;
     let script = format!("sudo sh -c 'set -a; . /etc/orderflow/admin.env; {command}'");
     let output = deployment.on(name, &script).output().map_err(|error| Error::Failed(format!("ssh: {error}")))?;
     let (text, reason) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     // What ssh itself ends with.
     if output.status.code() == Some(255) {
-        return Err(Error::Failed(format!("{name}: {}: `orderflow deploy --only ssh` says more", reason.trim())));
+        let argument = deployment.system().argument();
+        return Err(Error::Failed(format!(
+            "{name}: {}: `orderflow deploy{argument} --only ssh` says more",
+            reason.trim()
+        )));
     }
     Ok(Answer { text: text.into_owned(), reason: reason.trim().to_owned(), succeeded: output.status.success() })
 }

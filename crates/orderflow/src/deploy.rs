@@ -6,16 +6,16 @@ use ::topology::Topology;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use crate::deployment::{Deployment, Place, Root};
+use crate::deployment::{Deployment, Place, Root, System};
 use crate::stages::{Done, Stages};
 use crate::tool::{Interruptions, Stop, Tools, quoted, typed_without};
 use crate::{Error, Format, Status, cost, package};
 
 pub(crate) use check::caller;
 
-mod ansible; // the hosts become a cluster
+mod ansible; // the hosts become what they are for
 mod check; // whether it can begin, and the operator's word
-mod cluster; // terraform/cluster
+mod hosts; // terraform/cluster, or terraform/food
 mod inventory; // Ansible's
 mod packages; // what is deployed
 mod services; // terraform/services
@@ -26,9 +26,12 @@ mod ssh; // the hosts answer, and reach each other as they have to
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Terraform's other variables are taken from TF_VAR_NAME, such as TF_VAR_poller_mode=provisioned, once, and kept.\n\n\
-    Examples:\n  orderflow deploy --hours 4\n  orderflow deploy --plan\n  orderflow deploy --from ansible --yes"
+    Examples:\n  orderflow deploy --hours 4\n  orderflow deploy --plan\n  orderflow deploy --from ansible --yes\n  orderflow deploy food"
 )]
 pub(crate) struct Args {
+    /// What is deployed.
+    #[arg(value_enum, default_value_t)]
+    system: System,
     /// This stage alone.
     #[arg(long, value_enum, value_name = "STAGE", conflicts_with = "from")]
     only: Option<Stage>,
@@ -44,7 +47,7 @@ pub(crate) struct Args {
     /// Where zips and the static `orderflow` lie, as `ci/package` makes them; without it they are built.
     #[arg(long, value_name = "FOLDER")]
     zips: Option<PathBuf>,
-    /// After so many hours everything stops by itself, 1 to 168, or `never`; 4 for a new deployment.
+    /// After so many hours everything stops by itself, 1 to 168, or `never`; 4 for a new deployment. The host of the food orders never does.
     #[arg(long, value_name = "HOURS", value_parser = hours)]
     hours: Option<Hours>,
     /// Who may reach the hosts by SSH and the console's pages: an address, a network, or `anywhere`, SSH alone. The caller's
@@ -64,22 +67,24 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// What a deployment is made of, in order.
+/// What deployments are made of, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum Stage {
     /// Tools, credentials, topology, who may reach the hosts, what it costs; asks.
     Check,
     /// Zips and the operator's program.
     Package,
-    /// Network, hosts, bucket and roles.
+    /// Network, hosts, bucket and roles; of the shop.
     Cluster,
+    /// Network and host; of the food orders.
+    Host,
     /// Ansible's inventory.
     Inventory,
     /// Hosts answer by SSH, and reach each other.
     Ssh,
-    /// Hosts become the secured Kafka cluster.
+    /// Hosts become the secured Kafka cluster, and the one of the food orders all else that they need.
     Ansible,
-    /// Functions, mappings, secrets, the schedule.
+    /// Functions, mappings, secrets, the schedule; of the shop.
     Services,
     /// One order through everything.
     SmokeTest,
@@ -116,17 +121,17 @@ struct Deploy<'a> {
 pub(crate) fn execute(args: &Args, topology_path: Option<&Path>) -> Result<Status, Error> {
     let interruptions = Interruptions::heed()?;
     let stages = Stages::new(args.format, &interruptions);
-    let selected: Vec<Stage> = Stage::value_variants().iter().copied().filter(|stage| args.selects(*stage)).collect();
-    let source = check::source(&args.source)?;
+    let selected = args.stages()?;
+    let source = check::source(&args.source, args.system)?;
     let topology_file = topology_path.map_or_else(|| source.join("topology.json"), Path::to_owned);
     let name = topology_file.display().to_string();
     let text = std::fs::read_to_string(&topology_file).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
     let topology = Topology::parse(&name, &text).map_err(|error| Error::Usage(error.to_string()))?;
-    let folder = args.place.folder()?;
+    let folder = args.place.folder(args.system)?;
 
     let mut begun = None;
     let mut begin = || {
-        let opened = Deployment::open(&folder, &interruptions)?;
+        let opened = Deployment::open(&folder, args.system, &interruptions)?;
         let (settings, done) = if selected.contains(&Stage::Check) {
             check::run(args, opened.as_ref(), &topology, &interruptions)?
         } else if opened.is_none() {
@@ -167,21 +172,47 @@ pub(crate) fn execute(args: &Args, topology_path: Option<&Path>) -> Result<Statu
 }
 
 impl Args {
-    fn selects(&self, stage: Stage) -> bool {
-        match (self.only, self.from) {
-            (Some(only), _) => stage == only,
-            (None, Some(from)) => stage >= from,
-            (None, None) => true,
+    /// Those that are to run.
+    ///
+    /// # Errors
+    /// Where an option is none of this system's.
+    fn stages(&self) -> Result<Vec<Stage>, Error> {
+        let stages: Vec<Stage> =
+            Stage::value_variants().iter().copied().filter(|stage| stage.is_of(self.system)).collect();
+        let name = self.system.name();
+        if let Some(stage) = self.only.or(self.from).filter(|stage| !stages.contains(stage)) {
+            let names: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
+            let (stage, names) = (stage.name(), names.join(", "));
+            return Err(Error::Usage(format!("{stage} is no stage of a deployment of {name}; its stages are {names}")));
         }
+        if self.system == System::Food && self.hours.is_some() {
+            let end = "its host costs until `orderflow destroy food` ends it";
+            return Err(Error::Usage(format!("--hours: a deployment of {name} does not stop by itself: {end}")));
+        }
+        let is_selected = |stage: &Stage| match (self.only, self.from) {
+            (Some(only), _) => *stage == only,
+            (None, Some(from)) => *stage >= from,
+            (None, None) => true,
+        };
+        Ok(stages.into_iter().filter(is_selected).collect())
     }
 }
 
 impl Stage {
+    fn is_of(self, system: System) -> bool {
+        match self {
+            Self::Cluster | Self::Services => system == System::Shop,
+            Self::Host => system == System::Food,
+            _ => true,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Check => "check",
             Self::Package => "package",
             Self::Cluster => "cluster",
+            Self::Host => "host",
             Self::Inventory => "inventory",
             Self::Ssh => "ssh",
             Self::Ansible => "ansible",
@@ -198,6 +229,7 @@ impl Deploy<'_> {
             Stage::Check => Ok(Done::default()), // before there is a deployment
             Stage::Package => self.package(tools),
             Stage::Cluster => self.cluster(tools),
+            Stage::Host => self.host(tools),
             Stage::Inventory => self.inventory(),
             Stage::Ssh => self.ssh(tools),
             Stage::Ansible => self.ansible(tools),
@@ -211,8 +243,15 @@ impl Deploy<'_> {
         &self.deployment.settings().region
     }
 
+    fn system(&self) -> System {
+        self.args.system
+    }
+
     fn functions(&self) -> Vec<&str> {
-        package::functions(self.topology)
+        match self.system() {
+            System::Shop => package::functions(self.topology),
+            System::Food => Vec::new(),
+        }
     }
 
     /// Copies what Terraform reads, and applies a root, or shows what that would do; gives how many things it changed.
@@ -236,10 +275,10 @@ impl Deploy<'_> {
         }
         let recorded = |root: &Root| match self.deployment.recorded(*root) {
             Ok(recorded) if recorded.is_empty() => None,
-            Ok(recorded) => Some(format!("{}: {}", root.name(), recorded.summary())),
+            Ok(recorded) => Some(format!("{}: {}", root.stage(), recorded.summary())),
             Err(error) => Some(error.to_string()),
         };
-        let there: Vec<String> = Root::ALL.iter().filter_map(recorded).collect();
+        let there: Vec<String> = self.system().roots().iter().filter_map(recorded).collect();
         if there.is_empty() {
             return format!("nothing of AWS is recorded; logs: {logs}");
         }
@@ -249,7 +288,7 @@ impl Deploy<'_> {
     }
 
     fn destroy_command(&self) -> String {
-        format!("orderflow destroy{}", self.args.place.arguments())
+        format!("orderflow destroy{}{}", self.system().argument(), self.args.place.arguments())
     }
 
     fn summary(&self) -> Result<Done, Stop> {
@@ -262,15 +301,30 @@ impl Deploy<'_> {
         for (name, host) in deployment.hosts()? {
             text += &format!("  {name:<14} {:<16} ssh -F {config} {name}\n", host.public_address);
         }
-        text += &format!("  functions      {}\n", self.functions().join(", "));
-        let stop = deployment.output(Root::Services, "stop_at").unwrap_or(Value::Null);
-        let stop = stop.as_str().map_or_else(|| "never by itself".to_owned(), str::to_owned);
-        text += &format!("  stops          {stop}\n");
-        text += &format!(
-            "  costs          about {:.2} dollars an hour until it is destroyed\n",
-            cost::an_hour(self.topology, deployment.settings())?
+        let look = match self.system() {
+            System::Shop => {
+                text += &format!("  functions      {}\n", self.functions().join(", "));
+                format!("orderflow verify{}", self.args.place.arguments())
+            }
+            System::Food => {
+                format!("ssh -F {config} food-1 sudo journalctl --follow --output cat --unit \"'orderflow-food-*'\"")
+            }
+        };
+        let stop = match self.system() {
+            System::Shop => deployment.output(Root::Services, "stop_at").unwrap_or(Value::Null),
+            System::Food => Value::Null,
+        };
+        let (hour, month) = (
+            cost::an_hour(self.topology, deployment.settings())?,
+            cost::a_month(self.topology, deployment.settings())?,
         );
-        text += &format!("  to look at it  orderflow verify{}\n", self.args.place.arguments());
+        let (stop, end) = match stop.as_str() {
+            Some(moment) => (moment.to_owned(), String::new()),
+            None => ("never by itself".to_owned(), format!(", {month:.0} a month")),
+        };
+        text += &format!("  stops          {stop}\n");
+        text += &format!("  costs          about {hour:.2} dollars an hour{end} until it is destroyed\n");
+        text += &format!("  to look at it  {look}\n");
         text += &format!("  to destroy it  {}", self.destroy_command());
         Ok(Done::unchanged(text))
     }

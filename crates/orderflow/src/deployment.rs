@@ -17,8 +17,10 @@ use tempfile::TempDir;
 use crate::tool::{self, Interruptions, Program, Said, Stop, Tools, quoted};
 use crate::{Error, state_folder, tell};
 pub(crate) use recorded::Recorded;
+pub(crate) use system::System;
 
 mod recorded; // what Terraform's states have recorded
+mod system; // which one a deployment is
 
 /// What a folder of ours is known by.
 const SETTINGS: &str = "deployment.json";
@@ -41,7 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Where it is kept, for every command that deals with one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Where its state, keys, passwords and logs are kept; in the home folder's .local/state/orderflow/deployment if absent.
+    /// Where its state, keys, passwords and logs are kept; in the home folder's .local/state/orderflow/deployment if absent, that of
+    /// the food orders in deployment-food beside it.
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
 }
@@ -50,12 +53,14 @@ pub(crate) struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
+    #[serde(default)]
+    pub(crate) system: System,
     /// The account's number.
     pub(crate) account: String,
     pub(crate) region: String,
     /// Who may reach the hosts by SSH, and open the console's pages, as networks.
     pub(crate) ssh_from: Vec<String>,
-    /// After so many hours it stops by itself; `None`: never.
+    /// After so many hours it stops by itself; `None`: never, as every deployment of the food orders.
     pub(crate) hours: Option<u32>,
     /// Terraform's other variables, as `TF_VAR_NAME` gave them once.
     #[serde(default)]
@@ -72,11 +77,12 @@ pub(crate) struct Deployment {
     _scratch: Option<TempDir>,
 }
 
-/// One of Terraform's two.
+/// One of Terraform's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Root {
     Cluster,
     Services,
+    Food,
 }
 
 /// A host, as Terraform's outputs tell of it.
@@ -90,11 +96,11 @@ pub(crate) struct Host {
 }
 
 impl Place {
-    pub(crate) fn folder(&self) -> Result<PathBuf, Error> {
+    pub(crate) fn folder(&self, system: System) -> Result<PathBuf, Error> {
         if let Some(folder) = &self.state {
             return std::path::absolute(folder).map_err(|error| failed(folder, &error));
         }
-        state_folder("deployment", "--state")
+        state_folder(system.folder(), "--state")
     }
 
     /// As it was typed, for another command.
@@ -105,30 +111,47 @@ impl Place {
 }
 
 impl Root {
-    pub(crate) const ALL: [Self; 2] = [Self::Cluster, Self::Services];
-
+    /// Of its folder below terraform/.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Cluster => "cluster",
             Self::Services => "services",
+            Self::Food => "food",
+        }
+    }
+
+    /// The stage that applies it, and the one that destroys it.
+    pub(crate) const fn stage(self) -> &'static str {
+        match self {
+            Self::Cluster | Self::Services => self.name(),
+            Self::Food => "host",
         }
     }
 }
 
 impl Deployment {
-    /// The one that the folder holds; `None` where there is none.
+    /// The one of this system that the folder holds; `None` where there is none.
     ///
     /// # Errors
-    /// Where the folder cannot be read, another command is at work on it, or the operator interrupts.
-    pub(crate) fn open(folder: &Path, interruptions: &Interruptions) -> Result<Option<Self>, Stop> {
+    /// Where the folder holds another system's or cannot be read, another command is at work on it, or the operator interrupts.
+    pub(crate) fn open(folder: &Path, system: System, interruptions: &Interruptions) -> Result<Option<Self>, Stop> {
         let path = folder.join(SETTINGS);
         if !path.exists() {
             return Ok(None);
         }
         let lock = lock(folder, interruptions)?;
         let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
-        let settings =
+        let settings: Settings =
             serde_json::from_str(&text).map_err(|error| Error::Failed(format!("{}: {error}", path.display())))?;
+        if settings.system != system {
+            let (folder, found, argument) = (folder.display(), settings.system.name(), settings.system.argument());
+            return Err(Error::Usage(format!(
+                "{folder} holds a deployment of {found}: `orderflow deploy{argument}` goes on with it, `orderflow destroy{argument}` ends it; \
+                 name another folder with --state for {}",
+                system.name()
+            ))
+            .into());
+        }
         Ok(Some(Self { folder: folder.to_owned(), roots: folder.to_owned(), settings, lock, _scratch: None }))
     }
 
@@ -179,7 +202,7 @@ impl Deployment {
             let lock = File::create(roots.join(LOCK)).map_err(Error::failed)?;
             return Ok(Self { folder: roots.clone(), roots, settings, lock, _scratch: Some(scratch) });
         };
-        for root in Root::ALL {
+        for &root in settings.system.roots() {
             let (from, to) = (opened.state_of(root), roots.join("terraform").join(root.name()));
             fs::create_dir_all(&to).map_err(|error| failed(&to, &error))?;
             if from.exists() {
@@ -211,6 +234,10 @@ impl Deployment {
         &self.settings
     }
 
+    pub(crate) const fn system(&self) -> System {
+        self.settings.system
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -225,7 +252,7 @@ impl Deployment {
         self.path("secrets")
     }
 
-    /// The zips, and the static `orderflow` for the console host.
+    /// The zips, if there are functions, and the static `orderflow` for the console host.
     pub(crate) fn zips(&self) -> PathBuf {
         self.path("zips")
     }
@@ -337,8 +364,10 @@ impl Deployment {
     pub(crate) fn output(&self, root: Root, name: &str) -> Result<Value, Error> {
         let missing = || {
             Error::Failed(format!(
-                "terraform/{0} has no output `{name}`: `orderflow deploy --from {0}` applies it",
-                root.name()
+                "terraform/{} has no output `{name}`: `orderflow deploy{} --from {}` applies it",
+                root.name(),
+                self.system().argument(),
+                root.stage()
             ))
         };
         let outputs: Value = serde_json::from_str(&self.outputs(root)?.ok_or_else(missing)?).map_err(Error::failed)?;
@@ -348,9 +377,9 @@ impl Deployment {
     /// The hosts by name.
     ///
     /// # Errors
-    /// Where the cluster has not been applied.
+    /// Where their root has not been applied.
     pub(crate) fn hosts(&self) -> Result<BTreeMap<String, Host>, Error> {
-        serde_json::from_value(self.output(Root::Cluster, "hosts")?).map_err(Error::failed)
+        serde_json::from_value(self.output(self.system().root_of_hosts(), "hosts")?).map_err(Error::failed)
     }
 
     // --- SSH ---
@@ -493,6 +522,7 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
+            system: System::Shop,
             account: "000000000000".into(),
             region: REGION.into(),
             ssh_from: vec!["203.0.113.7/32".into()],
@@ -539,10 +569,10 @@ mod tests {
         let folder = parent.path().join("state");
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
-        assert!(Deployment::open(&folder, &heed).unwrap().is_none());
+        assert!(Deployment::open(&folder, System::Shop, &heed).unwrap().is_none());
         drop(Deployment::begin(None, &folder, settings(), &heed).unwrap());
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(*Deployment::open(&folder, &heed).unwrap().unwrap().settings(), settings());
+        assert_eq!(*Deployment::open(&folder, System::Shop, &heed).unwrap().unwrap().settings(), settings());
     }
 
     #[test]
@@ -575,7 +605,7 @@ mod tests {
         let (folder, heed, source) = (TempDir::new().unwrap(), Interruptions::nobody(), source());
         drop(Deployment::begin(None, folder.path(), settings(), &heed).unwrap());
         let before = files(folder.path());
-        let opened = Deployment::open(folder.path(), &heed).unwrap();
+        let opened = Deployment::open(folder.path(), System::Shop, &heed).unwrap();
         let planned = Deployment::planned(opened, Settings { hours: None, ..settings() }).unwrap();
         planned.copy_roots(source.path(), "{}").unwrap();
         planned.write_variables(Root::Cluster, &Value::Null).unwrap();
@@ -584,7 +614,7 @@ mod tests {
         drop(planned);
         assert!(!roots.exists());
         assert_eq!(files(folder.path()), before);
-        assert_eq!(Deployment::open(folder.path(), &heed).unwrap().unwrap().settings().hours, Some(4));
+        assert_eq!(Deployment::open(folder.path(), System::Shop, &heed).unwrap().unwrap().settings().hours, Some(4));
     }
 
     #[test]
@@ -595,7 +625,7 @@ mod tests {
         drop(deployment);
         // As if we were another command, and that one gone.
         fs::write(folder.path().join(LOCK), "4194305").unwrap();
-        assert!(Deployment::open(folder.path(), &heed).unwrap().is_some());
+        assert!(Deployment::open(folder.path(), System::Shop, &heed).unwrap().is_some());
         assert!(left.try_wait().unwrap().is_some(), "it was not waited for");
     }
 }

@@ -11,9 +11,9 @@ use ::topology::Topology;
 use serde_json::{Value, json};
 
 use crate::deploy::caller;
-use crate::deployment::{Deployment, Place, REGION, Recorded, Root};
+use crate::deployment::{Deployment, Place, REGION, Root, System};
 use crate::stages::{Done, Stages};
-use crate::sweep::{Functions, Sweep};
+use crate::sweep::{Marks, Sweep};
 use crate::tool::{Interruptions, Stop, confirm, typed_without};
 use crate::{Error, Format, Status, print, tell};
 use leftovers::{await_interfaces, delete_log_groups, empty_bucket};
@@ -32,8 +32,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Where no state says what was deployed: prints what is ours in the region, each with the command that removes it, as a
 /// shell script to read first.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: orderflow destroy --yes")]
+#[command(after_help = "Examples:\n  orderflow destroy --yes\n  orderflow destroy food")]
 pub(crate) struct Args {
+    /// Whose deployment.
+    #[arg(value_enum, default_value_t)]
+    system: System,
     /// Does it without asking.
     #[arg(short, long)]
     yes: bool,
@@ -58,14 +61,14 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let interruptions = Interruptions::heed()?;
     let stages = Stages::new(args.format, &interruptions);
     let go_on = typed_without(&[]);
-    let folder = args.place.folder()?;
-    let deployment = match interruptions.judge(Deployment::open(&folder, &interruptions)) {
+    let folder = args.place.folder(args.system)?;
+    let deployment = match interruptions.judge(Deployment::open(&folder, args.system, &interruptions)) {
         Ok(Some(deployment)) => deployment,
-        Ok(None) => return without_state(args, &folder, &Functions::of(topology)),
+        Ok(None) => return without_state(args, &folder, &Marks::of(args.system, topology)),
         Err(stop) => return stop.before_anything(),
     };
-    let functions = Functions::of(&deployment.topology().unwrap_or_else(|_| topology.clone()));
-    let mut destroy = Destroy { args, deployment, functions, interruptions: &interruptions };
+    let marks = Marks::of(args.system, &deployment.topology().unwrap_or_else(|_| topology.clone()));
+    let mut destroy = Destroy { args, deployment, marks, interruptions: &interruptions };
     let result = destroy.run(&stages);
     if result.is_ok() && args.clean {
         destroy.deployment.remove()?;
@@ -79,20 +82,30 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
 struct Destroy<'a> {
     args: &'a Args,
     deployment: Deployment,
-    functions: Functions,
+    marks: Marks,
     interruptions: &'a Interruptions,
 }
 
 impl Destroy<'_> {
     fn run(&mut self, stages: &Stages) -> Result<(), Stop> {
         stages.run("check", || self.check())?;
+        match self.args.system {
+            System::Shop => self.shop(stages)?,
+            System::Food => drop(stages.run(Root::Food.stage(), || self.terraform(Root::Food))?),
+        }
+        stages.run("sweep", || self.sweep())?;
+        Ok(())
+    }
+
+    /// The shop's roots, the last one first, and what they leave.
+    fn shop(&mut self, stages: &Stages) -> Result<(), Stop> {
         let (services, cluster) = (self.deployment.recorded(Root::Services)?, self.deployment.recorded(Root::Cluster)?);
         let before = self.deployment.recorded_before(Root::Services);
-        self.functions = self.functions.clone().with_known(services.functions()).with_known(before.functions());
+        self.marks = self.marks.clone().with_functions(services.functions()).with_functions(before.functions());
         let (this, heed) = (&*self, self.interruptions);
         let region = this.region();
 
-        stages.run("services", || this.terraform(Root::Services, &services))?;
+        stages.run("services", || this.terraform(Root::Services))?;
         stages.run("interfaces", || {
             let Some(vpc) = cluster.vpc() else { return Ok(Done::unchanged("no network, so none")) };
             let count = await_interfaces(region, vpc, heed)?;
@@ -103,22 +116,21 @@ impl Destroy<'_> {
             let changed = empty_bucket(region, bucket, heed)? as u64;
             Ok(Done { text: format!("{bucket} is empty, of {changed} versions"), changed })
         })?;
-        stages.run("cluster", || this.terraform(Root::Cluster, &cluster))?;
+        stages.run("cluster", || this.terraform(Root::Cluster))?;
         stages.run("log-groups", || {
             heed.check()?;
-            let deleted = delete_log_groups(region, this.functions.known())?;
+            let deleted = delete_log_groups(region, this.marks.functions())?;
             Ok(Done { text: format!("{} had come back", deleted.len()), changed: deleted.len() as u64 })
         })?;
-        stages.run("sweep", || this.sweep())?;
         Ok(())
     }
 
     fn what_stands(&self) -> String {
         let recorded = |root: &Root| match self.deployment.recorded(*root) {
-            Ok(recorded) => format!("{}: {}", root.name(), recorded.summary()),
+            Ok(recorded) => format!("{}: {}", root.stage(), recorded.summary()),
             Err(error) => error.to_string(),
         };
-        let there: Vec<String> = Root::ALL.iter().map(recorded).collect();
+        let there: Vec<String> = self.args.system.roots().iter().map(recorded).collect();
         format!("what is destroyed stays so; {}; {} is kept", there.join("; "), self.deployment.folder().display())
     }
 
@@ -128,17 +140,20 @@ impl Destroy<'_> {
 
     /// The account is that of the deployment, and the operator agrees.
     fn check(&self) -> Result<Done, Stop> {
-        let (services, cluster) = (self.deployment.recorded(Root::Services)?, self.deployment.recorded(Root::Cluster)?);
+        let (mut there, mut is_empty) = (Vec::new(), true);
+        for &root in self.args.system.roots().iter().rev() {
+            let recorded = self.deployment.recorded(root)?;
+            there.push(format!("{}: {}", root.stage(), recorded.summary()));
+            is_empty &= recorded.is_empty();
+        }
         let (account, arn) = caller(self.region())?;
         is_of(&account, &self.deployment.settings().account, self.deployment.folder())?;
-        if arn.contains(":assumed-role/orderflow-deployer/") {
+        if self.args.system == System::Shop && arn.contains(":assumed-role/orderflow-deployer/") {
             tell(
                 "warning: you act by the role orderflow-deployer, which goes with the cluster: what comes after it needs credentials of your own",
             );
         }
-        let (region, of_services, of_cluster) = (self.region(), services.summary(), cluster.summary());
-        let text = format!("account {account}, {region}: services: {of_services}; cluster: {of_cluster}");
-        let is_empty = services.is_empty() && cluster.is_empty();
+        let text = format!("account {account}, {}: {}", self.region(), there.join("; "));
         if !self.args.yes && !is_empty {
             tell(&text);
             confirm("All of it goes, and with it all records, orders and logs, for good.", self.interruptions)?;
@@ -147,11 +162,12 @@ impl Destroy<'_> {
     }
 
     /// Destroys what one root has recorded.
-    fn terraform(&self, root: Root, recorded: &Recorded) -> Result<Done, Stop> {
+    fn terraform(&self, root: Root) -> Result<Done, Stop> {
+        let recorded = self.deployment.recorded(root)?;
         if recorded.is_empty() {
             return Ok(Done::unchanged("nothing recorded, so skipped"));
         }
-        let stage = format!("destroy-{}", root.name());
+        let stage = format!("destroy-{}", root.stage());
         let mut tools = self.deployment.tools(self.interruptions, &stage)?;
         self.deployment.terraform(root, &DESTROY, &mut tools)?;
         Ok(Done { text: format!("destroyed, {}", recorded.summary()), changed: recorded.count() })
@@ -161,7 +177,7 @@ impl Destroy<'_> {
     fn sweep(&self) -> Result<Done, Stop> {
         let mut looks = 0;
         let sweep = loop {
-            let sweep = Sweep::of(self.region(), &self.functions).map_err(Error::from)?;
+            let sweep = Sweep::of(self.region(), &self.marks).map_err(Error::from)?;
             self.interruptions.check()?;
             looks += 1;
             if sweep.found.is_empty() || looks == LOOKS {
@@ -189,7 +205,7 @@ fn is_of(found: &str, account: &str, folder: &Path) -> Result<(), Error> {
 }
 
 /// Without a state nobody knows what was made by whom: what is ours is listed, and removing it is left to the reader.
-fn without_state(args: &Args, folder: &Path, functions: &Functions) -> Result<Status, Error> {
+fn without_state(args: &Args, folder: &Path, marks: &Marks) -> Result<Status, Error> {
     let region = args.region.clone();
     let (account, _) = caller(&region)?;
     tell(&format!(
@@ -197,7 +213,7 @@ fn without_state(args: &Args, folder: &Path, functions: &Functions) -> Result<St
          --region names another",
         folder.display()
     ));
-    let sweep = Sweep::of(&region, functions)?;
+    let sweep = Sweep::of(&region, marks)?;
     tell(&report(&sweep, args.format, &format!("{region} of account {account}"))?);
     Ok(if sweep.is_clean() { Status::Holds } else { Status::Fails })
 }

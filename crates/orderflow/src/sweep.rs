@@ -3,7 +3,7 @@
 //! The tagging API alone would not do: it knows no roles and no schedules, leaves out what was never tagged, and shows for
 //! hours what is gone. So each type is asked for by its own list call, and that API for types that nobody thought of.
 //!
-//! What is ours carries the tag `Project` = `orderflow`, stands in a network that does, or has a name that only
+//! What is ours carries the tag `Project` of the system that is deployed, stands in a network that does, or has a name that only
 //! `terraform/` gives. A function or its log group may have a name that anybody gives, such as `hello_world`: there the
 //! name alone proves nothing.
 
@@ -13,38 +13,57 @@ use std::fmt::Write as _;
 use ::topology::Topology;
 use serde_json::{Value, json};
 
+use crate::deployment::System;
 use crate::{aws, package};
 use kinds::{KINDS, Kind, Tags};
 
 mod kinds; // the table of types
 
-/// Names of functions, which other people's functions may have, too.
+/// By what the things of one system are known.
+#[derive(Clone, Debug)]
+pub(crate) struct Marks {
+    /// Their tag `Project`; names that we give begin with it.
+    project: &'static str,
+    /// What the name of the bucket begins with, where there is one.
+    bucket: Option<&'static str>,
+    /// Names of functions, which other people's functions may have, too.
+    functions: Functions,
+}
+
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Functions {
+struct Functions {
     /// Ours if they carry our tag.
     possible: BTreeSet<String>,
     /// Ours with or without: a log group that Lambda itself made again has no tag.
     known: BTreeSet<String>,
 }
 
-impl Functions {
-    /// Those that a topology asks for.
-    pub(crate) fn of(topology: &Topology) -> Self {
-        let possible = package::functions(topology).into_iter().map(str::to_owned).collect();
-        Self { possible, known: BTreeSet::new() }
+impl Marks {
+    /// Those of a system as a topology has it.
+    pub(crate) fn of(system: System, topology: &Topology) -> Self {
+        let project = system.project();
+        match system {
+            System::Shop => {
+                let possible = package::functions(topology).into_iter().map(str::to_owned).collect();
+                let functions = Functions { possible, ..Functions::default() };
+                Self { project, bucket: Some("kafka-demo-lambda-code-"), functions }
+            }
+            System::Food => Self { project, bucket: None, functions: Functions::default() },
+        }
     }
 
-    /// The same, of which the caller's state has these.
+    /// The same, with functions that the caller's state has.
     #[must_use]
-    pub(crate) fn with_known(mut self, names: impl IntoIterator<Item = String>) -> Self {
-        self.known.extend(names);
-        self.possible.extend(self.known.iter().cloned());
+    pub(crate) fn with_functions(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        let Functions { possible, known } = &mut self.functions;
+        known.extend(names);
+        possible.extend(known.iter().cloned());
         self
     }
 
-    /// Those that the caller's state has.
-    pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
-        self.known.iter().map(String::as_str)
+    /// Functions that the caller's state has.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        self.functions.known.iter().map(String::as_str)
     }
 }
 
@@ -78,20 +97,19 @@ impl Sweep {
     ///
     /// # Errors
     /// Where nothing can be looked at: no `aws`, or no credentials. A single type that is refused is not one, see `unseen`.
-    pub(crate) fn of(region: &str, functions: &Functions) -> Result<Self, aws::Error> {
-        let lists: Vec<Vec<String>> =
-            KINDS.iter().map(|kind| kind.list.iter().map(|&text| text.to_owned()).collect()).collect();
+    pub(crate) fn of(region: &str, marks: &Marks) -> Result<Self, aws::Error> {
+        let lists: Vec<Vec<String>> = KINDS.iter().map(|kind| kind.list(marks)).collect();
         let (mut listed, mut unseen) = (Vec::new(), Vec::new());
         for (kind, answer) in KINDS.iter().zip(aws::calls(region, &lists)) {
             match answer {
-                Ok(answer) => listed.push(Listed { kind, items: kind.items(&answer) }),
+                Ok(answer) => listed.push(Listed { kind, items: kind.items(&answer, marks) }),
                 Err(error) if error.is_of_every_call() => return Err(error),
                 Err(error) => unseen.push((kind.name, error.to_string())),
             }
         }
-        ask_for_tags(region, functions, &mut listed, &mut unseen);
+        ask_for_tags(region, marks, &mut listed, &mut unseen);
         let looked_at = listed.iter().map(|Listed { kind, items }| (kind.name, items.len())).collect();
-        Ok(Self { region: region.to_owned(), found: ours(&listed, functions, region), looked_at, unseen })
+        Ok(Self { region: region.to_owned(), found: ours(&listed, marks, region), looked_at, unseen })
     }
 
     /// Whether it is proven that nothing of ours is there.
@@ -153,13 +171,13 @@ struct Listed {
 }
 
 /// Asks for the tags of what may be ours and is listed without them.
-fn ask_for_tags(region: &str, functions: &Functions, listed: &mut [Listed], unseen: &mut Vec<(&'static str, String)>) {
+fn ask_for_tags(region: &str, marks: &Marks, listed: &mut [Listed], unseen: &mut Vec<(&'static str, String)>) {
     let mut questions = Vec::new();
     let mut asked = Vec::new();
     for Listed { kind, items } in listed.iter_mut() {
         let Tags::Asked(question) = kind.tags else { continue };
         for item in items {
-            if let Some(question) = question(&item.about, functions) {
+            if let Some(question) = question(&item.about, marks) {
                 questions.push(question);
                 asked.push((kind.name, item));
             }
@@ -167,7 +185,7 @@ fn ask_for_tags(region: &str, functions: &Functions, listed: &mut [Listed], unse
     }
     for ((kind, item), answer) in asked.into_iter().zip(aws::calls(region, &questions)) {
         match answer {
-            Ok(answer) => item.is_tagged = kinds::is_tagged(&answer),
+            Ok(answer) => item.is_tagged = kinds::is_tagged(&answer, marks),
             Err(aws::Error::Missing { .. }) => {} // it has gone since it was listed
             Err(error) => unseen.push((kind, error.to_string())),
         }
@@ -176,7 +194,7 @@ fn ask_for_tags(region: &str, functions: &Functions, listed: &mut [Listed], unse
 
 /// What of all that is ours.
 struct Ours<'a> {
-    functions: &'a Functions,
+    marks: &'a Marks,
     region: &'a str,
     /// Ids of what others stand in, hang on or go with.
     ids: BTreeSet<&'a str>,
@@ -185,8 +203,8 @@ struct Ours<'a> {
 }
 
 /// Tells what is ours from what is not.
-fn ours(listed: &[Listed], functions: &Functions, region: &str) -> Vec<Found> {
-    let mut ours = Ours { functions, region, ids: BTreeSet::new(), of_endpoints: BTreeSet::new() };
+fn ours(listed: &[Listed], marks: &Marks, region: &str) -> Vec<Found> {
+    let mut ours = Ours { marks, region, ids: BTreeSet::new(), of_endpoints: BTreeSet::new() };
     // A network first, then what stands in it and has others hang on it.
     for Listed { kind, items } in
         kinds::HOLDERS.iter().flat_map(|name| listed.iter().filter(|listed| listed.kind.name == *name))
@@ -211,21 +229,25 @@ mod tests {
     use super::*;
 
     /// What is found of these answers, by type; types without an answer have nothing.
-    fn found(answers: &[(&str, Value)], functions: &Functions) -> Vec<Found> {
+    fn found(answers: &[(&str, Value)], marks: &Marks) -> Vec<Found> {
         let listed = |kind: &'static Kind| {
             let answers = answers.iter().filter(|(name, _)| *name == kind.name);
-            Listed { kind, items: answers.flat_map(|(_, answer)| kind.items(answer)).collect() }
+            Listed { kind, items: answers.flat_map(|(_, answer)| kind.items(answer, marks)).collect() }
         };
         let listed: Vec<Listed> = KINDS.iter().map(listed).collect();
-        ours(&listed, functions, "eu-west-1")
+        ours(&listed, marks, "eu-west-1")
+    }
+
+    /// Those of a shop one of whose functions stands in a state.
+    fn marks() -> Marks {
+        Marks::of(System::Shop, &Topology::built_in().unwrap()).with_functions(["order_generator".to_owned()])
     }
 
     /// A recorded answer of one type, beside a network of ours: what of it is ours.
     #[track_caller]
     fn check(kind: &str, answer: Value, expected: &[&str]) {
         assert!(KINDS.iter().any(|one| one.name == kind), "no type {kind}");
-        let functions = Functions::default().with_known(["order_generator".to_owned()]);
-        let found = found(&[("VPC", ours_and_another("Vpcs", "VpcId")), (kind, answer)], &functions);
+        let found = found(&[("VPC", ours_and_another("Vpcs", "VpcId")), (kind, answer)], &marks());
         let ids: Vec<&str> =
             found.iter().filter(|one| one.kind == kind && one.id != "vpc-ours").map(|one| one.id.as_str()).collect();
         assert_eq!(ids, expected, "{kind}");
@@ -381,18 +403,18 @@ mod tests {
             json!({"tags": {"Project": "orderflow"}}),
             answer(r#"{"ResourceTagSet": {"ResourceType": "hostedzone", "ResourceId": "Z1", "Tags": TAG}}"#),
         ] {
-            assert!(kinds::is_tagged(&tags), "{tags}");
+            assert!(kinds::is_tagged(&tags, &marks()), "{tags}");
         }
-        assert!(!kinds::is_tagged(&json!({"Tags": {"Owner": "orderflow", "Project": "other"}})));
+        assert!(!kinds::is_tagged(&json!({"Tags": {"Owner": "orderflow", "Project": "other"}}), &marks()));
     }
 
     #[test]
     fn tags_are_asked_for_only_of_what_may_be_ours() {
-        let functions = Functions::of(&Topology::built_in().unwrap());
+        let marks = marks();
         let asked = |kind: &str, about: &Value| {
             let kind = KINDS.iter().find(|one| one.name == kind).unwrap();
             let Tags::Asked(question) = kind.tags else { unreachable!("{kind:?}") };
-            question(about, &functions).map(|arguments| arguments.join(" "))
+            question(about, &marks).map(|arguments| arguments.join(" "))
         };
         let function = |name: &str, role: &str| json!({"FunctionName": name, "FunctionArn": format!("arn:{name}"), "Role": format!("arn:aws:iam::1:role/{role}")});
         assert_eq!(
@@ -475,8 +497,7 @@ mod tests {
         let each = one_of_each();
         let kinds: Vec<&str> = each.iter().map(|(kind, _)| *kind).collect();
         assert_eq!(kinds, KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>());
-        let functions = Functions::default().with_known(["order_generator".to_owned()]);
-        let commands: String = found(&each, &functions).iter().map(|found| format!("{}\n", found.command)).collect();
+        let commands: String = found(&each, &marks()).iter().map(|found| format!("{}\n", found.command)).collect();
         assert_eq!(commands, include_str!("sweep/removals.txt"));
     }
 
@@ -491,6 +512,29 @@ mod tests {
         assert_eq!(rows[1], ["VPC", "2", "1"]);
         assert!(counts.ends_with("could not be looked at: aws iam list-roles: denied\n"), "{counts}");
         assert_eq!(sweep.document()["not_looked_at"][0]["type"], "role");
+    }
+
+    #[test]
+    fn what_is_of_one_system_is_not_of_the_other() {
+        let things = |system: System| {
+            [
+                ("instance", r#"{"Reservations": [{"Instances": [{"InstanceId": "i-1", "State": {"Name": "running"}, "VpcId": "vpc-1"}]}]}"#),
+                ("key pair", r#"{"KeyPairs": [{"KeyName": "PROJECT"}]}"#),
+                ("subnet", r#"{"Subnets": [{"SubnetId": "subnet-1", "Tags": [{"Key": "Project", "Value": "PROJECT"}]}]}"#),
+                ("hosted zone", r#"{"HostedZones": [{"Id": "/hostedzone/Z1", "Config": {"Comment": "Hosts of PROJECT"}}]}"#),
+                ("VPC", r#"{"Vpcs": [{"VpcId": "vpc-1", "Tags": [{"Key": "Project", "Value": "PROJECT"}]}]}"#),
+            ]
+            .map(|(kind, text)| (kind, answer(&text.replace("PROJECT", system.project()))))
+        };
+        for (system, other) in [(System::Shop, System::Food), (System::Food, System::Shop)] {
+            let marks = Marks::of(system, &Topology::built_in().unwrap());
+            assert_eq!(found(&things(system), &marks).len(), 5, "{system:?}");
+            assert_eq!(found(&things(other), &marks), [], "{system:?}");
+            let tags = KINDS.last().unwrap().list(&marks);
+            assert_eq!(tags.last().unwrap(), &format!("Key=Project,Values={}", system.project()));
+        }
+        let bucket = ("bucket", json!({"Buckets": [{"Name": "kafka-demo-lambda-code-a6c7b7b6"}]}));
+        assert_eq!(found(&[bucket], &Marks::of(System::Food, &Topology::built_in().unwrap())), []);
     }
 
     #[test]

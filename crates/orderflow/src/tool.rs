@@ -337,10 +337,7 @@ fn hint(said: &Said) -> String {
             "the account's quota is reached: ask for more at Service Quotas, or remove what you do not need",
         ),
         ("No valid credential sources found", "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-        (
-            "Host key verification failed",
-            "the host was built anew: `orderflow deploy --from ssh` asks AWS for its new key",
-        ),
+        ("Host key verification failed", "the host was built anew: a deploy `--from ssh` asks AWS for its new key"),
     ];
     const RIGHTS: &str = "these credentials may not do that: docs/deployment/README.md says who may deploy";
     let found = HINTS.iter().find(|(text, _)| said.lines().any(|line| line.contains(text)));

@@ -7,7 +7,7 @@ use ::topology::Topology;
 use serde_json::Value;
 use shop::{Rates, order_generator};
 
-use crate::deployment::{Deployment, Place, failed};
+use crate::deployment::{Deployment, Place, System, failed};
 use crate::tool::{Interruptions, Stop};
 use crate::{Error, Format, Status, console, cost, grouped, print, tell};
 use functions::Functions;
@@ -75,8 +75,8 @@ pub(crate) fn execute(args: &Args, topology: Option<&Topology>) -> Result<Status
 
 impl Args {
     fn verify(&self, topology: Option<&Topology>, interruptions: &Interruptions) -> Result<Report, Stop> {
-        let folder = self.place.folder()?;
-        let Some(deployment) = &Deployment::open(&folder, interruptions)? else {
+        let folder = self.place.folder(System::Shop)?;
+        let Some(deployment) = &Deployment::open(&folder, System::Shop, interruptions)? else {
             let text = format!("{}: there is no deployment: `orderflow deploy` makes one", folder.display());
             return Err(Error::Usage(text).into());
         };

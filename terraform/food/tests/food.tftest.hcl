@@ -79,13 +79,13 @@ run "what_it_makes_is_apart_from_the_cluster_and_stands_in_outputs" {
 
   assert {
     condition = alltrue([
-      for id in [output.vpc_id, output.subnet_id, output.internet_gateway_id, output.route_table_id, output.private_zone_id, output.host.instance_id] : id != null && id != ""
+      for id in [output.vpc_id, output.subnet_id, output.internet_gateway_id, output.route_table_id, output.private_zone_id, output.hosts["food-1"].instance_id] : id != null && id != ""
     ])
     error_message = "Something with a name is in no output."
   }
 
   assert {
-    condition     = output.host.name == "food-1.orderflow.internal" && one(module.network.private_zone.vpc).vpc_id == output.vpc_id
+    condition     = output.hosts["food-1"].name == "food-1.orderflow.internal" && one(module.network.private_zone.vpc).vpc_id == output.vpc_id
     error_message = "The host has no name that its VPC resolves."
   }
 }

@@ -1,16 +1,18 @@
 use serde_json::json;
 
 use super::Deploy;
-use crate::deployment::Root;
+use crate::deployment::System;
 use crate::package::OPERATOR;
 use crate::stages::Done;
 use crate::tool::{self, Said, Stop, Tools, quoted};
 
 impl Deploy<'_> {
-    /// Plays `site.yml`, which ends with a look at the cluster from all sides.
+    /// Plays the system's book, which ends with a look at everything from all sides.
     pub(super) fn ansible(&self, tools: &mut Tools<'_>) -> Result<Done, Stop> {
         let deployment = &self.deployment;
-        if self.args.plan && (deployment.outputs(Root::Cluster)?.is_none() || !deployment.inventory().exists()) {
+        if self.args.plan
+            && (deployment.outputs(self.system().root_of_hosts())?.is_none() || !deployment.inventory().exists())
+        {
             return Ok(Done::unchanged("there are no hosts yet"));
         }
         // As JSON: a path may have blanks.
@@ -21,7 +23,11 @@ impl Deploy<'_> {
         });
         let mut program = tool::program("ansible-playbook")?;
         let command = &mut program.command;
-        command.current_dir(self.source.join("ansible")).arg("site.yml").arg("-i").arg(deployment.inventory());
+        command
+            .current_dir(self.source.join("ansible"))
+            .arg(self.system().playbook())
+            .arg("-i")
+            .arg(deployment.inventory());
         command.arg("-e").arg(variables.to_string());
         if self.args.plan {
             command.args(["--check", "--diff"]);
@@ -36,7 +42,11 @@ impl Deploy<'_> {
             return Ok(Done::unchanged("looked at, without a change"));
         }
         let changed = changes(&said);
-        Ok(Done { text: format!("the cluster is up and verified; {changed} tasks changed something"), changed })
+        let what = match self.system() {
+            System::Shop => "the cluster is up and verified",
+            System::Food => "orders are placed and stored",
+        };
+        Ok(Done { text: format!("{what}; {changed} tasks changed something"), changed })
     }
 }
 

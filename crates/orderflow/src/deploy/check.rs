@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use ::topology::Topology;
 
 use super::{Args, Hours};
-use crate::deployment::{Deployment, REGION, Settings, VARIABLE};
+use crate::deployment::{Deployment, REGION, Settings, System, VARIABLE};
 use crate::stages::Done;
-use crate::sweep::{Functions, Sweep};
+use crate::sweep::{Marks, Sweep};
 use crate::tool::{Interruptions, Stop, ask, confirm, expect_terminal};
 use crate::{Error, aws, cost, tell};
 
@@ -57,10 +57,11 @@ fn network(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// Where the folder is none.
-pub(super) fn source(folder: &Path) -> Result<PathBuf, Error> {
+pub(super) fn source(folder: &Path, system: System) -> Result<PathBuf, Error> {
     let source = std::path::absolute(folder).map_err(|error| Error::Usage(format!("{}: {error}", folder.display())))?;
-    for part in ["terraform/cluster", "terraform/services", "ansible/site.yml", "topology.json"] {
-        if !source.join(part).exists() {
+    let roots = system.roots().iter().map(|root| format!("terraform/{}", root.name()));
+    for part in roots.chain([format!("ansible/{}", system.playbook()), "topology.json".to_owned()]) {
+        if !source.join(&part).exists() {
             return Err(Error::Usage(format!(
                 "{}: there is no {part}: name the repository with --source",
                 source.display()
@@ -88,12 +89,12 @@ pub(super) fn run(
     let (settings, arn) = decide(args, opened, interruptions)?;
     let Settings { account, region, ssh_from, hours, .. } = &settings;
     if opened.is_none() {
-        expect_nothing_of_ours(region, topology)?;
+        expect_nothing_of_ours(region, args.system, topology)?;
         interruptions.check()?;
     }
-    let hour = cost::an_hour(topology, &settings)?;
+    let (hour, month) = (cost::an_hour(topology, &settings)?, cost::a_month(topology, &settings)?);
     let until = hours.map_or_else(
-        || "until somebody destroys it".to_owned(),
+        || format!("{month:.0} a month, until somebody destroys it"),
         |hours| {
             format!(
                 "about {:.2} dollars for {hours} hours, after which hosts and mappings stop by themselves",
@@ -151,18 +152,18 @@ pub(super) fn decide(
     let hours = match (args.hours, before) {
         (Some(Hours(hours)), _) => hours,
         (None, Some(before)) => before.hours,
-        (None, None) => Some(4),
+        (None, None) => args.system.hours(),
     };
     let mut variables = before.map(|before| before.variables.clone()).unwrap_or_default();
     let given = std::env::vars().filter_map(|(name, value)| Some((name.strip_prefix(VARIABLE)?.to_owned(), value)));
     variables.extend(given);
-    Ok((Settings { account, region, ssh_from, hours, variables }, arn))
+    Ok((Settings { system: args.system, account, region, ssh_from, hours, variables }, arn))
 }
 
 /// What nobody here knows of would stand in the way, and be paid for: another deployment, or what is left of one.
-fn expect_nothing_of_ours(region: &str, topology: &Topology) -> Result<(), Error> {
+fn expect_nothing_of_ours(region: &str, system: System, topology: &Topology) -> Result<(), Error> {
     tell("looks at what is there already");
-    let sweep = Sweep::of(region, &Functions::of(topology))?;
+    let sweep = Sweep::of(region, &Marks::of(system, topology))?;
     if !sweep.unseen.is_empty() {
         let kinds: Vec<&str> = sweep.unseen.iter().map(|(kind, _)| *kind).collect();
         // Of several reasons the one that says what to do.
@@ -178,11 +179,12 @@ fn expect_nothing_of_ours(region: &str, topology: &Topology) -> Result<(), Error
     }
     let Some(first) = sweep.found.first() else { return Ok(()) };
     Err(Error::Failed(format!(
-        "{} things of another deployment are there, {} {} for one: name its folder with --state; if there is none any more, `orderflow destroy` \
+        "{} things of another deployment are there, {} {} for one: name its folder with --state; if there is none any more, `orderflow destroy{}` \
          prints the commands that remove them",
         sweep.found.len(),
         first.kind,
-        first.id
+        first.id,
+        system.argument()
     )))
 }
 

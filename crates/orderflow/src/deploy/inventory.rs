@@ -1,27 +1,32 @@
 use super::Deploy;
-use crate::deployment::Root;
+use crate::deployment::System;
 use crate::stages::Done;
 use crate::tool::Stop;
-use crate::{Error, inventory};
+use crate::{Error, counted, inventory};
 
 impl Deploy<'_> {
     /// Renders Ansible's inventory from what Terraform made.
     pub(super) fn inventory(&self) -> Result<Done, Stop> {
-        let Some(outputs) = self.deployment.outputs(Root::Cluster)? else {
+        let root = self.system().root_of_hosts();
+        let Some(outputs) = self.deployment.outputs(root)? else {
             if self.args.plan {
                 return Ok(Done::unchanged("there are no hosts yet"));
             }
-            return Err(
-                Error::Failed("terraform/cluster has made nothing: `orderflow deploy --from cluster`".into()).into()
-            );
+            let (name, argument, stage) = (root.name(), self.system().argument(), root.stage());
+            let text = format!("terraform/{name} has made nothing: `orderflow deploy{argument} --from {stage}`");
+            return Err(Error::Failed(text).into());
         };
-        let text = inventory::render(&outputs).map_err(Error::Failed)?;
+        let text = match self.system() {
+            System::Shop => inventory::render(&outputs).map_err(Error::Failed)?,
+            System::Food => self.deployment.output(root, "inventory")?.as_str().unwrap_or_default().to_owned(),
+        };
         let hosts = self.deployment.hosts()?;
+        let count = counted(hosts.len() as u64, "host");
         if self.args.plan {
-            return Ok(Done::unchanged(format!("{} hosts", hosts.len())));
+            return Ok(Done::unchanged(count));
         }
         self.deployment.write("inventory.ini", &text)?;
         self.deployment.write_ssh_config(&hosts)?;
-        Ok(Done::unchanged(format!("{} hosts in {}", hosts.len(), self.deployment.inventory().display())))
+        Ok(Done::unchanged(format!("{count} in {}", self.deployment.inventory().display())))
     }
 }

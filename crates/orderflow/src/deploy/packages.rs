@@ -1,5 +1,7 @@
 use std::fs;
 
+use tempfile::TempDir;
+
 use super::Deploy;
 use crate::deployment::failed;
 use crate::package::OPERATOR;
@@ -11,14 +13,15 @@ impl Deploy<'_> {
     /// Builds what is deployed, or takes it from where it lies; the deployment keeps its own.
     pub(super) fn package(&self, tools: &mut Tools<'_>) -> Result<Done, Stop> {
         let kept = self.deployment.zips();
+        let built = TempDir::new().map_err(Error::failed)?;
         let from = match &self.args.zips {
             Some(folder) => folder.clone(),
-            None if self.args.plan => return Ok(Done::unchanged("`ci/package` would build the zips")),
+            None if self.args.plan => return Ok(Done::unchanged("`ci/package` would build it")),
             None => {
                 let mut program = tool::program("bash")?;
-                program.command.arg(self.source.join("ci/package")).arg("--out").arg(&kept);
+                program.command.arg(self.source.join("ci/package")).arg("--out").arg(built.path());
                 tools.run(program)?;
-                kept.clone()
+                built.path().to_owned()
             }
         };
         let names = self.functions().into_iter().map(|name| format!("{name}.zip")).chain([OPERATOR.to_owned()]);
@@ -31,7 +34,7 @@ impl Deploy<'_> {
         let operator = from.join(OPERATOR);
         if !package::is_static(&fs::read(&operator).map_err(|error| failed(&operator, &error))?) {
             let text = format!(
-                "{} needs this machine's libraries, which the console host lacks: `ci/package` builds it statically",
+                "{} needs this machine's libraries, which hosts lack: `ci/package` builds it statically",
                 operator.display()
             );
             return Err(Error::Usage(text).into());
@@ -43,6 +46,9 @@ impl Deploy<'_> {
                 fs::copy(&file, kept.join(name)).map_err(|error| failed(&file, &error))?;
             }
         }
-        Ok(Done::unchanged(format!("{} zips and the static orderflow", names.len() - 1)))
+        Ok(Done::unchanged(match names.len() - 1 {
+            0 => "the static orderflow".to_owned(),
+            zips => format!("{zips} zips and the static orderflow"),
+        }))
     }
 }

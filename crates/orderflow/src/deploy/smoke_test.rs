@@ -4,9 +4,12 @@ use serde_json::json;
 use shop::order_generator;
 
 use super::Deploy;
+use crate::deployment::System;
 use crate::stages::Done;
 use crate::tool::{Stop, Tools};
 use crate::{Error, console, lambda, tell};
+
+mod food; // of the food orders
 
 /// How long one order may take through everything, cold starts included; and one look of the audit.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -18,9 +21,14 @@ const ATTEMPTS: usize = 3;
 impl Deploy<'_> {
     /// Has one order placed, and finds it again at its end, by its id.
     pub(super) fn smoke_test(&self, tools: &mut Tools<'_>) -> Result<Done, Stop> {
-        if self.args.plan {
-            return Ok(Done::unchanged("nothing to show"));
+        match self.system() {
+            _ if self.args.plan => Ok(Done::unchanged("nothing to show")),
+            System::Shop => self.smoke_test_of_shop(tools),
+            System::Food => self.smoke_test_of_food(tools),
         }
+    }
+
+    fn smoke_test_of_shop(&self, tools: &mut Tools<'_>) -> Result<Done, Stop> {
         let (run, order) = self.place_order(tools)?;
         tools.note(&format!("order {order} is placed, as run {run}"))?;
         let begun = Instant::now();

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Deploy;
-use crate::deployment::{Host, Root};
+use crate::deployment::Host;
 use crate::stages::Done;
 use crate::tool::{Stop, Tools};
-use crate::{Error, aws, tell};
+use crate::{Error, aws, counted, tell};
 
 /// How often hosts are asked.
 const ASK_EVERY: Duration = Duration::from_secs(3);
@@ -54,14 +54,17 @@ impl Deploy<'_> {
         self.deployment.write_ssh_config(&hosts)?;
         self.learn_keys(&hosts, tools)?;
         self.wait_for_answers(&hosts, tools)?;
-        let rules = self.deployment.output(Root::Cluster, "ingress")?;
-        let tried = self.expect_ways(&hosts, &ways(&hosts, &rules))?;
-        let ways = if tried == 0 {
-            "those between them are Ansible's to try".to_owned()
-        } else {
-            format!("{tried} ways between them are open")
+        let rules = self.deployment.output(self.system().root_of_hosts(), "ingress")?;
+        let ways = ways(&hosts, &rules);
+        let ways = match self.expect_ways(&hosts, &ways)? {
+            _ if ways.is_empty() => String::new(),
+            0 => "; ways between them are Ansible's to try".to_owned(),
+            tried => format!("; {tried} ways between them are open"),
         };
-        Ok(Done::unchanged(format!("{} hosts answer with the keys that AWS tells of them; {ways}", hosts.len())))
+        Ok(Done::unchanged(format!(
+            "{} reached, each with the key that AWS tells of it{ways}",
+            counted(hosts.len() as u64, "host")
+        )))
     }
 
     /// Asks AWS for each host's key, over its own API: a first connection would take whatever key it is shown.
@@ -145,8 +148,9 @@ impl Deploy<'_> {
             if begun.elapsed() > BOOT_PATIENCE {
                 let from = self.deployment.settings().ssh_from.join(", ");
                 return Err(Error::Failed(format!(
-                    "no answer from {}: port 22 is open to {from}; if that is no longer you, `orderflow deploy --ssh-from ADDRESS`",
-                    told.join(", ")
+                    "no answer from {}: port 22 is open to {from}; if that is no longer you, `orderflow deploy{} --ssh-from ADDRESS`",
+                    told.join(", "),
+                    self.system().argument()
                 ))
                 .into());
             }

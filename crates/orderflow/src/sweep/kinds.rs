@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Found, Functions, Item, Ours};
+use super::{Found, Item, Marks, Ours};
 use crate::tool::quoted;
 
 /// A type of things.
@@ -10,8 +10,8 @@ use crate::tool::quoted;
 pub(super) struct Kind {
     /// As a person says it.
     pub(super) name: &'static str,
-    /// The call of `aws` that lists them all.
-    pub(super) list: &'static [&'static str],
+    /// The call of `aws` that lists them all; `PROJECT` stands for our tag's value.
+    list: &'static [&'static str],
     /// Where they stand in its answer: keys, a list below each.
     items: &'static [&'static str],
     /// The key of what AWS calls one.
@@ -31,7 +31,7 @@ pub(super) enum Tags {
     /// With it, or it has none.
     Listed,
     /// Asked for by this call, where there is a reason to ask.
-    Asked(fn(&Value, &Functions) -> Option<Vec<String>>),
+    Asked(fn(&Value, &Marks) -> Option<Vec<String>>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +45,6 @@ enum Removal {
 /// Those that others stand in, hang on or go with; each after those that it stands in itself.
 pub(super) const HOLDERS: [&str; 4] = ["VPC", "security group", "instance", "VPC endpoint"];
 
-const PREFIX: &str = "orderflow-";
-const BUCKET: &str = "kafka-demo-lambda-code-";
-
 pub(super) static KINDS: [Kind; 25] = [
     Kind {
         name: "event source mapping",
@@ -56,7 +53,7 @@ pub(super) static KINDS: [Kind; 25] = [
         id: "UUID",
         label: Some("FunctionArn"),
         arn: "lambda:event-source-mapping",
-        tags: Tags::Asked(|about, functions| {
+        tags: Tags::Asked(|about, marks| {
             let arn = text(about, "FunctionArn");
             let (account, region) = (arn.split(':').nth(4)?, arn.split(':').nth(3)?);
             let arn = format!(
@@ -64,9 +61,13 @@ pub(super) static KINDS: [Kind; 25] = [
                 arn.split(':').nth(1)?,
                 text(about, "UUID")
             );
-            functions.possible.contains(function_of(about)).then(|| call(&["lambda", "list-tags", "--resource", &arn]))
+            marks
+                .functions
+                .possible
+                .contains(function_of(about))
+                .then(|| call(&["lambda", "list-tags", "--resource", &arn]))
         }),
-        is_ours: |item, ours| item.is_tagged || ours.functions.known.contains(function_of(&item.about)),
+        is_ours: |item, ours| item.is_tagged || ours.marks.functions.known.contains(function_of(&item.about)),
         removal: Removal::Call("lambda delete-event-source-mapping --uuid"),
     },
     Kind {
@@ -77,8 +78,11 @@ pub(super) static KINDS: [Kind; 25] = [
         label: None,
         arn: "scheduler:schedule",
         tags: Tags::Listed,
-        is_ours: |item, _| text(&item.about, "GroupName") == "orderflow",
-        removal: Removal::Call("scheduler delete-schedule --group-name orderflow --name"),
+        is_ours: |item, ours| text(&item.about, "GroupName") == ours.marks.project,
+        removal: Removal::Shell(|item, _, aws| {
+            let (group, name) = (item.id("GroupName"), item.id("Name"));
+            format!("{aws} scheduler delete-schedule --group-name {group} --name {name}")
+        }),
     },
     Kind {
         name: "schedule group",
@@ -88,7 +92,7 @@ pub(super) static KINDS: [Kind; 25] = [
         label: None,
         arn: "scheduler:schedule-group",
         tags: Tags::Listed,
-        is_ours: |item, _| text(&item.about, "Name") == "orderflow",
+        is_ours: |item, ours| text(&item.about, "Name") == ours.marks.project,
         removal: Removal::Call("scheduler delete-schedule-group --name"),
     },
     Kind {
@@ -98,12 +102,12 @@ pub(super) static KINDS: [Kind; 25] = [
         id: "FunctionName",
         label: None,
         arn: "lambda:function",
-        tags: Tags::Asked(|about, functions| {
-            let is_possible = functions.possible.contains(text(about, "FunctionName"))
-                || text(about, "Role").rsplit('/').next().is_some_and(|role| role.starts_with(PREFIX));
+        tags: Tags::Asked(|about, marks| {
+            let is_possible = marks.functions.possible.contains(text(about, "FunctionName"))
+                || text(about, "Role").rsplit('/').next().is_some_and(|role| marks.names(role));
             is_possible.then(|| call(&["lambda", "list-tags", "--resource", text(about, "FunctionArn")]))
         }),
-        is_ours: |item, ours| item.is_tagged || ours.functions.known.contains(text(&item.about, "FunctionName")),
+        is_ours: |item, ours| item.is_tagged || ours.marks.functions.known.contains(text(&item.about, "FunctionName")),
         removal: Removal::Call("lambda delete-function --function-name"),
     },
     Kind {
@@ -113,12 +117,12 @@ pub(super) static KINDS: [Kind; 25] = [
         id: "logGroupName",
         label: None,
         arn: "logs:log-group",
-        tags: Tags::Asked(|about, functions| {
+        tags: Tags::Asked(|about, marks| {
             let arn = text(about, "arn").trim_end_matches(":*");
-            let is_possible = functions.possible.contains(function_of_log(about));
+            let is_possible = marks.functions.possible.contains(function_of_log(about));
             is_possible.then(|| call(&["logs", "list-tags-for-resource", "--resource-arn", arn]))
         }),
-        is_ours: |item, ours| item.is_tagged || ours.functions.known.contains(function_of_log(&item.about)),
+        is_ours: |item, ours| item.is_tagged || ours.marks.functions.known.contains(function_of_log(&item.about)),
         removal: Removal::Call("logs delete-log-group --log-group-name"),
     },
     Kind {
@@ -130,7 +134,10 @@ pub(super) static KINDS: [Kind; 25] = [
         label: None,
         arn: "secretsmanager:secret",
         tags: Tags::Listed,
-        is_ours: |item, _| item.is_tagged || text(&item.about, "Name").starts_with("orderflow/kafka/"),
+        is_ours: |item, ours| {
+            let of_project = text(&item.about, "Name").strip_prefix(ours.marks.project);
+            item.is_tagged || of_project.is_some_and(|rest| rest.starts_with("/kafka/"))
+        },
         removal: Removal::Call("secretsmanager delete-secret --force-delete-without-recovery --secret-id"),
     },
     Kind {
@@ -233,7 +240,7 @@ pub(super) static KINDS: [Kind; 25] = [
         label: None,
         arn: "ec2:key-pair",
         tags: Tags::Listed,
-        is_ours: |item, _| item.is_tagged || text(&item.about, "KeyName") == "orderflow",
+        is_ours: |item, ours| item.is_tagged || text(&item.about, "KeyName") == ours.marks.project,
         removal: Removal::Call("ec2 delete-key-pair --key-name"),
     },
     Kind {
@@ -332,7 +339,10 @@ pub(super) static KINDS: [Kind; 25] = [
             (about["Config"]["PrivateZone"] == true).then(|| call(&question))
         }),
         // One that was broken off before it was tagged has only its comment.
-        is_ours: |item, _| item.is_tagged || item.about["Config"]["Comment"] == "Hosts of orderflow",
+        is_ours: |item, ours| {
+            let of_hosts = text(&item.about["Config"], "Comment").strip_prefix("Hosts of ");
+            item.is_tagged || of_hosts == Some(ours.marks.project)
+        },
         removal: Removal::Shell(|item, _, aws| {
             let id = quoted(text(&item.about, "Id").trim_start_matches("/hostedzone/"));
             let changes =
@@ -369,7 +379,7 @@ pub(super) static KINDS: [Kind; 25] = [
         label: None,
         arn: "iam:instance-profile",
         tags: Tags::Listed,
-        is_ours: |item, _| item.is_tagged || text(&item.about, "InstanceProfileName").starts_with(PREFIX),
+        is_ours: |item, ours| item.is_tagged || ours.marks.names(text(&item.about, "InstanceProfileName")),
         removal: Removal::Shell(|item, _, aws| {
             let name = item.id("InstanceProfileName");
             let remove = |role: &Value| {
@@ -388,7 +398,7 @@ pub(super) static KINDS: [Kind; 25] = [
         label: None,
         arn: "iam:role",
         tags: Tags::Listed,
-        is_ours: |item, _| text(&item.about, "RoleName").starts_with(PREFIX),
+        is_ours: |item, ours| ours.marks.names(text(&item.about, "RoleName")),
         removal: Removal::Shell(|item, _, aws| {
             let role = item.id("RoleName");
             format!(
@@ -409,7 +419,7 @@ pub(super) static KINDS: [Kind; 25] = [
         label: Some("PolicyName"),
         arn: "iam:policy",
         tags: Tags::Listed,
-        is_ours: |item, _| item.is_tagged || text(&item.about, "PolicyName").starts_with(PREFIX),
+        is_ours: |item, ours| item.is_tagged || ours.marks.names(text(&item.about, "PolicyName")),
         removal: Removal::Call("iam delete-policy --policy-arn"),
     },
     Kind {
@@ -421,8 +431,8 @@ pub(super) static KINDS: [Kind; 25] = [
         arn: "s3",
         tags: Tags::Listed,
         // What follows the prefix is the start of a UUID.
-        is_ours: |item, _| {
-            let suffix = text(&item.about, "Name").strip_prefix(BUCKET);
+        is_ours: |item, ours| {
+            let suffix = ours.marks.bucket.and_then(|prefix| text(&item.about, "Name").strip_prefix(prefix));
             suffix.is_some_and(|suffix| suffix.len() == 8 && suffix.bytes().all(|letter| letter.is_ascii_hexdigit()))
         },
         // 500 at a time: one word of a command line takes 128 KiB.
@@ -439,7 +449,7 @@ pub(super) static KINDS: [Kind; 25] = [
     },
     Kind {
         name: "anything else with our tag",
-        list: &["resourcegroupstaggingapi", "get-resources", "--tag-filters", "Key=Project,Values=orderflow"],
+        list: &["resourcegroupstaggingapi", "get-resources", "--tag-filters", "Key=Project,Values=PROJECT"],
         items: &["ResourceTagMappingList"],
         id: "ResourceARN",
         label: None,
@@ -457,13 +467,18 @@ pub(super) static KINDS: [Kind; 25] = [
 ];
 
 impl Kind {
+    /// The call that lists them all.
+    pub(super) fn list(&self, marks: &Marks) -> Vec<String> {
+        self.list.iter().map(|word| word.replace("PROJECT", marks.project)).collect()
+    }
+
     /// What its list call has answered.
-    pub(super) fn items(&self, answer: &Value) -> Vec<Item> {
+    pub(super) fn items(&self, answer: &Value, marks: &Marks) -> Vec<Item> {
         let lists = self
             .items
             .iter()
             .fold(vec![answer], |found, key| found.into_iter().flat_map(|one| each(one, key)).collect());
-        lists.into_iter().map(|about| Item { about: about.clone(), is_tagged: is_tagged(about) }).collect()
+        lists.into_iter().map(|about| Item { about: about.clone(), is_tagged: is_tagged(about, marks) }).collect()
     }
 
     /// One of its things, with its removal.
@@ -489,6 +504,13 @@ impl Item {
     }
 }
 
+impl Marks {
+    /// Whether a name that the whole account shares is one that we give.
+    fn names(&self, name: &str) -> bool {
+        name.strip_prefix(self.project).is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
 impl Ours<'_> {
     fn has(&self, id: &str) -> bool {
         self.ids.contains(id)
@@ -500,13 +522,11 @@ fn is_tagged_or_within(item: &Item, ours: &Ours<'_>) -> bool {
 }
 
 /// Whether our tag stands in what was listed, or in the answer to a question for tags.
-pub(super) fn is_tagged(about: &Value) -> bool {
-    [&about["Tags"], &about["TagSet"], &about["tags"], &about["ResourceTagSet"]["Tags"]].into_iter().any(|tags| {
-        tags["Project"] == "orderflow"
-            || tags
-                .as_array()
-                .is_some_and(|tags| tags.iter().any(|tag| tag["Key"] == "Project" && tag["Value"] == "orderflow"))
-    })
+pub(super) fn is_tagged(about: &Value, marks: &Marks) -> bool {
+    let is_ours = |tag: &Value| tag["Key"] == "Project" && tag["Value"] == marks.project;
+    [&about["Tags"], &about["TagSet"], &about["tags"], &about["ResourceTagSet"]["Tags"]]
+        .into_iter()
+        .any(|tags| tags["Project"] == marks.project || tags.as_array().is_some_and(|tags| tags.iter().any(is_ours)))
 }
 
 fn tag_name(about: &Value) -> Option<&str> {

@@ -8,12 +8,17 @@ use crate::call::orderflow;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A folder with the settings of a deployment that has made nothing yet.
+/// A folder with the settings of a deployment that has made nothing yet, as they were before there was more than the shop.
 fn begun() -> (TempDir, PathBuf) {
+    begun_with(r#""hours": 4"#)
+}
+
+fn begun_with(more: &str) -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
-    let settings = r#"{"account": "000000000000", "region": "us-east-1", "ssh_from": ["203.0.113.7/32"], "hours": 4}"#;
+    let settings =
+        format!(r#"{{"account": "000000000000", "region": "us-east-1", "ssh_from": ["203.0.113.7/32"], {more}}}"#);
     fs::write(state.join("deployment.json"), settings).unwrap();
     (folder, state)
 }
@@ -37,8 +42,17 @@ fn what_does_not_serve_is_told_before_anything_is_asked() {
         (
             "deploy --from nowhere",
             2,
-            "possible values: check, package, cluster, inventory, ssh, ansible, services, smoke-test, summary",
+            "possible values: check, package, cluster, host, inventory, ssh, ansible, services, smoke-test, summary",
         ),
+        (
+            "deploy food --only services",
+            2,
+            "services is no stage of a deployment of food; its stages are check, package, host, inventory, ssh, ansible, smoke-test, summary",
+        ),
+        ("deploy --from host", 2, "host is no stage of a deployment of shop"),
+        ("deploy food --hours 4", 2, "does not stop by itself: its host costs until `orderflow destroy food` ends it"),
+        ("deploy saga", 2, "possible values: shop, food"),
+        ("deploy food --yes", 2, "there is no terraform/food: name the repository with --source"),
         (&format!("deploy --state {state} {repository}"), 2, "nobody can be asked here: add --yes"),
         (&format!("deploy --state {state} {repository} --yes"), 1, "7 programs are missing"),
         (
@@ -52,6 +66,24 @@ fn what_does_not_serve_is_told_before_anything_is_asked() {
         refused(arguments, status, words);
     }
     assert!(!elsewhere.path().join("state").exists(), "nothing was made");
+}
+
+#[test]
+fn the_folder_of_another_systems_deployment_is_left_alone() {
+    let (_shop, of_shop) = begun();
+    let (_food, of_food) = begun_with(r#""hours": null, "system": "food""#);
+    let (of_shop, of_food) = (of_shop.display().to_string(), of_food.display().to_string());
+    let of_both = format!("--source {REPOSITORY} --only summary");
+    for (arguments, folder, other, found) in [
+        (format!("deploy {of_both}"), &of_food, " food", "food"),
+        ("verify".to_owned(), &of_food, " food", "food"),
+        ("destroy --yes".to_owned(), &of_food, " food", "food"),
+        (format!("deploy food {of_both}"), &of_shop, "", "shop"),
+        ("destroy food --yes".to_owned(), &of_shop, "", "shop"),
+    ] {
+        let words = format!("{folder} holds a deployment of {found}: `orderflow deploy{other}` goes on with it");
+        refused(&format!("{arguments} --state {folder}"), 2, &words);
+    }
 }
 
 #[test]
@@ -90,6 +122,16 @@ fn a_stage_that_fails_is_told_with_what_stands_and_what_goes_on_and_as_json() {
     for words in ["nothing of AWS is recorded; logs: ".to_owned(), format!("to go on: orderflow {command}\n")] {
         assert!(ended.stderr.contains(&words), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn a_stage_of_the_food_orders_names_their_command_and_their_root() {
+    let (folder, state) = begun_with(r#""hours": null, "system": "food""#);
+    let path = aws_of("000000000000", &folder);
+    let command = format!("deploy food --state {} --source {REPOSITORY} --only inventory", state.display());
+    let ended = orderflow(&command).env("PATH", &path).end().with_status(1);
+    let words = "terraform/food has made nothing: `orderflow deploy food --from host`";
+    assert!(ended.stdout.contains(words), "{}", ended.stdout);
 }
 
 #[test]

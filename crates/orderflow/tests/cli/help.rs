@@ -26,6 +26,7 @@ fn the_help_of_every_command_shows_an_example() {
         "reset",
         "cost",
         "inventory",
+        "deploy",
         "destroy",
     ] {
         for help in [format!("{command} --help"), format!("{command} -h"), format!("help {command}")] {

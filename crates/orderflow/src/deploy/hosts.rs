@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Deploy, check};
 use crate::deployment::{Host, Root};
 use crate::stages::Done;
 use crate::tool::{Stop, Tools};
-use crate::{Error, aws};
+use crate::{Error, aws, counted};
 
 impl Deploy<'_> {
     /// Applies `terraform/cluster`; then every host runs.
@@ -19,12 +19,27 @@ impl Deploy<'_> {
             "ssh_cidrs": settings.ssh_from,
             "allowed_cidrs": pages,
         });
-        let Some(changed) = self.apply(Root::Cluster, &variables, tools)? else {
+        self.hosts(Root::Cluster, &variables, tools)
+    }
+
+    /// Applies `terraform/food`; then the host runs.
+    pub(super) fn host(&self, tools: &mut Tools<'_>) -> Result<Done, Stop> {
+        let settings = self.deployment.settings();
+        let variables = json!({
+            "region": settings.region,
+            "ssh_public_key": self.deployment.public_key()?,
+            "ssh_cidrs": settings.ssh_from,
+        });
+        self.hosts(Root::Food, &variables, tools)
+    }
+
+    fn hosts(&self, root: Root, variables: &Value, tools: &mut Tools<'_>) -> Result<Done, Stop> {
+        let Some(changed) = self.apply(root, variables, tools)? else {
             return Ok(Done::unchanged("planned"));
         };
         let hosts = self.deployment.hosts()?;
         self.expect_running(&hosts)?;
-        Ok(Done { text: format!("{} hosts run; {changed} changes", hosts.len()), changed })
+        Ok(Done { text: format!("{} up; {changed} changes", counted(hosts.len() as u64, "host")), changed })
     }
 
     fn expect_running(&self, hosts: &BTreeMap<String, Host>) -> Result<(), Error> {
