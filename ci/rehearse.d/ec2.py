@@ -25,7 +25,7 @@ PREFIX = "orderflow-"  # of every Name that Terraform gives
 SECONDS = 1
 
 # By type of instance; t3.large has 8192, of which the console needs no more than this without Control Center.
-MEMORY_MIB = {"t2.micro": 1024, "t3.micro": 1024, "t3.small": 2048, "t3.medium": 2048, "t3.large": 2048}
+MEMORY_MIB = {"t2.micro": 1024, "t2.small": 2048, "t3.micro": 1024, "t3.small": 2048, "t3.medium": 2048, "t3.large": 2048}
 
 
 @dataclass(frozen=True)
