@@ -13,6 +13,8 @@ use crate::fleet::Fleet;
 /// The playbooks, played from the fleet's controller.
 pub(crate) struct Ansible<'f> {
     fleet: &'f Fleet,
+    /// Of its inventory.
+    example: &'static str,
     /// Variables of every play.
     variables: Vec<String>,
     /// All that plays have said.
@@ -36,11 +38,18 @@ impl Played {
 }
 
 impl<'f> Ansible<'f> {
+    /// For a cluster.
     pub(crate) fn new(fleet: &'f Fleet) -> Self {
+        Self::of(fleet, "inventory.example.ini")
+    }
+
+    /// For the hosts of this example.
+    pub(crate) fn of(fleet: &'f Fleet, example: &'static str) -> Self {
         let sum = succeeded(Command::new("sha256sum").arg(&fleet.archive).output().unwrap());
         let archive = Path::new(fleet.archive.file_name().unwrap());
         let ansible = Self {
             fleet,
+            example,
             variables: vec![
                 format!("orderflow_folder={}", fleet.path("orderflow").display()),
                 format!("kafka_archive_url=http://packages/files/{}", archive.display()),
@@ -55,7 +64,7 @@ impl<'f> Ansible<'f> {
 
     /// The example, whose hosts are reached at the addresses that they have within the cluster, changed.
     pub(crate) fn write_inventory(&self, change: impl FnOnce(String) -> String) {
-        let example = fs::read_to_string(format!("{REPOSITORY}/ansible/inventory.example.ini")).unwrap();
+        let example = fs::read_to_string(format!("{REPOSITORY}/ansible/{}", self.example)).unwrap();
         let at_home = |line: &str| {
             let words = line.split(' ').map(|word| match word.strip_prefix("ansible_host=") {
                 Some(_) => {

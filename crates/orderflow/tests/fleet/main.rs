@@ -25,6 +25,7 @@ mod ansible; // the playbooks
 mod arguments; // of every process of this machine
 mod command; // where commands of ours run, and what one said
 mod fleet; // the hosts
+mod food; // the food orders on one of them
 mod ports; // who reaches whom
 mod until; // something is so
 
@@ -64,7 +65,7 @@ fn bare_hosts_become_a_secured_cluster_on_which_the_shop_loses_and_doubles_nothi
     }
 
     // whoever may reach a port does, and nobody else,
-    assert_eq!(ports::reached(&fleet), ports::expected());
+    assert_eq!(ports::reached(&fleet, &ports::everywhere(), &HOSTS), ports::expected());
 
     // topics are as the topology says, and the shop runs, each service as its own user,
     fleet.tells("console-1", &as_admin("topics diff"));

@@ -5,10 +5,15 @@ use crate::HOSTS;
 use crate::command::succeeded;
 use crate::fleet::Fleet;
 
-const PORTS: [u16; 10] = [22, 2181, 2888, 3000, 3888, 5000, 9021, 9092, 9093, 9404];
+const PORTS: [u16; 13] = [22, 2181, 2888, 3000, 3888, 5000, 5432, 9021, 9092, 9093, 9401, 9402, 9404];
 
 /// Places without a host, and the two at both ends of the internet.
 const OTHERS: [&str; 4] = ["functions", "pollers", "controller", "stranger"];
+
+/// Everywhere in the fleet of the cluster.
+pub(crate) fn everywhere() -> Vec<&'static str> {
+    HOSTS.into_iter().chain(OTHERS).collect()
+}
 
 /// Prints what it reaches of `NAME:PORT ...`: what answers, if only by a refusal.
 const PROBE: &str = r#"
@@ -26,19 +31,19 @@ with concurrent.futures.ThreadPoolExecutor(100) as pool:
     print("\n".join(filter(None, pool.map(reaches, sys.argv[1:]))))
 "#;
 
-/// Who reaches which port of whom, as `FROM -> TO:PORT`, tried from everywhere.
-pub(crate) fn reached(fleet: &Fleet) -> BTreeSet<String> {
+/// Who of these reaches which port of which of those hosts, as `FROM -> TO:PORT`.
+pub(crate) fn reached(fleet: &Fleet, from: &[&'static str], hosts: &[&'static str]) -> BTreeSet<String> {
     thread::scope(|scope| {
-        let probe = |from: &'static str| {
+        let probe = |&from: &&'static str| {
             scope.spawn(move || {
-                let to = HOSTS.iter().filter(|host| **host != from);
+                let to = hosts.iter().filter(|host| **host != from);
                 let targets = to.flat_map(|host| PORTS.map(|port| format!("{host}:{port}")));
                 let told = fleet.at(from, "python3").args(["-c", PROBE]).args(targets).output().unwrap();
                 let told = succeeded(told);
                 told.lines().filter(|line| !line.is_empty()).map(|to| format!("{from} -> {to}")).collect::<Vec<_>>()
             })
         };
-        let probes: Vec<_> = HOSTS.into_iter().chain(OTHERS).map(probe).collect();
+        let probes: Vec<_> = from.iter().map(probe).collect();
         probes.into_iter().flat_map(|probe| probe.join().unwrap()).collect()
     })
 }
@@ -58,7 +63,7 @@ pub(crate) fn expected() -> BTreeSet<String> {
         _ => false,
     };
     let mut open = BTreeSet::new();
-    for from in HOSTS.into_iter().chain(OTHERS) {
+    for from in everywhere() {
         for to in HOSTS.into_iter().filter(|to| *to != from) {
             let ports = PORTS.into_iter().filter(|port| is_open(from, to, *port));
             open.extend(ports.map(|port| format!("{from} -> {to}:{port}")));
