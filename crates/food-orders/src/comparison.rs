@@ -70,8 +70,8 @@ impl Comparison {
         }
     }
 
-    /// Takes in a row, once all records are known. One that is [older](Self::is_older) than they are is of an order that the topic keeps
-    /// no longer.
+    /// Takes in a row, once all records are known. One that is older than they are, or than those that are left of a shortened partition, is
+    /// of an order that the topic keeps no longer.
     pub fn row(&mut self, row: &StoredOrder) {
         let Some(known) = self.orders.get_mut(&row.order_id) else {
             if !self.is_older(row.created_at) {
