@@ -31,6 +31,7 @@ mod history; // what the event store knows of a saga
 mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
 mod logging; // log events as JSON lines on stderr
+mod manual; // completions and man pages
 mod package; // one zip a function
 mod report; // what run and audit tell alike
 mod reset; // our topics and groups emptied
@@ -94,6 +95,8 @@ enum Command {
     Destroy(destroy::Args),
     #[command(subcommand, after_help = "Example: orderflow lambda up --time-scale 60")]
     Lambda(lambda::Command),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }
 
 /// Which of the systems.
@@ -251,6 +254,8 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Verify(args)) => verify::execute(&args, path.is_some().then_some(&topology)),
         Some(Command::Destroy(args)) => destroy::execute(&args, &topology),
         Some(Command::Lambda(command)) => lambda::execute(&command, &topology),
+        Some(Command::Completions(args)) => manual::completions(&args),
+        Some(Command::Man(args)) => manual::man(&args),
         Some(Command::Reset(args)) => reset::execute(&args, &topology),
     }
 }

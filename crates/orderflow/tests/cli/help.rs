@@ -28,6 +28,8 @@ fn the_help_of_every_command_shows_an_example() {
         "inventory",
         "deploy",
         "destroy",
+        "completions",
+        "man",
     ] {
         for help in [format!("{command} --help"), format!("{command} -h"), format!("help {command}")] {
             let ended = orderflow(&help).end().with_status(0);

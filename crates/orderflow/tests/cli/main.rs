@@ -17,6 +17,7 @@ mod input; // bad lines set aside, good ones processed
 mod interruption; // Ctrl-C and SIGTERM
 mod inventory; // Ansible's, from what Terraform made
 mod logs; // JSON lines on stderr, when asked for
+mod manual; // completions and man pages
 mod run; // the result: its keys, its numbers, its words
 mod simulate; // schedules, verdicts, replays
 mod topics; // no cluster, or none that one can reach
