@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::business::Business;
 use crate::connect::Brokers;
 use crate::{Error, Format, Status, counted, logging, print, signals};
-use search::Search;
+use search::{End, Search};
 use way::Way;
 
 mod search; // the records of one order, wherever they may stand
@@ -50,11 +50,12 @@ pub(crate) fn execute(args: &Args, topology: &Topology, businesses: &[Arc<dyn Bu
     let mut search = Search::begin(&connection, topology, businesses, args.order_id.as_bytes())?;
     let mut way = Way::default();
     search.read(&mut way)?;
+    // Somebody else may choose partitions otherwise, and a topic may have had fewer.
+    if way.is_empty() || way.lacks_a_cause() {
+        search.read_elsewhere(&mut way)?;
+    }
     if args.follow {
         return follow(args, search, way);
-    }
-    if way.is_empty() {
-        search.read_elsewhere(&mut way)?;
     }
     if way.is_empty() {
         let (records, topics, address) = (search.records(), search.topics() as u64, connection.brokers());
@@ -70,7 +71,12 @@ pub(crate) fn execute(args: &Args, topology: &Topology, businesses: &[Arc<dyn Bu
         Format::Text => tree::text(&args.order_id, &way, end),
         Format::Json => format!("{:#}\n", tree::document(&args.order_id, &way, end)),
     })?;
-    Ok(Status::Holds)
+    Ok(status(end))
+}
+
+/// Two ends are what no order may have.
+fn status(end: End) -> Status {
+    if end == End::Contradictory { Status::Fails } else { Status::Holds }
 }
 
 /// Tells record by record what comes.
@@ -78,6 +84,7 @@ fn follow(args: &Args, mut search: Search, mut way: Way) -> Result<Status, Error
     let stop = signals::stop_flag()?;
     let mut told = 0;
     loop {
+        let end = if way.is_empty() { End::Open } else { search.end(&mut way)? };
         let mut new: Vec<usize> = (told..way.len()).collect();
         new.sort_by_key(|&index| way.steps()[index].at_ms); // partitions are read one after another
         for index in new {
@@ -87,8 +94,12 @@ fn follow(args: &Args, mut search: Search, mut way: Way) -> Result<Status, Error
             })?;
         }
         told = way.len();
-        if !way.is_empty() && search.end(&mut way)?.is_over() {
-            return Ok(Status::Holds);
+        if end != End::Open {
+            print(&match args.format {
+                Format::Text => format!("{}\n", tree::verdict(&way, end)),
+                Format::Json => format!("{}\n", tree::ended(end)),
+            })?;
+            return Ok(status(end));
         }
         if stop.load(Ordering::Acquire) {
             return Ok(Status::Interrupted);

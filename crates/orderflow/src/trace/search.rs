@@ -22,18 +22,12 @@ const WAIT: Duration = Duration::from_millis(50);
 pub(crate) enum End {
     /// It has come to its one end, with everything that it must have.
     Ended,
-    /// A record of it was given up, and nothing more is expected of it.
+    /// A record of it was given up or skipped, and nothing more is expected of it.
     GivenUp,
     /// It has two ends that exclude each other.
     Contradictory,
     /// Something is still to come.
     Open,
-}
-
-impl End {
-    pub(crate) const fn is_over(self) -> bool {
-        !matches!(self, Self::Open)
-    }
 }
 
 /// Looks for the records of one order where its key puts them.
@@ -45,7 +39,7 @@ pub(crate) struct Search {
     names: Vec<Topic>,
     /// The groups of all systems; how far one is is asked once a record of its topic was found.
     groups: Vec<(Subscription, Option<GroupOffsets>)>,
-    /// What stands where the order's records should.
+    /// What stands where the order's records should, or do.
     here: Vec<Span>,
     records: u64,
 }
@@ -135,7 +129,12 @@ impl Search {
     /// As [`Search::read`].
     pub(crate) fn read_elsewhere(&mut self, way: &mut Way) -> Result<(), Error> {
         let spans = self.spans(|known, partition| known.own.is_some_and(|own| own != partition))?;
-        self.read_all(&spans, way)
+        let found = way.len();
+        self.read_all(&spans, way)?;
+        if way.len() > found {
+            self.here.extend(spans); // more of it may come there
+        }
+        Ok(())
     }
 
     fn read_all(&mut self, spans: &[Span], way: &mut Way) -> Result<(), Error> {
@@ -165,7 +164,7 @@ impl Search {
             let Some(known) = topics.get(&record.topic) else { return };
             if known.is_of(record, order_id) {
                 let mark = if known.is_dead_letter { None } else { known.flow.written(record) };
-                way.push(Step::of(record, at_ms, mark, known.is_dead_letter, names));
+                way.push(Step::of(record, at_ms, mark, known.is_dead_letter.then_some(names)));
             }
         })?;
         Ok(())
@@ -210,21 +209,27 @@ impl Search {
             }
         }
         awaited.into_iter().for_each(|(index, groups)| way.await_groups(index, groups));
-        let is_given_up = way.steps().iter().any(|step| matches!(step.kind, Kind::DeadLetter(_)));
         let stages = marks.into_iter().filter_map(|(system, marks)| {
             let known = self.topics.values().find(|known| known.system == system)?;
             Some(known.flow.stage(marks))
         });
         let stages: Vec<Stage> = stages.collect();
         let is = |wanted: fn(&Stage) -> bool| stages.iter().any(wanted);
+        // One that entered, and that nobody can read: whoever skips it leaves no other trace.
+        let is_refused = |step: &Step| {
+            step.kind == Kind::Event
+                && step.mark.is_none()
+                && self.topics.get(&step.topic).is_some_and(|known| known.flow.takes_in(step.topic))
+        };
+        let is_given_up = |step: &Step| matches!(step.kind, Kind::DeadLetter(_)) || is_refused(step);
         Ok(if is(|stage| matches!(stage, Stage::Contradictory)) {
             End::Contradictory
-        } else if is_given_up {
-            End::GivenUp
-        } else if is(|stage| matches!(stage, Stage::Open)) || stages.is_empty() {
-            End::Open
-        } else {
+        } else if !stages.is_empty() && !is(|stage| matches!(stage, Stage::Open)) {
             End::Ended
+        } else if way.steps().iter().any(is_given_up) && !way.is_awaited() {
+            End::GivenUp
+        } else {
+            End::Open
         })
     }
 }

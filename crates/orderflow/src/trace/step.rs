@@ -34,19 +34,10 @@ pub(crate) enum Kind {
 }
 
 impl Step {
-    /// `is_dead_letter`: whether its topic is one of dead letters. `topics`: all that it may come from.
-    pub(crate) fn of(
-        record: &Record<'_>,
-        at_ms: i64,
-        mark: Option<Mark>,
-        is_dead_letter: bool,
-        topics: &[Topic],
-    ) -> Self {
+    /// `origins`: where a dead letter may come from; `None` where the topic is not one of dead letters.
+    pub(crate) fn of(record: &Record<'_>, at_ms: i64, mark: Option<Mark>, origins: Option<&[Topic]>) -> Self {
         let text = |name| record.headers.last(name).map(|value| String::from_utf8_lossy(value).into_owned());
-        let kind = match is_dead_letter {
-            true => Kind::DeadLetter(GivenUp::read(record.headers, topics)),
-            false => Kind::Event,
-        };
+        let kind = origins.map_or(Kind::Event, |topics| Kind::DeadLetter(GivenUp::read(record.headers, topics)));
         let Record { topic, partition, offset, .. } = *record;
         let event_type = Envelope::of(None, record.value).event_type;
         let (event_id, cause, run) = (text(EVENT_ID), text(CAUSATION_ID), text(RUN));

@@ -74,7 +74,7 @@ pub(crate) fn record(way: &Way, index: usize) -> Value {
     record["run"] = json!(step.run);
     record["follows_from"] = json!(way.parent(index).map(place));
     record["after_ms"] = json!(way.parent(index).map(|parent| step.at_ms - way.steps()[parent].at_ms));
-    record["again"] = json!(way.first_of(index).is_some());
+    record["redelivered"] = json!(way.first_of(index).is_some());
     record["awaited"] = json!(way.awaited(index));
     record["dead_letter"] = match &step.kind {
         Kind::Event => Value::Null,
@@ -112,7 +112,7 @@ fn name(step: &Step) -> String {
 fn note(way: &Way, index: usize) -> String {
     let mut notes = Vec::new();
     if let Some(first) = way.first_of(index) {
-        notes.push(format!("again: it stands at {} already", way.steps()[first].offset));
+        notes.push(format!("redelivered: it stands at {} already", way.steps()[first].offset));
     }
     match &way.steps()[index].kind {
         Kind::Event => {}
@@ -127,17 +127,23 @@ fn note(way: &Way, index: usize) -> String {
     if notes.is_empty() { String::new() } else { format!("  ({})", notes.join("; ")) }
 }
 
-fn verdict(way: &Way, end: End) -> String {
+/// What became of the order, in a line.
+pub(crate) fn verdict(way: &Way, end: End) -> String {
     let records = counted(way.len() as u64, "record");
     let first = way.steps().iter().map(|step| step.at_ms).min().unwrap_or(0);
     let last = way.steps().iter().map(|step| step.at_ms).max().unwrap_or(0);
     let took = duration(last - first);
     match end {
         End::Ended => format!("ended: {records} in {took}"),
-        End::GivenUp => format!("given up: {records} in {took}, a dead letter among them"),
+        End::GivenUp => format!("given up: {records} in {took}, and nothing more is expected"),
         End::Contradictory => format!("contradictory: {records} in {took}, with ends that exclude each other"),
         End::Open => format!("not ended: {records} so far, in {took}"),
     }
+}
+
+/// The same for a program: the last line of those who follow.
+pub(crate) fn ended(end: End) -> Value {
+    json!({ "end": word(end) })
 }
 
 const fn word(end: End) -> &'static str {
@@ -232,7 +238,7 @@ mod tests {
         let expected = [
             "order_placed order_placed-2@1",
             "+6 ms └─ payment_result payment_result-2@7",
-            "order_placed order_placed-2@2 (again: it stands at 1 already)",
+            "order_placed order_placed-2@2 (redelivered: it stands at 1 already)",
         ];
         assert_eq!(rows(&way), expected);
     }
@@ -241,6 +247,14 @@ mod tests {
     fn a_record_without_its_cause_begins_a_tree_and_one_that_was_read_before_is_not_told_twice() {
         let paid = event(PAID, 7, 6, "b", Some("deleted"));
         assert_eq!(rows(&way([paid.clone(), paid])), ["payment_result payment_result-2@7"]);
+    }
+
+    #[test]
+    fn a_dead_letter_of_a_record_that_was_read_twice_stands_below_it() {
+        let placed = event(PLACED, 4711, 0, "a", None);
+        let way = way([placed.clone(), placed, dead_letter(3, 4711, "no")]);
+        assert_eq!((rows(&way).len(), way.lacks_a_cause()), (2, false));
+        assert!(rows(&way)[1].contains("└─ dead letter"), "{:?}", rows(&way));
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::step::{Kind, Place, Step};
 
@@ -16,9 +17,10 @@ pub(crate) struct Way {
 impl Way {
     pub(crate) fn push(&mut self, step: Step) {
         let index = self.steps.len();
-        if self.places.insert(step.place(), index).is_some() {
-            return; // read before
-        }
+        match self.places.entry(step.place()) {
+            Entry::Occupied(_) => return, // read before
+            Entry::Vacant(entry) => entry.insert(index),
+        };
         if let (Kind::Event, Some(event_id)) = (&step.kind, &step.event_id) {
             self.events.entry(event_id.clone()).or_insert(index);
         }
@@ -40,6 +42,19 @@ impl Way {
     /// Takes in which groups are not done with a record.
     pub(crate) fn await_groups(&mut self, index: usize, groups: Vec<String>) {
         self.awaited.insert(index, groups);
+    }
+
+    /// Whether any group is not done with any record.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.values().any(|groups| !groups.is_empty())
+    }
+
+    /// Whether a record names a cause, or a record that was given up, which was not found.
+    pub(crate) fn lacks_a_cause(&self) -> bool {
+        let lacks = |(index, step): (usize, &Step)| {
+            (step.cause.is_some() || step.origin().is_some()) && self.parent(index).is_none()
+        };
+        self.steps.iter().enumerate().any(lacks)
     }
 
     /// The groups that are not done with it.

@@ -1,10 +1,12 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use events::Event;
 use events::shop::OrderPlaced;
 use kafka_cluster::{Cluster, Options};
 use kafka_transport::{Membership, Pace, Pipeline, Plan, TopicReader};
 use messaging::Outgoing;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 use crate::call::Ended;
 use crate::worker::Worker;
@@ -97,6 +99,7 @@ fn what_was_given_up_stands_below_its_record(cluster: &Cluster, order_id: &str) 
         topics(&found).iter().filter(|topic| topic.ends_with(".dead_letter")).count() == 2
     });
     let given_up = document(cluster, order_id);
+    assert_eq!(given_up["end"], "ended", "it had come to its end before: {given_up}");
     let records = given_up["records"].as_array().unwrap();
     let letter = records.iter().find(|record| !record["dead_letter"].is_null()).unwrap();
     assert_eq!(letter["follows_from"]["topic"], "order_placed", "{given_up}");
@@ -121,9 +124,12 @@ fn who_follows_an_order_sees_it_come_and_end(cluster: &Cluster) {
     let following = std::thread::spawn(move || following.end());
     publish(cluster, &Outgoing::of(&order));
     let followed = following.join().unwrap().with_status(0);
-    let lines: Vec<Value> = followed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines[0]["topic"], "order_placed", "{}", followed.stdout);
-    assert!(lines.iter().any(|line| line["topic"] == "payment_result"), "{}", followed.stdout);
+    let mut lines: Vec<Value> = followed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.pop().unwrap(), json!({ "end": "ended" }), "{}", followed.stdout);
+    let topics: Vec<&str> = lines.iter().map(|line| line["topic"].as_str().unwrap()).collect();
+    let distinct: BTreeSet<&str> = topics.iter().copied().collect();
+    assert_eq!((topics[0], topics.len()), ("order_placed", distinct.len()), "each once: {topics:?}");
+    assert!(distinct.contains("payment_result") && distinct.contains("inventory_result"), "{topics:?}");
 }
 
 fn publish(cluster: &Cluster, record: &Outgoing) {
