@@ -16,8 +16,8 @@ const EXAMPLES: usize = 10;
 #[derive(Debug, Default)]
 pub struct Comparison {
     orders: BTreeMap<OrderId, Known>,
-    /// When the oldest order was placed that each partition has.
-    oldest: BTreeMap<i32, Timestamp>,
+    /// When the first order was placed that each partition has left.
+    first: BTreeMap<i32, Timestamp>,
     /// The partitions whose first records were deleted: of what these said nobody knows anything.
     shortened: BTreeSet<i32>,
     redelivered: u64,
@@ -56,8 +56,7 @@ impl Comparison {
             }
         };
         let content = content(&order);
-        let oldest = self.oldest.entry(partition).or_insert(order.created_at);
-        *oldest = order.created_at.min(*oldest);
+        self.first.entry(partition).or_insert(order.created_at);
         let Some(known) = self.orders.get_mut(&order.order_id) else {
             self.orders.insert(order.order_id, Known { content, others: BTreeSet::new(), is_stored: false });
             return;
@@ -73,12 +72,14 @@ impl Comparison {
     /// Takes in a row, once all records are known. One that is older than they are, or than those that are left of a shortened partition, is
     /// of an order that the topic keeps no longer.
     pub fn row(&mut self, row: &StoredOrder) {
-        let Some(known) = self.orders.get_mut(&row.order_id) else {
-            if !self.is_older(row.created_at) {
-                self.unexpected.insert(row.order_id.clone());
-            }
-            return;
-        };
+        if !self.row_of_ours(row) && !self.is_older(row.created_at) {
+            self.unexpected.insert(row.order_id.clone());
+        }
+    }
+
+    /// The same where rows of others may stand in the table: those are passed over. Whether it is of an order that a record told of.
+    pub fn row_of_ours(&mut self, row: &StoredOrder) -> bool {
+        let Some(known) = self.orders.get_mut(&row.order_id) else { return false };
         known.is_stored = true;
         let content = content(row);
         if known.content == content || known.others.contains(&content) {
@@ -88,6 +89,7 @@ impl Comparison {
             self.examples.push(format!("order {}: the row says something else than its record", row.order_id));
             self.examples.truncate(EXAMPLES);
         }
+        true
     }
 
     /// Takes in a record that was written after the others were read, once all rows are known: it may be where a row is from.
@@ -97,17 +99,17 @@ impl Comparison {
         }
     }
 
-    /// Whether an order may have stood before all that is left: it was placed before every record, or before those of a partition whose
-    /// first ones were deleted.
+    /// Whether an order may have stood before all that is left: it was placed before the first record of every partition, or of one whose
+    /// first ones were deleted. The first: an order of an old date may stand behind it.
     fn is_older(&self, created_at: Timestamp) -> bool {
-        let is_before = |oldest: Option<&Timestamp>| oldest.is_none_or(|oldest| created_at < *oldest);
-        is_before(self.oldest.values().min())
-            || self.shortened.iter().any(|partition| is_before(self.oldest.get(partition)))
+        let is_before = |first: Option<&Timestamp>| first.is_none_or(|first| created_at < *first);
+        is_before(self.first.values().min())
+            || self.shortened.iter().any(|partition| is_before(self.first.get(partition)))
     }
 
-    /// Distinct orders so far, those under the id of another included: each takes its place in memory.
+    /// Distinct orders so far, those under the id of another and rows without a record included: each takes its place in memory.
     pub fn orders(&self) -> usize {
-        self.orders.len() + self.others
+        self.orders.len() + self.others + self.unexpected.len()
     }
 
     /// Records that no consumer stores, by the field that is wrong first; with `order_id` those that have the id of another order, too.
@@ -254,6 +256,14 @@ mod tests {
             "a topic that is empty knows of nothing"
         );
         assert_eq!(unexpected(in_partitions(&[&[2], &[]], &[]), &[3]), ["ORD-20260101-00003"], "nothing was deleted");
+        assert_eq!(unexpected(in_partitions(&[&[5, 1]], &[0]), &[3]), nothing, "an old date stands behind the first");
+    }
+
+    #[test]
+    fn rows_of_others_are_passed_over_where_they_may_stand_there() {
+        let mut comparison = given(&[&order(1).encode()], &[]);
+        assert_eq!([row(1), row(9)].map(|row| comparison.row_of_ours(&row)), [true, false]);
+        check(&comparison, passed(1));
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub(super) fn execute(
     let reached = groups.reach(&spans, args.wait)?;
     let mut comparison = Comparison::default();
     let mut records = 0;
+    let check = |comparison: &Comparison| match comparison.orders() as u64 > args.max_orders {
+        true => Err(Error::Failed(format!("more than {} orders: raise --max-orders", args.max_orders))),
+        false => Ok(()),
+    };
     spans.iter().filter(|span| span.from > 0).for_each(|span| comparison.shortened(span.partition));
     reader.begin(&spans)?;
     while !reader.is_done() {
@@ -51,11 +55,12 @@ pub(super) fn execute(
             records += 1;
             comparison.record(record.partition, record.value);
         })?;
-        if comparison.orders() as u64 > args.max_orders {
-            return Err(Error::Failed(format!("more than {} orders: raise --max-orders", args.max_orders)));
-        }
+        check(&comparison)?;
     }
-    read_table(&mut comparison, table)?;
+    read_table(table, |row| {
+        comparison.row(row);
+        check(&comparison)
+    })?;
     // The record of a row was written before the row.
     let ends = reader.spans(entries.iter().copied())?;
     let later: Vec<Span> = spans.iter().zip(ends).map(|(read, now)| Span { from: read.to, ..now }).collect();

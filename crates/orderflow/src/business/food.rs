@@ -7,7 +7,7 @@ use events::food::FoodOrder;
 use events::{OrderId, Timestamp};
 use food_orders::{Comparison, FoodFlow, menu};
 use messaging::audit::{Drained, Flow, Marks};
-use messaging::store::OrderTable;
+use messaging::store::{OrderTable, StoredOrder};
 use messaging::{Outgoing, Services};
 use postgres_store::Limits;
 use serde_json::{Value, json};
@@ -139,15 +139,18 @@ fn stored(tally: &BTreeMap<Marks, u64>) -> u64 {
     tally.get(&FoodFlow::ENDED).copied().unwrap_or(0)
 }
 
-/// Takes in every row of the table, page by page.
+/// Shows every row of the table to `each`, page by page.
 ///
 /// # Errors
-/// Where the table cannot be read.
-pub(crate) fn read_table(comparison: &mut Comparison, table: &dyn OrderTable) -> Result<(), Error> {
+/// Where the table cannot be read, or `each` has enough.
+pub(crate) fn read_table(
+    table: &dyn OrderTable,
+    mut each: impl FnMut(&StoredOrder) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut after = None;
     loop {
         let rows = table.orders(after.as_ref(), PAGE).map_err(Error::failed)?;
-        rows.iter().for_each(|row| comparison.row(row));
+        rows.iter().try_for_each(&mut each)?;
         match rows.last() {
             Some(last) if rows.len() == PAGE => after = Some(last.order_id.clone()),
             _ => return Ok(()),
@@ -157,7 +160,10 @@ pub(crate) fn read_table(comparison: &mut Comparison, table: &dyn OrderTable) ->
 
 /// What the table says otherwise than the orders that were taken in. Rows of others are no business of ours.
 fn told(comparison: &mut Comparison, table: &dyn OrderTable) -> Result<Vec<String>, Error> {
-    read_table(comparison, table)?;
+    read_table(table, |row| {
+        comparison.row_of_ours(row);
+        Ok(())
+    })?;
     let verdict = comparison.verdict(Drained::Yes);
     let wrong = verdict.lost + verdict.doubled;
     Ok(if wrong > 0 { verdict.examples } else { Vec::new() })
