@@ -200,7 +200,13 @@ fn unreadable(rest: &str) -> String {
         .enumerate()
         .find(is_it)
         .map_or((String::new(), ""), |(index, line)| (format!(":{}", index + 1), line));
-    let name = line.split_once('=').map_or_else(String::new, |(name, _)| format!(" of {}", name.trim()));
+    // What is no name may be the value itself, broken across lines.
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    };
+    let name = line.split_once('=').map(|(name, _)| name.trim().trim_start_matches("export ").trim());
+    let name = name.filter(|name| is_name(name)).map_or_else(String::new, |name| format!(" of {name}"));
     format!(
         ".env{place}: the value{name} cannot be read: allowed is NAME=VALUE; put one with blanks, quotes, $ or # into '...'"
     )

@@ -42,6 +42,8 @@ fn a_line_of_dot_env_that_cannot_be_read_is_told_by_its_place_and_name_and_never
     };
     check("# ours\nthis is no variable\n", "2: the value");
     check("KAFKA_USERNAME=a\nKAFKA_PASSWORD=my secret word\n", "2: the value of KAFKA_PASSWORD");
+    check("postgres://me:secret@db/orders?sslmode=require a\n", "1: the value");
+    check("c2Vj cm/V0cGFzcw==\n", "1: the value");
 }
 
 #[test]
