@@ -523,12 +523,13 @@ mod tests {
                 ("subnet", r#"{"Subnets": [{"SubnetId": "subnet-1", "Tags": [{"Key": "Project", "Value": "PROJECT"}]}]}"#),
                 ("hosted zone", r#"{"HostedZones": [{"Id": "/hostedzone/Z1", "Config": {"Comment": "Hosts of PROJECT"}}]}"#),
                 ("VPC", r#"{"Vpcs": [{"VpcId": "vpc-1", "Tags": [{"Key": "Project", "Value": "PROJECT"}]}]}"#),
+                ("instance profile", r#"{"InstanceProfiles": [{"InstanceProfileName": "PROJECT-host"}]}"#),
             ]
             .map(|(kind, text)| (kind, answer(&text.replace("PROJECT", system.project()))))
         };
         for (system, other) in [(System::Shop, System::Food), (System::Food, System::Shop)] {
             let marks = Marks::of(system, &Topology::built_in().unwrap());
-            assert_eq!(found(&things(system), &marks).len(), 5, "{system:?}");
+            assert_eq!(found(&things(system), &marks).len(), 6, "{system:?}");
             assert_eq!(found(&things(other), &marks), [], "{system:?}");
             let tags = KINDS.last().unwrap().list(&marks);
             assert_eq!(tags.last().unwrap(), &format!("Key=Project,Values={}", system.project()));

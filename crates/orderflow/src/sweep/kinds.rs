@@ -1,8 +1,10 @@
 //! The table of types, in an order in which their things can be removed.
 
+use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{Found, Item, Marks, Ours};
+use crate::deployment::System;
 use crate::tool::quoted;
 
 /// A type of things.
@@ -507,7 +509,10 @@ impl Item {
 impl Marks {
     /// Whether a name that the whole account shares is one that we give.
     fn names(&self, name: &str) -> bool {
-        name.strip_prefix(self.project).is_some_and(|rest| rest.starts_with('-'))
+        let is_of = |project: &str| name.strip_prefix(project).is_some_and(|rest| rest.starts_with('-'));
+        // The name of one system begins with that of another.
+        let others = System::value_variants().iter().map(|system| system.project());
+        is_of(self.project) && !others.filter(|other| other.len() > self.project.len()).any(is_of)
     }
 }
 
