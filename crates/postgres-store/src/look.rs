@@ -30,7 +30,7 @@ pub enum TableState {
     Gone,
     /// Our user may not use it.
     Forbidden {
-        /// The user.
+        /// The user, as a statement names it.
         user: String,
         /// What it lacks, each as GRANT names it, such as `INSERT ON food.orders`.
         lacks: Vec<String>,
@@ -41,15 +41,17 @@ pub enum TableState {
 
 /// By the catalog, which everybody may read: whoever may not use the schema could not even ask for the name of its table.
 const LOOK: &str = "
-    SELECT current_setting('server_version'), current_setting('transaction_read_only')::boolean, orders.oid IS NOT NULL, current_user::text,
+    SELECT current_setting('server_version'), current_setting('transaction_read_only')::boolean, orders.oid IS NOT NULL, quote_ident(current_user),
         array_remove(ARRAY[
             CASE WHEN NOT has_schema_privilege(food.oid, 'USAGE') THEN 'USAGE ON SCHEMA food' END,
             CASE WHEN NOT has_table_privilege(orders.oid, 'SELECT') THEN 'SELECT ON food.orders' END,
-            CASE WHEN NOT has_table_privilege(orders.oid, 'INSERT') THEN 'INSERT ON food.orders' END
+            CASE WHEN NOT has_table_privilege(orders.oid, 'INSERT') THEN 'INSERT ON food.orders' END,
+            CASE WHEN NOT has_table_privilege(migrations.oid, 'SELECT') THEN 'SELECT ON food.migrations' END
         ], NULL)
     FROM (VALUES (1)) AS always
     LEFT JOIN pg_namespace AS food ON food.nspname = 'food'
-    LEFT JOIN pg_class AS orders ON orders.relnamespace = food.oid AND orders.relname = 'orders'";
+    LEFT JOIN pg_class AS orders ON orders.relnamespace = food.oid AND orders.relname = 'orders'
+    LEFT JOIN pg_class AS migrations ON migrations.relnamespace = food.oid AND migrations.relname = 'migrations'";
 
 type Row = (String, bool, bool, String, Vec<String>);
 
