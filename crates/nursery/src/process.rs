@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::iter::successors;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -70,9 +71,14 @@ pub fn children(parent: u32) -> Vec<Identity> {
     of_all(|_, stat| stat.parent == parent)
 }
 
-/// Those that work in a folder, also in one that is gone.
+/// Those that work in a folder, or below one that is gone; without ourselves and those who have called us, such as the shell of a person who looks
+/// at its files.
 pub fn inside(folder: &Path) -> Vec<Identity> {
-    of_all(|pid, _| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|place| place.starts_with(folder)))
+    let callers: Vec<u32> =
+        successors(Some(std::process::id()), |&pid| stat(pid).map(|stat| stat.parent).filter(|parent| *parent > 0))
+            .collect();
+    let works_there = |pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|place| place.starts_with(folder));
+    of_all(|pid, _| works_there(pid) && !callers.contains(&pid))
 }
 
 fn of_all(is_meant: impl Fn(u32, &Stat) -> bool) -> Vec<Identity> {
@@ -168,6 +174,16 @@ mod tests {
         assert!(own.runs_with(Path::new(&program)));
         assert!(!own.runs_with(Path::new("/nowhere")));
         assert!(!Identity { started: own.started + 1, ..own }.runs_with(Path::new(&program)));
+    }
+
+    #[test]
+    fn who_looks_at_a_folder_is_not_one_that_works_in_it() {
+        let (mut child, identity) = waiting();
+        let here = std::env::current_dir().unwrap();
+        let working = inside(&here);
+        assert!(working.contains(&identity) && working.iter().all(|process| process.pid() != id()), "{working:?}");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

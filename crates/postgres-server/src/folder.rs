@@ -56,7 +56,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// A new one for this owner in the place for temporary files, where those go that killed processes have left.
     pub(crate) fn temporary(owner: Option<Owner>) -> Result<Self, Error> {
-        sweep(&env::temp_dir());
+        sweep(&place()?);
         Self::make(PREFIX, owner)
     }
 
@@ -67,7 +67,7 @@ impl Folder {
     }
 
     fn make(prefix: &str, owner: Option<Owner>) -> Result<Self, Error> {
-        let base = env::temp_dir();
+        let base = place()?;
         let name = format!("{prefix}{:016x}", rand::random::<u64>());
         // Under another name until it is locked, because an unlocked one is swept away.
         let making = base.join(format!(".{name}"));
@@ -119,6 +119,12 @@ impl Drop for Folder {
     }
 }
 
+/// The place for temporary files by the name under which the system tells where a process works.
+fn place() -> Result<PathBuf, Error> {
+    let place = env::temp_dir();
+    fs::canonicalize(&place).map_err(Error::io(place.display().to_string()))
+}
+
 /// Removes the folders whose server is gone: its process was killed before it could.
 fn sweep(base: &Path) {
     let Ok(entries) = base.read_dir() else { return };
@@ -155,12 +161,23 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 fn shared_memory(folder: &Path) -> BTreeSet<u32> {
     let file = fs::read_to_string(folder.join(DATA).join("postmaster.pid")).unwrap_or_default();
     let noted = file.lines().nth(6).and_then(|line| line.split_whitespace().last()?.parse().ok());
+    let noted = noted.filter(|piece| file.lines().next().is_some_and(|server| was_made_by(*piece, server)));
     let maps = |process: Identity| fs::read_to_string(format!("/proc/{}/maps", process.pid())).unwrap_or_default();
     let maps: String = process::inside(folder).into_iter().map(maps).collect();
     let pieces = maps.lines().filter(|line| line.contains(" /SYSV"));
     // In the place of a file's inode.
     let mapped = pieces.filter_map(|line| line.split_whitespace().nth(4)?.parse().ok());
     noted.into_iter().chain(mapped).collect()
+}
+
+/// Whether a piece of shared memory is of the process of this number: after a restart of the machine it may be anybody's.
+fn was_made_by(piece: u32, server: &str) -> bool {
+    let pieces = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    // Its number is the second field, its maker's the fifth.
+    pieces.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.get(1) == Some(&piece.to_string().as_str()) && fields.get(4) == Some(&server)
+    })
 }
 
 #[cfg(test)]
