@@ -17,6 +17,10 @@ use crate::{Connection, Error, Pace, settings};
 /// librdkafka wants a group's name for whatever consumes; this one has no members and no offsets.
 const NO_GROUP: &str = "orderflow.reader";
 
+/// Records that are read in one go where all of them are, and how long the first of them is waited for.
+const BATCH: usize = 4_096;
+const WAIT: Duration = Duration::from_millis(50);
+
 /// A part of a partition: its records from one offset up to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -153,6 +157,28 @@ impl TopicReader {
         added.and_then(|()| self.consumer.assign(&assignment)).map_err(Error::kafka("topic reader: assign"))?;
         (self.rest, self.last, self.last_at) = (spans.to_vec(), 0, Instant::now());
         Ok(())
+    }
+
+    /// Reads all of these, in place of what it read before, and shows each record to `each`, as [`TopicReader::read`] does. The first error of
+    /// `each` ends it.
+    ///
+    /// # Errors
+    /// As [`TopicReader::begin`] and [`TopicReader::read`]; what `each` says.
+    pub fn read_all<E: From<Error>>(
+        &mut self,
+        spans: &[Span],
+        mut each: impl FnMut(&Record<'_>, i64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.begin(spans)?;
+        let mut result = Ok(());
+        while !self.is_done() && result.is_ok() {
+            self.read(WAIT, BATCH, |record, at_ms| {
+                if result.is_ok() {
+                    result = each(record, at_ms);
+                }
+            })?;
+        }
+        result
     }
 
     /// What is left to be read of each partition.

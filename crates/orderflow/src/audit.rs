@@ -15,7 +15,7 @@ use crate::business::{Business, topics_of};
 use crate::connect::Brokers;
 use crate::resources::Meter;
 use crate::run::MAX_ORDERS;
-use crate::{Error, Format, Status, System, logging};
+use crate::{Error, Format, Status, System, logging, moment};
 use conclusion::Conclusion;
 use groups::Groups;
 use judge::Judge;
@@ -68,13 +68,6 @@ pub(crate) struct Args {
     /// How the result is printed; with --since one JSON document a run.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-/// A time, or how long ago it was.
-fn moment(text: &str) -> Result<SystemTime, String> {
-    let ago = || humantime::parse_duration(text).ok().and_then(|ago| SystemTime::now().checked_sub(ago));
-    let moment = humantime::parse_rfc3339_weak(text).ok().or_else(ago);
-    moment.ok_or_else(|| "allowed a time such as 2026-11-27T09:30:00Z, or how long ago, such as 1h".into())
 }
 
 /// Waits for the groups, reads, judges, prints.

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ::topology::Topology;
 use business::{Business, Food, Saga, Shop};
@@ -21,6 +22,7 @@ mod cluster; // a secured Kafka cluster on this machine
 mod connect; // where Kafka is, for every command that needs one
 mod console; // what the console host of a deployment is asked
 mod cost; // what a run on AWS costs
+mod dead_letters; // what services have given up
 mod demo; // one order through the saga, step by step
 mod deploy; // everything, to AWS
 mod deployment; // one on AWS, as its folder keeps it
@@ -83,6 +85,8 @@ enum Command {
     Reset(reset::Args),
     Audit(audit::Args),
     Trace(trace::Args),
+    #[command(subcommand, after_help = "Example: orderflow dead-letters list --brokers localhost:9092")]
+    DeadLetters(dead_letters::Command),
     Work(work::Args),
     Health(health::Args),
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
@@ -222,6 +226,11 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
     let business = |system, keep: Keep<'_>| business(system, &topology, &name, keep);
     let in_memory = |system| business(system, Keep::InMemory);
+    let all_in_memory = || {
+        let is_declared = |system: &&System| topology.services_of(system.declared()).next().is_some();
+        let systems = System::value_variants().iter().filter(is_declared);
+        systems.map(|&system| in_memory(system)).collect::<Result<Vec<_>, _>>()
+    };
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?),
         Some(Command::Run(args)) => run::execute(&args, &topology, &business(args.system, args.keep())?),
@@ -233,9 +242,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Rebuild(args)) => history::rebuild(&args, &topology, &name),
         Some(Command::Demo(args)) => demo::execute(&args, &topology, &name),
         Some(Command::Topology(topology::Command::Check)) => {
-            let is_declared = |system: &&System| topology.services_of(system.declared()).next().is_some();
-            let mut systems = System::value_variants().iter().filter(is_declared);
-            systems.try_for_each(|&system| in_memory(system).map(drop))?;
+            all_in_memory()?;
             topology::check(&topology)
         }
         Some(Command::Health(args)) => health::execute(&args, &topology),
@@ -247,12 +254,8 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
             let unseen = "DATABASE_URL is not set: the records are judged, and neither money nor stock nor e-mails";
             audit::execute(&args, &topology, &business(args.system, Keep::Shared(&|| tell(unseen)))?)
         }
-        Some(Command::Trace(args)) => {
-            let is_declared = |system: &&System| topology.services_of(system.declared()).next().is_some();
-            let systems = System::value_variants().iter().filter(is_declared);
-            let businesses = systems.map(|&system| in_memory(system)).collect::<Result<Vec<_>, _>>()?;
-            trace::execute(&args, &topology, &businesses)
-        }
+        Some(Command::Trace(args)) => trace::execute(&args, &topology, &all_in_memory()?),
+        Some(Command::DeadLetters(command)) => dead_letters::execute(&command, &topology, &all_in_memory()?),
         Some(Command::Package(args)) => package::execute(&args, &topology),
         Some(Command::Cost(args)) => cost::execute(&args, &topology),
         Some(Command::Inventory(args)) => inventory::execute(&args),
@@ -294,6 +297,29 @@ fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// What somebody else has written, so that it is one line, not too long, and no terminal's command.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 160;
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect::<String>()
+        .replace("\\\"", "\"")
+        .replace("\\'", "'");
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A time, or how long ago it was.
+fn moment(text: &str) -> Result<SystemTime, String> {
+    let ago = || humantime::parse_duration(text).ok().and_then(|ago| SystemTime::now().checked_sub(ago));
+    let moment = humantime::parse_rfc3339_weak(text).ok().or_else(ago);
+    moment.ok_or_else(|| "allowed a time such as 2026-11-27T09:30:00Z, or how long ago, such as 1h".into())
 }
 
 /// So many of something, as a person says it.

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::business::Business;
 use crate::connect::Brokers;
-use crate::{Error, Format, Status, counted, logging, print, signals};
+use crate::{Error, Format, Status, counted, logging, print, shown, signals};
 use search::{End, Search};
 use way::Way;
 
@@ -61,7 +61,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, businesses: &[Arc<dyn Bu
         let (records, topics, address) = (search.records(), search.topics() as u64, connection.brokers());
         return Err(Error::Failed(format!(
             "order {}: nothing of it in the {} of {} on {address}; is the id right, and are its records kept as long?",
-            tree::shown(&args.order_id),
+            shown(&args.order_id),
             counted(records, "record"),
             counted(topics, "topic"),
         )));

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::conclusion::tell_redelivered;
 use super::groups::{Groups, Reached};
-use super::{Args, BATCH, Flow, WAIT};
+use super::{Args, Flow};
 use crate::business::{Business, read_table};
 use crate::report::{Report, row};
 use crate::resources::Meter;
@@ -49,14 +49,11 @@ pub(super) fn execute(
         false => Ok(()),
     };
     spans.iter().filter(|span| span.from > 0).for_each(|span| comparison.shortened(span.partition));
-    reader.begin(&spans)?;
-    while !reader.is_done() {
-        reader.read(WAIT, BATCH, |record, _| {
-            records += 1;
-            comparison.record(record.partition, record.value);
-        })?;
-        check(&comparison)?;
-    }
+    reader.read_all(&spans, |record, _| {
+        records += 1;
+        comparison.record(record.partition, record.value);
+        check(&comparison)
+    })?;
     read_table(table, |row| {
         comparison.row(row);
         check(&comparison)
@@ -64,10 +61,10 @@ pub(super) fn execute(
     // The record of a row was written before the row.
     let ends = reader.spans(entries.iter().copied())?;
     let later: Vec<Span> = spans.iter().zip(ends).map(|(read, now)| Span { from: read.to, ..now }).collect();
-    reader.begin(&later)?;
-    while !reader.is_done() {
-        reader.read(WAIT, BATCH, |record, _| comparison.later(record.value))?;
-    }
+    reader.read_all(&later, |record, _| {
+        comparison.later(record.value);
+        Ok::<_, Error>(())
+    })?;
     let verdict = comparison.verdict(if reached.is_drained() { Drained::Yes } else { Drained::No });
     let is_redelivered = args.no_redeliveries && verdict.redelivered > 0;
     let passed = verdict.passed() && reached.is_drained() && !is_redelivered;

@@ -13,9 +13,8 @@ use super::way::Way;
 use crate::Error;
 use crate::business::{Business, topics_of};
 
-/// Records that are read in one go, and how long the first of them is waited for.
+/// Records that are read in one go.
 const BATCH: usize = 4_096;
-const WAIT: Duration = Duration::from_millis(50);
 
 /// What has become of the order so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,11 +137,12 @@ impl Search {
     }
 
     fn read_all(&mut self, spans: &[Span], way: &mut Way) -> Result<(), Error> {
-        self.reader.begin(spans)?;
-        while !self.reader.is_done() {
-            self.take(way, WAIT)?;
-        }
-        Ok(())
+        let Self { reader, topics, names, order_id, records, .. } = self;
+        reader.read_all(spans, |record, at_ms| {
+            *records += 1;
+            way.extend(step_of(topics, names, order_id, record, at_ms));
+            Ok(())
+        })
     }
 
     /// Reads on, for so long at most.
@@ -154,19 +154,8 @@ impl Search {
             let onwards: Vec<Span> = self.here.iter().map(|span| span.onwards()).collect();
             self.reader.begin(&onwards)?;
         }
-        self.take(way, wait)
-    }
-
-    fn take(&mut self, way: &mut Way, wait: Duration) -> Result<(), Error> {
-        let (topics, names, order_id) = (&self.topics, &self.names, &self.order_id);
-        self.reader.read(wait, BATCH, |record, at_ms| {
-            self.records += 1;
-            let Some(known) = topics.get(&record.topic) else { return };
-            if known.is_of(record, order_id) {
-                let mark = if known.is_dead_letter { None } else { known.flow.written(record) };
-                way.push(Step::of(record, at_ms, mark, known.is_dead_letter.then_some(names)));
-            }
-        })?;
+        let Self { reader, topics, names, order_id, .. } = self;
+        reader.read(wait, BATCH, |record, at_ms| way.extend(step_of(topics, names, order_id, record, at_ms)))?;
         Ok(())
     }
 
@@ -234,8 +223,18 @@ impl Search {
     }
 }
 
-impl Known {
-    fn is_of(&self, record: &Record<'_>, order_id: &[u8]) -> bool {
-        self.flow.order_id(record.topic, record.key, record.value).as_deref() == Some(order_id)
+/// A record, if it is one of the order.
+fn step_of(
+    topics: &BTreeMap<Topic, Known>,
+    names: &[Topic],
+    order_id: &[u8],
+    record: &Record<'_>,
+    at_ms: i64,
+) -> Option<Step> {
+    let Known { flow, is_dead_letter, .. } = topics.get(&record.topic)?;
+    if flow.order_id(record.topic, record.key, record.value).as_deref() != Some(order_id) {
+        return None;
     }
+    let mark = if *is_dead_letter { None } else { flow.written(record) };
+    Some(Step::of(record, at_ms, mark, is_dead_letter.then_some(names)))
 }

@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 use super::search::End;
 use super::step::{Kind, Step};
 use super::way::Way;
-use crate::counted;
-
-/// How much of what somebody else has written is shown.
-const LONGEST: usize = 160;
+use crate::{counted, shown};
 
 /// The way as a tree: when, how long after its cause, what, where, and what is remarkable about it.
 pub(crate) fn text(order_id: &str, way: &Way, end: End) -> String {
@@ -84,21 +81,6 @@ pub(crate) fn record(way: &Way, index: usize) -> Value {
         }),
     };
     record
-}
-
-/// What somebody else has written, so that it is one line, not too long, and no terminal's command.
-pub(crate) fn shown(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect::<String>()
-        .replace("\\\"", "\"")
-        .replace("\\'", "'");
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 fn name(step: &Step) -> String {
@@ -205,7 +187,7 @@ mod tests {
 
     fn way(steps: impl IntoIterator<Item = Step>) -> Way {
         let mut way = Way::default();
-        steps.into_iter().for_each(|step| way.push(step));
+        way.extend(steps);
         way
     }
 

@@ -15,7 +15,11 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    pub(crate) fn push(&mut self, step: Step) {
+    pub(crate) fn extend(&mut self, steps: impl IntoIterator<Item = Step>) {
+        steps.into_iter().for_each(|step| self.push(step));
+    }
+
+    fn push(&mut self, step: Step) {
         let index = self.steps.len();
         match self.places.entry(step.place()) {
             Entry::Occupied(_) => return, // read before

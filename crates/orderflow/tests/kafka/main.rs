@@ -12,6 +12,7 @@ mod audit; // what the topics tell of a run
 #[path = "../cli/call.rs"]
 #[allow(dead_code, reason = "shared with the tests beside these, which use the rest of it")]
 mod call; // one call of the command, in a folder of its own
+mod dead_letters; // what services have given up
 mod lambda; // functions behind mappings, each as its own user
 mod on; // a call as one of a cluster's users
 mod reset; // topics emptied, groups at their beginning

@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use events::Event;
 use events::shop::OrderPlaced;
@@ -31,13 +30,12 @@ fn topics(document: &Value) -> Vec<&str> {
 fn placed(cluster: &Cluster) -> Vec<String> {
     let mut reader = TopicReader::connect(&cluster.connection()).unwrap();
     let spans = reader.spans([OrderPlaced::TOPIC]).unwrap();
-    reader.begin(&spans).unwrap();
     let mut ids = Vec::new();
-    while !reader.is_done() {
-        let take =
-            |record: &messaging::Record<'_>, _| ids.push(String::from_utf8(record.key.unwrap().to_vec()).unwrap());
-        reader.read(Duration::from_millis(50), 1_000, take).unwrap();
-    }
+    let take = |record: &messaging::Record<'_>, _| {
+        ids.push(String::from_utf8(record.key.unwrap().to_vec()).unwrap());
+        Ok::<_, kafka_transport::Error>(())
+    };
+    reader.read_all(&spans, take).unwrap();
     ids
 }
 
@@ -132,7 +130,8 @@ fn who_follows_an_order_sees_it_come_and_end(cluster: &Cluster) {
     assert!(distinct.contains("payment_result") && distinct.contains("inventory_result"), "{topics:?}");
 }
 
-fn publish(cluster: &Cluster, record: &Outgoing) {
+/// Publishes a record in a run of its own.
+pub(crate) fn publish(cluster: &Cluster, record: &Outgoing) {
     let pipeline = Pipeline::start(Plan {
         connection: cluster.connection(),
         membership: Membership::Shared { instance: None },
