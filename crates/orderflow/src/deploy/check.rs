@@ -106,6 +106,12 @@ pub(super) fn run(
         "account {account}, {region}, as {arn}\nport 22 of the hosts is open to {}\nabout {hour:.2} dollars an hour: {until}",
         ssh_from.join(", ")
     ));
+    let sizes =
+        settings.variables.keys().filter(|name| name.ends_with("instance_type") || name.ends_with("volume_gib"));
+    let sizes: Vec<&str> = sizes.map(String::as_str).collect();
+    if !sizes.is_empty() {
+        tell(&format!("warning: these costs are of the default sizes, and you have set {}", sizes.join(", ")));
+    }
     if ssh_from.iter().any(|network| network == ANYWHERE) {
         tell("warning: anyone may try port 22 of the hosts");
     }
