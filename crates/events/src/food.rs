@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_read_as_it_was_written() {
+    fn n03_a_valid_order_is_read_as_it_was_written() {
         let order = FoodOrder::check(GOOD.as_bytes()).unwrap();
         assert_eq!(order.items.len(), 2);
         assert_eq!((order.total_amount, order.key()), (Cents::new(1_975), &b"CUST-00042"[..]));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_field_is_named() {
+    fn n03_a_missing_field_is_named() {
         for field in ["order_id", "customer_id", "items", "total_amount", "status", "created_at"] {
             let told = faults(&GOOD.replacen(field, "other", 1));
             assert!(told.starts_with(&format!("{field}: found nothing, allowed ")) && !told.contains(';'), "{told}");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_and_quantities_of_nothing_or_less_are_refused() {
+    fn n03_amounts_and_quantities_of_nothing_or_less_are_refused() {
         let total = "allowed 0.01 to 10000000000.00, with two decimals";
         for bad in ["0", "-1", "0.001", "1e300", "\"19.75\"", "null"] {
             let found = if bad == "null" { "nothing" } else { bad };
