@@ -152,7 +152,18 @@ impl Deployment {
             ))
             .into());
         }
-        Ok(Some(Self { folder: folder.to_owned(), roots: folder.to_owned(), settings, lock, _scratch: None }))
+        let opened = Self { folder: folder.to_owned(), roots: folder.to_owned(), settings, lock, _scratch: None };
+        // Nobody writes them while the lock is ours.
+        for &root in opened.settings.system.roots() {
+            let of_root = opened.root(root);
+            if Recorded::take_back(&of_root).map_err(|error| failed(&of_root, &error))? {
+                tell(&format!(
+                    "{}: its state was broken off while it was written: goes on from what it had before",
+                    of_root.display()
+                ));
+            }
+        }
+        Ok(Some(opened))
     }
 
     /// Takes what `open` gave, or makes the folder, for its owner alone; these settings apply from now on.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -59,6 +59,22 @@ impl Recorded {
     /// What it had before Terraform wrote it last: Terraform keeps that beside it.
     pub(super) fn before(folder: &Path) -> Self {
         Self::of(&folder.join("terraform.tfstate.backup")).unwrap_or_default()
+    }
+
+    /// Takes back what Terraform had begun to write when it was killed: it empties a state before it fills it, and one that is empty would mean that
+    /// nothing was made. What it had when its last command began stands beside it, which is at least all that was to be destroyed; Terraform
+    /// finds out what of it is gone. Whether that was so.
+    ///
+    /// # Errors
+    /// Where the state cannot be written.
+    pub(super) fn take_back(folder: &Path) -> io::Result<bool> {
+        let [state, before] = ["terraform.tfstate", "terraform.tfstate.backup"].map(|name| folder.join(name));
+        let is_blank = |file: &Path| fs::read_to_string(file).is_ok_and(|text| text.trim().is_empty());
+        let is_broken_off = is_blank(&state) && before.exists() && !is_blank(&before);
+        if is_broken_off {
+            fs::copy(&before, &state)?;
+        }
+        Ok(is_broken_off)
     }
 
     fn of(file: &Path) -> Result<Self, String> {
@@ -155,6 +171,21 @@ mod tests {
         assert_eq!((recorded.vpc(), recorded.bucket()), (Some("vpc-1"), Some("kafka-demo-lambda-code-0123abcd")));
         assert_eq!(recorded.functions(), BTreeSet::from(["hello_world".into(), "order_generator".into()]));
         assert!(!recorded.is_empty());
+    }
+
+    #[test]
+    fn a_state_that_was_emptied_and_not_filled_again_is_taken_back_to_what_it_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let vpc = r#"{"resources": [{"mode": "managed", "type": "aws_vpc", "instances": [{"attributes": {"id": "vpc-1"}}]}]}"#;
+        write("terraform.tfstate", "");
+        assert!(!Recorded::take_back(folder.path()).unwrap(), "there was none before");
+        write("terraform.tfstate.backup", vpc);
+        assert!(Recorded::take_back(folder.path()).unwrap());
+        assert_eq!(Recorded::read(folder.path()).unwrap().vpc(), Some("vpc-1"));
+        write("terraform.tfstate", r#"{"version": 4, "resources": []}"#);
+        assert!(!Recorded::take_back(folder.path()).unwrap(), "all of it was destroyed");
+        assert!(Recorded::read(folder.path()).unwrap().is_empty());
     }
 
     #[test]
