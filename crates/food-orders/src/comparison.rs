@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::food::FoodOrder;
 use events::{OrderId, Timestamp, hash_of};
+use messaging::about;
 use messaging::audit::{Drained, Verdict};
 use messaging::store::StoredOrder;
 
@@ -51,7 +52,7 @@ impl Comparison {
         let order = match stored(value) {
             Ok(order) => order,
             Err(fault) => {
-                *self.invalid.entry(field_of(&fault)).or_default() += 1;
+                *self.invalid.entry(about(&fault).to_owned()).or_default() += 1;
                 return;
             }
         };
@@ -141,11 +142,6 @@ impl Comparison {
             examples,
         }
     }
-}
-
-/// The name of the field that a fault is about, without its place in a list: `items[3].price` is `items`.
-fn field_of(fault: &str) -> String {
-    fault.split([':', '[', '.']).next().unwrap_or(fault).to_owned()
 }
 
 /// What a row says of an order. The database writes JSON its own way: a list of items is compared by what it says.

@@ -61,6 +61,12 @@ impl GivenUp {
     }
 }
 
+/// The name of the field that a reason is about, without its place in a list: of `items[3].price: found 0` it is `items`. Where no field is named
+/// it is all of the reason.
+pub fn about(reason: &str) -> &str {
+    reason.split([':', '[', '.']).next().unwrap_or(reason)
+}
+
 /// Why the record was given up.
 const REASON: &str = "kafka_dlt-exception-message";
 /// The service that gave it up.

@@ -22,7 +22,7 @@ mod worker; // the at-least-once loop
 pub use chance::{Draw, Rate};
 pub use circuit_breaker::{BreakerPolicy, CircuitBreaker};
 pub use clock::Clock;
-pub use dead_letter::{DeadLetter, GivenUp, Origin};
+pub use dead_letter::{DeadLetter, GivenUp, Origin, about};
 pub use handler::{BatchStep, Context, Due, Failure, Handler, Lifted, Outcome};
 pub use record::{CAUSATION_ID, EVENT_ID, Follows, Header, Headers, NoHeaders, Outgoing, RUN, Record};
 pub use retry::RetryPolicy;

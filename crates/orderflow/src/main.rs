@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use ::topology::Topology;
 use business::{Business, Food, Saga, Shop};
 use clap::{Parser, Subcommand, ValueEnum};
+use events::Timestamp;
 use stores::Keep;
 
 mod audit; // what the topics tell of a run
@@ -320,6 +321,11 @@ fn moment(text: &str) -> Result<SystemTime, String> {
     let ago = || humantime::parse_duration(text).ok().and_then(|ago| SystemTime::now().checked_sub(ago));
     let moment = humantime::parse_rfc3339_weak(text).ok().or_else(ago);
     moment.ok_or_else(|| "allowed a time such as 2026-11-27T09:30:00Z, or how long ago, such as 1h".into())
+}
+
+/// When a record was written: milliseconds since 1970, as a time where they are one.
+fn written_at(at_ms: i64) -> String {
+    Timestamp::from_ms(at_ms).map_or_else(|| format!("{at_ms} ms"), |moment| moment.to_string())
 }
 
 /// So many of something, as a person says it.

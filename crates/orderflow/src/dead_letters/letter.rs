@@ -1,8 +1,9 @@
-use events::{Timestamp, Topic};
+use events::Topic;
 use messaging::GivenUp;
 use serde_json::{Value, json};
 
 use super::Filter;
+use crate::written_at;
 
 /// A dead letter, without what it holds.
 #[derive(Clone, Debug)]
@@ -37,9 +38,9 @@ impl Letter {
         self.given_up.as_ref().map_or("", |given_up| &given_up.reason)
     }
 
-    /// What the reason is about: a field's name, which is what stands before its colon.
+    /// What the reason is about: a field's name.
     pub(crate) fn about(&self) -> &str {
-        self.reason().split([':', '[', '.']).next().unwrap_or_default()
+        messaging::about(self.reason())
     }
 
     /// Where it stands.
@@ -54,7 +55,7 @@ impl Letter {
     }
 
     pub(crate) fn at(&self) -> String {
-        Timestamp::from_ms(self.at_ms).map_or_else(|| format!("{} ms", self.at_ms), |moment| moment.to_string())
+        written_at(self.at_ms)
     }
 
     pub(crate) fn document(&self) -> Value {
@@ -70,6 +71,7 @@ impl Letter {
 
 #[cfg(test)]
 mod tests {
+    use events::Timestamp;
     use messaging::Origin;
 
     use super::*;

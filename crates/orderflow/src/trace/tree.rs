@@ -1,12 +1,11 @@
 use std::fmt::Write as _;
 
-use events::Timestamp;
 use serde_json::{Value, json};
 
 use super::search::End;
 use super::step::{Kind, Step};
 use super::way::Way;
-use crate::{counted, shown};
+use crate::{counted, shown, written_at};
 
 /// The way as a tree: when, how long after its cause, what, where, and what is remarkable about it.
 pub(crate) fn text(order_id: &str, way: &Way, end: End) -> String {
@@ -23,7 +22,7 @@ pub(crate) fn text(order_id: &str, way: &Way, end: End) -> String {
         let note = note(way, index);
         let line = format!(
             "{}  {:>9}  {what:<width$}  {}-{}@{}{note}",
-            moment(step.at_ms),
+            written_at(step.at_ms),
             after(way, index),
             step.topic,
             step.partition,
@@ -41,7 +40,7 @@ pub(crate) fn line(way: &Way, index: usize) -> String {
     let step = &way.steps()[index];
     format!(
         "{}  {:>9}  {}  {}-{}@{}{}\n",
-        moment(step.at_ms),
+        written_at(step.at_ms),
         after(way, index),
         name(step),
         step.topic,
@@ -65,7 +64,7 @@ pub(crate) fn record(way: &Way, index: usize) -> Value {
         json!({ "topic": topic.as_str(), "partition": partition, "offset": offset })
     };
     let mut record = place(index);
-    record["at"] = json!(moment(step.at_ms));
+    record["at"] = json!(written_at(step.at_ms));
     record["event_type"] = json!(step.event_type);
     record["event_id"] = json!(step.event_id);
     record["run"] = json!(step.run);
@@ -149,13 +148,9 @@ fn duration(ms: i64) -> String {
     if ms.abs() < 10_000 { format!("{ms} ms") } else { format!("{:.1} s", ms as f64 / 1_000.0) }
 }
 
-fn moment(at_ms: i64) -> String {
-    Timestamp::from_ms(at_ms).map_or_else(|| format!("{at_ms} ms"), |moment| moment.to_string())
-}
-
 #[cfg(test)]
 mod tests {
-    use events::Topic;
+    use events::{Timestamp, Topic};
     use messaging::{GivenUp, Origin};
 
     use super::*;

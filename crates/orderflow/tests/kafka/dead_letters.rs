@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use shop::order_generator::generate_order_event;
 
 use crate::call::Ended;
-use crate::trace::publish;
 use crate::worker::Worker;
-use crate::{on, start, until};
+use crate::{on, start, until, write_orders};
 
 fn dead_letters(cluster: &Cluster, arguments: &str) -> Ended {
     on(cluster, &format!("dead-letters {arguments}")).end()
@@ -37,9 +36,8 @@ fn what_services_have_given_up_is_listed_by_reason_and_shown_with_all_that_it_ho
     let ids: Vec<String> = orders.iter().map(|order| String::from_utf8(order.key.clone()).unwrap()).collect();
     let text = |order: &Outgoing| String::from_utf8(order.value.clone()).unwrap();
     let dear = text(&orders[1]).replacen("\"total\":", "\"total\":-", 1).into_bytes();
-    publish(&cluster, &Outgoing { value: b"\x1b[2J\n no order".to_vec(), ..orders[0].clone() });
-    publish(&cluster, &Outgoing { value: dear, ..orders[1].clone() });
-    publish(&cluster, &orders[2]);
+    let broken = Outgoing { value: b"\x1b[2J\n no order".to_vec(), ..orders[0].clone() };
+    write_orders(&cluster, &[broken, Outgoing { value: dear, ..orders[1].clone() }, orders[2].clone()]);
     let workers = Worker::start(on(&cluster, "work payment_processor inventory_manager"));
     until("both have given both up", || listed(&cluster, "")["count"] == 4);
 

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
+use events::Event;
+use events::shop::OrderPlaced;
 use kafka_cluster::{Cluster, Distribution, Options};
+use kafka_transport::{Membership, Pace, Pipeline, Plan};
+use messaging::Outgoing;
 
 use call::{Call, orderflow};
 use until::until;
@@ -30,6 +34,22 @@ fn start(options: &Options<'_>) -> Cluster {
 /// A call against a cluster without security.
 fn on(cluster: &Cluster, arguments: &str) -> Call {
     orderflow(&format!("{arguments} --brokers {}", cluster.brokers()))
+}
+
+/// Writes records to where orders enter, in a run of their own.
+fn write_orders(cluster: &Cluster, records: &[Outgoing]) {
+    let pipeline = Pipeline::start(Plan {
+        connection: cluster.connection(),
+        membership: Membership::Shared { instance: None },
+        pace: Pace::BROKERS,
+        topics: vec![(OrderPlaced::TOPIC, 3)],
+        groups: Vec::new(),
+        tap: None,
+        metrics: None,
+    })
+    .unwrap();
+    pipeline.publish(records, "written");
+    pipeline.drain().unwrap();
 }
 
 /// How long a test waits until something is so.

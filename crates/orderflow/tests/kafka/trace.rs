@@ -3,13 +3,13 @@ use std::collections::BTreeSet;
 use events::Event;
 use events::shop::OrderPlaced;
 use kafka_cluster::{Cluster, Options};
-use kafka_transport::{Membership, Pace, Pipeline, Plan, TopicReader};
+use kafka_transport::TopicReader;
 use messaging::Outgoing;
 use serde_json::{Value, json};
 
 use crate::call::Ended;
 use crate::worker::Worker;
-use crate::{on, start, until};
+use crate::{on, start, until, write_orders};
 
 const SHOP: &str = "payment_processor inventory_manager shipping_handler notification_handler";
 
@@ -83,15 +83,13 @@ fn every_order_has_come_to_its_end(cluster: &Cluster, orders: &[String]) {
 }
 
 fn what_was_given_up_stands_below_its_record(cluster: &Cluster, order_id: &str) {
-    publish(
-        cluster,
-        &Outgoing {
-            topic: OrderPlaced::TOPIC,
-            key: order_id.as_bytes().to_vec(),
-            value: b"\x1b[2J no order".to_vec(),
-            event_id: events::EventId::of(&events::OrderId::parse(order_id).unwrap(), "order_placed", "corrupt", 1),
-        },
-    );
+    let corrupt = Outgoing {
+        topic: OrderPlaced::TOPIC,
+        key: order_id.as_bytes().to_vec(),
+        value: b"\x1b[2J no order".to_vec(),
+        event_id: events::EventId::of(&events::OrderId::parse(order_id).unwrap(), "order_placed", "corrupt", 1),
+    };
+    write_orders(cluster, &[corrupt]);
     until("both services have given it up", || {
         let found = document(cluster, order_id);
         topics(&found).iter().filter(|topic| topic.ends_with(".dead_letter")).count() == 2
@@ -120,7 +118,7 @@ fn who_follows_an_order_sees_it_come_and_end(cluster: &Cluster) {
     let order = shop::order_generator::generate_order_event(11, events::Timestamp::BASE, 5);
     let following = on(cluster, &format!("trace {} --follow --format json", order.order_id));
     let following = std::thread::spawn(move || following.end());
-    publish(cluster, &Outgoing::of(&order));
+    write_orders(cluster, &[Outgoing::of(&order)]);
     let followed = following.join().unwrap().with_status(0);
     let mut lines: Vec<Value> = followed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.pop().unwrap(), json!({ "end": "ended" }), "{}", followed.stdout);
@@ -128,20 +126,4 @@ fn who_follows_an_order_sees_it_come_and_end(cluster: &Cluster) {
     let distinct: BTreeSet<&str> = topics.iter().copied().collect();
     assert_eq!((topics[0], topics.len()), ("order_placed", distinct.len()), "each once: {topics:?}");
     assert!(distinct.contains("payment_result") && distinct.contains("inventory_result"), "{topics:?}");
-}
-
-/// Publishes a record in a run of its own.
-pub(crate) fn publish(cluster: &Cluster, record: &Outgoing) {
-    let pipeline = Pipeline::start(Plan {
-        connection: cluster.connection(),
-        membership: Membership::Shared { instance: None },
-        pace: Pace::BROKERS,
-        topics: vec![(OrderPlaced::TOPIC, 3)],
-        groups: Vec::new(),
-        tap: None,
-        metrics: None,
-    })
-    .unwrap();
-    pipeline.publish(std::slice::from_ref(record), "traced");
-    pipeline.drain().unwrap();
 }

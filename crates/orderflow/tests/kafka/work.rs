@@ -5,14 +5,14 @@ use std::time::Duration;
 use events::shop::OrderPlaced;
 use events::{Event, Timestamp, Topic};
 use kafka_cluster::{Cluster, Node, Options};
-use kafka_transport::{Admin, GroupOffsets, Membership, Pace, Pipeline, Plan};
+use kafka_transport::{Admin, GroupOffsets};
 use messaging::Outgoing;
 use nix::sys::signal::Signal;
 use shop::order_generator::generate_order_event;
 use tempfile::TempDir;
 
 use crate::worker::{Worker, told};
-use crate::{on, start, until};
+use crate::{on, start, until, write_orders};
 
 const LISTEN: &str = "--listen 127.0.0.1:0";
 
@@ -30,19 +30,8 @@ fn publish(cluster: &Cluster, orders: u64) {
 
 /// Publishes records that are no orders.
 fn publish_garbage(cluster: &Cluster, records: usize) {
-    let pipeline = Pipeline::start(Plan {
-        connection: cluster.connection(),
-        membership: Membership::Shared { instance: None },
-        pace: Pace::BROKERS,
-        topics: vec![(OrderPlaced::TOPIC, 3)],
-        groups: Vec::new(),
-        tap: None,
-        metrics: None,
-    })
-    .unwrap();
     let order = Outgoing::of(&generate_order_event(7, Timestamp::BASE, 0));
-    pipeline.publish(&vec![Outgoing { value: b"[42]".to_vec(), ..order }; records], "garbage");
-    pipeline.drain().unwrap();
+    write_orders(cluster, &vec![Outgoing { value: b"[42]".to_vec(), ..order }; records]);
 }
 
 /// How many records a topic of three partitions holds.
