@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use messaging::{DeadLetter, Follows, Outgoing};
+use messaging::{DeadLetter, Follows, Outgoing, Verbatim};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
@@ -27,6 +27,8 @@ pub type Slot = usize;
 /// A record on its way out.
 pub(crate) struct Write<'a> {
     pub(crate) topic: Topic,
+    /// `None` where the key decides.
+    pub(crate) partition: Option<i32>,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) headers: OwnedHeaders,
@@ -134,17 +136,22 @@ impl Producer {
         let add = |headers: OwnedHeaders, (key, value)| headers.insert(Header { key, value: Some(value) });
         let headers = Outgoing::headers(&event_id, follows).fold(OwnedHeaders::new_with_capacity(3), add);
         let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
-        self.write(slot, Write { topic: record.topic, key, value, headers });
+        self.write(slot, Write { topic: record.topic, partition: None, key, value, headers });
     }
 
     /// Writes a dead letter, with the headers that it states.
     pub(crate) fn dead_letter(&self, slot: Slot, letter: &DeadLetter) {
-        let mut headers = OwnedHeaders::new_with_capacity(letter.headers.len());
-        for (name, value) in &letter.headers {
-            headers = headers.insert(Header { key: name, value: value.as_deref() });
-        }
+        let headers = stated(&letter.headers);
         let (topic, key, value) = (letter.topic, letter.key.as_deref(), letter.value.as_deref());
-        self.write(slot, Write { topic, key, value, headers });
+        self.write(slot, Write { topic, partition: None, key, value, headers });
+    }
+
+    /// Writes a record as it is.
+    pub(crate) fn verbatim(&self, slot: Slot, record: &Verbatim) {
+        let headers = stated(&record.headers);
+        let (topic, partition, key, value) =
+            (record.topic, record.partition, record.key.as_deref(), record.value.as_deref());
+        self.write(slot, Write { topic, partition, key, value, headers });
     }
 
     /// Hands a record to librdkafka, waiting while its queue is full. What becomes of it shows in the slot.
@@ -158,6 +165,7 @@ impl Producer {
         record = record.headers(write.headers);
         record.key = write.key;
         record.payload = write.value;
+        record.partition = write.partition;
         state.add();
         let mut deadline = None; // the clock is asked only where there is no room
         loop {
@@ -277,6 +285,13 @@ struct Failure {
 
 fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
     error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)
+}
+
+fn stated(headers: &[messaging::Header]) -> OwnedHeaders {
+    let add = |all: OwnedHeaders, (name, value): &messaging::Header| {
+        all.insert(Header { key: name, value: value.as_deref() })
+    };
+    headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), add)
 }
 
 /// A slot, which of its batches, and the topic, in the one word that librdkafka carries for us.

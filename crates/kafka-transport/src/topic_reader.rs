@@ -63,7 +63,8 @@ pub struct TopicReader {
     rest: Vec<Span>,
     /// Where the last record was found: the next one is mostly of the same partition.
     last: usize,
-    last_at: Instant,
+    /// How long it was waited for the next record, over all calls.
+    silence: Duration,
 }
 
 impl TopicReader {
@@ -81,7 +82,7 @@ impl TopicReader {
         // Whoever knows the leaders need not look for them at the first question.
         reader.ask("DESCRIBE", "the cluster", |client, wait| client.fetch_metadata(None, wait))?;
         let connection = connection.clone();
-        Ok(Self { reader, consumer, heard, connection, rest: Vec::new(), last: 0, last_at: Instant::now() })
+        Ok(Self { reader, consumer, heard, connection, rest: Vec::new(), last: 0, silence: Duration::ZERO })
     }
 
     /// What stands in these topics now, partition by partition.
@@ -155,7 +156,7 @@ impl TopicReader {
         };
         let added: Result<(), KafkaError> = spans.iter().filter(|span| !span.is_empty()).try_for_each(&mut add);
         added.and_then(|()| self.consumer.assign(&assignment)).map_err(Error::kafka("topic reader: assign"))?;
-        (self.rest, self.last, self.last_at) = (spans.to_vec(), 0, Instant::now());
+        (self.rest, self.last, self.silence) = (spans.to_vec(), 0, Duration::ZERO);
         Ok(())
     }
 
@@ -197,7 +198,7 @@ impl TopicReader {
     /// # Errors
     /// Where records were deleted before they were read, may not be read, or do not come for ten seconds although they stand.
     pub fn read(&mut self, wait: Duration, limit: usize, mut each: impl FnMut(&Record<'_>, i64)) -> Result<(), Error> {
-        let mut wait = wait;
+        let (mut wait, mut asked_at) = (wait, Instant::now());
         for _ in 0..limit {
             if self.is_done() {
                 return Ok(());
@@ -213,7 +214,7 @@ impl TopicReader {
             wait = Duration::ZERO;
             let (partition, offset) = (message.partition(), message.offset());
             let Some(span) = find(&mut self.rest, &mut self.last, message.topic(), partition) else { continue };
-            self.last_at = Instant::now();
+            self.silence = Duration::ZERO;
             // What was written since may come too.
             if offset < span.to {
                 let headers = &HeadersOf(&message);
@@ -222,7 +223,9 @@ impl TopicReader {
                 each(&record, message.timestamp().to_millis().unwrap_or(0));
             }
             span.from = offset + 1;
+            asked_at = Instant::now(); // the caller's own time is no silence
         }
+        self.silence += asked_at.elapsed();
         self.check_silence()
     }
 
@@ -244,7 +247,7 @@ impl TopicReader {
     fn check_silence(&self) -> Result<(), Error> {
         let deadline = settings::CONNECT_DEADLINE;
         let missing = self.rest.iter().find(|span| span.has_end() && !span.is_empty());
-        let Some(Span { topic, partition, from, .. }) = missing.filter(|_| self.last_at.elapsed() >= deadline) else {
+        let Some(Span { topic, partition, from, .. }) = missing.filter(|_| self.silence >= deadline) else {
             return Ok(());
         };
         let reason = format!("{topic}-{partition}@{from} did not come");

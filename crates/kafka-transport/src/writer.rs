@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use events::Topic;
-use messaging::{DeadLetter, Follows, Outgoing};
+use messaging::{DeadLetter, Follows, Outgoing, Verbatim};
 
 use crate::producer::Producer;
 use crate::{Connection, Error, Pace, settings};
@@ -71,6 +71,11 @@ impl Writer {
     /// Writes a dead letter.
     pub fn dead_letter(&self, slot: Slot, letter: &DeadLetter) {
         self.0.dead_letter(slot, letter);
+    }
+
+    /// Writes a record as it is.
+    pub fn verbatim(&self, slot: Slot, record: &Verbatim) {
+        self.0.verbatim(slot, record);
     }
 
     /// Closes the batch: it settles with its last report.

@@ -1,23 +1,22 @@
 //! Faults that the emulator causes itself, so that nobody has to plant any in a handler.
 
 use std::fmt;
-use std::str::FromStr;
 
 use events::hash64_of;
-use messaging::Draw;
+use messaging::{Draw, Rate};
 
 /// How often it breaks what went well. What is hit is a pure function of the seed and of a count: the batches of a mapping's
 /// partition, or the invocations of a function by hand. So a seed replays, however threads take turns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
     /// What the draws start from.
     pub seed: u64,
     /// Of the batches: their successful answers become errors, although the function has done its work.
-    pub fail: Share,
+    pub fail: Rate,
     /// Of all invocations: the process is killed meanwhile, at a moment that the seed draws as well.
-    pub kill: Share,
+    pub kill: Rate,
     /// Of all invocations: the process stands still from such a moment on, until its time is over.
-    pub hang: Share,
+    pub hang: Rate,
 }
 
 /// What becomes of a process meanwhile.
@@ -32,13 +31,13 @@ pub(crate) enum Blow {
 pub struct FaultArgs {
     /// How many of the batches that went well are answered with an error all the same, such as 5%.
     #[arg(long, value_name = "SHARE", default_value_t)]
-    fail: Share,
+    fail: Rate,
     /// In how many invocations the function's process is killed (-9), at any moment, such as 1%.
     #[arg(long, value_name = "SHARE", default_value_t)]
-    kill: Share,
+    kill: Rate,
     /// In how many invocations the process stands still, at any moment, until its time is over, such as 0.1%.
     #[arg(long, value_name = "SHARE", default_value_t)]
-    hang: Share,
+    hang: Rate,
     /// The seed of what fails, is killed and hangs; random if absent, and printed.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -52,27 +51,21 @@ impl FaultArgs {
     }
 }
 
-/// A share of all, in millionths: `5%`, `0.25%`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Share(u32);
-
-const WHOLE: u32 = 1_000_000;
-
 impl Faults {
     /// Whether anything is ever hit.
     pub fn is_any(&self) -> bool {
-        self.fail.max(self.kill).max(self.hang) > Share::default()
+        [self.fail, self.kill, self.hang].into_iter().any(|rate| rate > Rate::default())
     }
 
     /// Whether the answer to this batch is turned into an error.
     pub(crate) fn fails(&self, whose: &str, count: u64) -> bool {
-        self.fail.hits(self.draw("fail", whose, count))
+        self.fail.includes(self.draw("fail", whose, count))
     }
 
     /// What the process of this invocation suffers, and where: the moment, as a share of the time that one may take.
     pub(crate) fn strikes(&self, whose: &str, count: u64) -> Option<(Blow, Draw)> {
         let blows = [("kill", self.kill, Blow::Kill), ("hang", self.hang, Blow::Hang)];
-        let struck = blows.into_iter().find(|(name, share, _)| share.hits(self.draw(name, whose, count)));
+        let struck = blows.into_iter().find(|(name, rate, _)| rate.includes(self.draw(name, whose, count)));
         struck.map(|(_, _, blow)| (blow, self.draw("moment", whose, count)))
     }
 
@@ -88,42 +81,9 @@ impl fmt::Display for Faults {
     }
 }
 
-impl Share {
-    fn hits(self, draw: Draw) -> bool {
-        draw.scale(WHOLE.into()) < self.0.into()
-    }
-}
-
-impl FromStr for Share {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
-        let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
-        let share = percent.map(|percent| Self((percent / 100.0 * f64::from(WHOLE)).round() as u32));
-        share.ok_or_else(|| format!("found {text:?}, allowed 0% to 100%"))
-    }
-}
-
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", f64::from(self.0) * 100.0 / f64::from(WHOLE))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_is_read_as_it_is_written() {
-        for text in ["0%", "0.0001%", "2.5%", "5%", "100%"] {
-            assert_eq!(text.parse::<Share>().unwrap().to_string(), text);
-        }
-        for text in ["", "5", "%", "-1%", "100.1%", "nan%", "five%"] {
-            assert_eq!(text.parse::<Share>().unwrap_err(), format!("found {text:?}, allowed 0% to 100%"));
-        }
-    }
 
     #[test]
     fn what_is_hit_follows_from_seed_and_count_and_is_about_the_share() {

@@ -32,7 +32,7 @@ pub use clock::ScaledClock;
 pub use emulator::{Emulator, InvocationType, InvokeServer, MappingSummary, Options};
 pub use endpoint::Endpoints;
 pub use environment::Outcome;
-pub use faults::{FaultArgs, Faults, Share};
+pub use faults::{FaultArgs, Faults};
 pub use mapping::MappingStatus;
 pub use model::{
     Code, CreateEventSourceMapping, CreateFunction, DeadLetterConfig, Environment, EphemeralStorage, KafkaConfig,

@@ -4,6 +4,7 @@
 //! knows of a system only what its [`Flow`] says: which marks a record leaves on an order, and which marks end one. It
 //! streams: an open order costs a few hundred bytes, a closed one about seventy, up to a limit that its host sets.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::OrderId;
@@ -31,7 +32,7 @@ pub struct Audit<F> {
     /// What became of orders, by the marks they ended with.
     tally: BTreeMap<Marks, u64>,
     rejected: BTreeSet<Origin>,
-    dead_letters: BTreeSet<Origin>,
+    dead_letters: BTreeMap<Origin, Letter>,
     /// Orders that entered by several records which are not the same: one of those may go on, the others have the id of another order.
     contested: BTreeMap<OrderKey, Vec<Entrance>>,
     digest: u128,
@@ -52,17 +53,39 @@ struct Order {
     id: OrderId,
     accepted_us: u64,
     marks: Marks,
+    given_up: GivenUp,
     is_dead: bool,
     seen: Vec<Seen>,
     /// The first record by which it entered, if its host tells of those.
     entrance: Option<Entrance>,
 }
 
-/// An order's case is closed: it ended, or one of its records went to a dead letter.
+/// How many records of an order were given up and not redriven.
+#[derive(Clone, Copy, Debug, Default)]
+struct GivenUp {
+    /// Of those by which it entered.
+    entrances: u32,
+    others: u32,
+}
+
+/// A dead letter that stands.
+struct Letter {
+    /// The order that it is of, where that is told.
+    order: Option<OrderKey>,
+    /// Whether its record was written once more.
+    is_redriven: bool,
+}
+
+/// What became of an order's case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrderClosed {
-    /// When it was accepted, in microseconds of the host's clock; 0 where that is not known.
-    pub accepted_us: u64,
+pub enum Case {
+    /// It is closed: the order ended, or one of its records went to a dead letter.
+    Closed {
+        /// When it was accepted, in microseconds of the host's clock; 0 where that is not known.
+        accepted_us: u64,
+    },
+    /// It is open again: what was given up was redriven.
+    Reopened,
 }
 
 /// The audit cannot go on.
@@ -76,6 +99,12 @@ pub enum Error {
     TooManyDeadLetters(usize),
 }
 
+impl GivenUp {
+    fn count(&mut self, enters: bool) -> &mut u32 {
+        if enters { &mut self.entrances } else { &mut self.others }
+    }
+}
+
 impl<F: Flow> Audit<F> {
     /// An audit that has seen nothing, and will remember `max_orders` orders and as many given-up records.
     pub fn new(flow: F, max_orders: usize) -> Self {
@@ -86,19 +115,19 @@ impl<F: Flow> Audit<F> {
             closed: Closed::default(),
             tally: BTreeMap::new(),
             rejected: BTreeSet::new(),
-            dead_letters: BTreeSet::new(),
+            dead_letters: BTreeMap::new(),
             contested: BTreeMap::new(),
             digest: 0,
             counts: Counts::default(),
         }
     }
 
-    /// Takes in what happened; answers with the order that this closed, if it did. An order is accepted before anything else is
+    /// Takes in what happened; answers with what became of the order's case, if that changed. An order is accepted before anything else is
     /// said of it: what comes earlier is unexpected.
     ///
     /// # Errors
     /// Where its memory would grow beyond its limit.
-    pub fn observe(&mut self, observation: Observation) -> Result<Option<OrderClosed>, Error> {
+    pub fn observe(&mut self, observation: Observation) -> Result<Option<Case>, Error> {
         match observation {
             Observation::Accepted { order_id, at_us } => return self.accept(order_id, at_us).map(|()| None),
             Observation::Entered { order_id, entrance } => return self.enter(order_id, entrance).map(|()| None),
@@ -110,10 +139,13 @@ impl<F: Flow> Audit<F> {
             }
             Observation::DeadLettered { origin, order } => {
                 let place = origin.place();
-                self.dead_letters.insert(origin);
+                // A dead letter may stand twice, as any record may.
+                let Entry::Vacant(entry) = self.dead_letters.entry(origin) else { return Ok(None) };
+                entry.insert(Letter { order, is_redriven: false });
                 self.check_dead_letters()?;
                 return Ok(order.and_then(|order| self.give_up(order, place)));
             }
+            Observation::Redriven { origin } => return Ok(self.redrive(&origin)),
         }
         Ok(None)
     }
@@ -160,13 +192,20 @@ impl<F: Flow> Audit<F> {
         }
         self.counts.accepted += 1;
         let seen = Vec::with_capacity(4);
-        let order =
-            Order { id: order_id, accepted_us: at_us, marks: Marks::NONE, is_dead: false, seen, entrance: None };
+        let order = Order {
+            id: order_id,
+            accepted_us: at_us,
+            marks: Marks::NONE,
+            given_up: GivenUp::default(),
+            is_dead: false,
+            seen,
+            entrance: None,
+        };
         self.open.insert(key, order);
         Ok(())
     }
 
-    fn write(&mut self, written: Written) -> Option<OrderClosed> {
+    fn write(&mut self, written: Written) -> Option<Case> {
         let seen = Seen::of(written.event_id, written.content);
         let of_order = match self.open.get_mut(&written.order) {
             // What becomes of its entrances tells.
@@ -212,7 +251,7 @@ impl<F: Flow> Audit<F> {
         *self.tally.entry(marks).or_default() += 1;
     }
 
-    fn mark(&mut self, key: OrderKey, mark: Mark) -> Option<OrderClosed> {
+    fn mark(&mut self, key: OrderKey, mark: Mark) -> Option<Case> {
         let Some(order) = self.open.get_mut(&key) else {
             self.counts.unexpected += u64::from(!self.closed.contains(key));
             return None;
@@ -231,29 +270,65 @@ impl<F: Flow> Audit<F> {
             }
             // A dead order stays open, so that what still comes of it is seen; its case was closed before.
             Stage::Ended if order.is_dead => None,
-            Stage::Ended => {
-                let order = self.open.remove(&key)?;
-                self.counts.ended += 1;
-                *self.tally.entry(order.marks).or_default() += 1;
-                self.closed.insert(key, &order.seen, order.marks);
-                Some(OrderClosed { accepted_us: order.accepted_us })
-            }
+            Stage::Ended => self.end(key).map(|accepted_us| Case::Closed { accepted_us }),
         }
     }
 
-    /// By a dead letter of the record at `place`. An order that entered by another one, too, goes on.
-    fn give_up(&mut self, key: OrderKey, place: Place) -> Option<OrderClosed> {
-        if let Some(entrances) = self.contested.get_mut(&key).filter(|_| self.flow.takes_in(place.0)) {
+    /// An order has come to its end; answers when it was accepted.
+    fn end(&mut self, key: OrderKey) -> Option<u64> {
+        let order = self.open.remove(&key)?;
+        self.counts.ended += 1;
+        *self.tally.entry(order.marks).or_default() += 1;
+        self.closed.insert(key, &order.seen, order.marks);
+        Some(order.accepted_us)
+    }
+
+    /// By a dead letter of the record at `place`.
+    fn give_up(&mut self, key: OrderKey, place: Place) -> Option<Case> {
+        let enters = self.flow.takes_in(place.0);
+        if let Some(entrances) = self.contested.get_mut(&key).filter(|_| enters) {
             let of_record = entrances.iter_mut().filter(|entrance| entrance.place == place);
             of_record.for_each(|entrance| entrance.has_dead_letter = true);
-            if !entrances.iter().all(|entrance| entrance.has_dead_letter) {
-                return None;
-            }
         }
-        let order = self.open.get_mut(&key).filter(|order| !order.is_dead)?;
-        order.is_dead = true;
-        self.counts.dead_lettered += 1;
-        Some(OrderClosed { accepted_us: order.accepted_us })
+        let order = self.open.get_mut(&key)?;
+        *order.given_up.count(enters) += 1;
+        self.weigh(key)
+    }
+
+    /// The record of a dead letter was written once more: what becomes of that one counts.
+    fn redrive(&mut self, origin: &Origin) -> Option<Case> {
+        let letter = self.dead_letters.get_mut(origin).filter(|letter| !letter.is_redriven)?;
+        letter.is_redriven = true;
+        let key = letter.order?;
+        let count = self.open.get_mut(&key)?.given_up.count(self.flow.takes_in(origin.topic));
+        *count = count.saturating_sub(1);
+        self.weigh(key)
+    }
+
+    /// Whether anything further is expected of an order, now that a record of it was given up or redriven. One that entered by another
+    /// record, too, goes on.
+    fn weigh(&mut self, key: OrderKey) -> Option<Case> {
+        let of_another = |entrances: &Vec<Entrance>| entrances.iter().any(|entrance| !entrance.has_dead_letter);
+        let goes_on = self.contested.get(&key).is_some_and(of_another);
+        let order = self.open.get_mut(&key)?;
+        let GivenUp { entrances, others } = order.given_up;
+        let (was_dead, is_dead) = (order.is_dead, others > 0 || entrances > 0 && !goes_on);
+        order.is_dead = is_dead;
+        match (was_dead, is_dead) {
+            (false, true) => {
+                self.counts.dead_lettered += 1;
+                Some(Case::Closed { accepted_us: order.accepted_us })
+            }
+            (true, false) => {
+                self.counts.dead_lettered -= 1;
+                if self.flow.stage(order.marks) == Stage::Ended {
+                    self.end(key); // its case stays closed, for another reason
+                    return None;
+                }
+                Some(Case::Reopened)
+            }
+            _ => None,
+        }
     }
 
     /// How many orders were accepted.
@@ -283,7 +358,7 @@ impl<F: Flow> Audit<F> {
         let reopened: u64 = self.tally.iter().filter(is_open).map(|(_, count)| count).sum();
         let without_end = self.in_flight() + reopened;
         // A record that was given up and has no dead letter is lost, whatever else its order has.
-        let without_dead_letter = self.rejected.difference(&self.dead_letters).count() as u64;
+        let without_dead_letter = self.without_dead_letter().count() as u64;
         let taken_twice = self.taken_twice().count() as u64;
         let (lost, doubled, unfinished) = match state {
             Drained::Yes => (without_end + without_dead_letter, taken_twice, 0),
@@ -301,6 +376,11 @@ impl<F: Flow> Audit<F> {
             digest: self.digest,
             examples: self.examples(),
         }
+    }
+
+    /// Records that were given up and have no dead letter.
+    fn without_dead_letter(&self) -> impl Iterator<Item = &Origin> {
+        self.rejected.iter().filter(|origin| !self.dead_letters.contains_key(origin))
     }
 
     /// Records by which an order entered whose id another one has, and which were not given up: of each order all but one.
@@ -326,7 +406,7 @@ impl<F: Flow> Audit<F> {
             let seen: Vec<&str> = order.marks.iter().map(|mark| self.flow.describe(mark)).collect();
             format!("order {}: seen {}", order.id, if seen.is_empty() { "nothing".into() } else { seen.join(", ") })
         });
-        let rejected = self.rejected.difference(&self.dead_letters).map(|origin| {
+        let rejected = self.without_dead_letter().map(|origin| {
             format!(
                 "{}-{}@{}: given up by {} without a dead letter",
                 origin.topic, origin.partition, origin.offset, origin.group

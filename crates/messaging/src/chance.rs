@@ -1,5 +1,8 @@
 //! Outcomes that look like chance, and are a pure function: a redelivery, a replay or another partition count decides alike.
 
+use std::fmt;
+use std::str::FromStr;
+
 use events::{OrderId, hash64_of};
 
 /// A number in [0, 1), uniform over orders, that depends on nothing but what it was drawn for.
@@ -38,9 +41,25 @@ impl Draw {
     }
 }
 
-/// A share of cases, 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+/// A share of cases, 0 to 1; on a command line `5%`, `0.25%`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Rate(f64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+        let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
+        percent.map(|percent| Self(percent / 100.0)).ok_or_else(|| format!("found {text:?}, allowed 0% to 100%"))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", (self.0 * 1e6).round() / 1e4) // four decimals: a share is no exact fraction
+    }
+}
 
 impl Rate {
     /// A share in percent; `None` above 100.
@@ -91,5 +110,16 @@ mod tests {
             assert!(always.includes(draw));
         }
         assert_eq!(Rate::from_percent(101), None);
+    }
+
+    #[test]
+    fn a_rate_is_read_as_it_is_written() {
+        for text in ["0%", "0.0001%", "2.5%", "5%", "33.3333%", "100%"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+        for text in ["", "5", "%", "-1%", "100.1%", "nan%", "five%"] {
+            assert_eq!(text.parse::<Rate>().unwrap_err(), format!("found {text:?}, allowed 0% to 100%"));
+        }
+        assert_eq!("90%".parse(), Ok(Rate::from_percent(90).unwrap()));
     }
 }

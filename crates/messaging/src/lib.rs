@@ -10,7 +10,7 @@ pub mod store; // streams of events and rows: what outlives a service
 mod chance; // outcomes as a pure function of who decides about what
 mod circuit_breaker; // something outside that fails is spared
 mod clock; // time, passed in
-mod dead_letter; // what is left of a record that can never be handled
+mod dead_letter; // what is left of a record that can never be handled, and what became of that
 mod handler; // one record in, records out; lifted into a batch step
 mod record; // what arrives, what leaves
 mod retry; // how long to wait before the next attempt
@@ -22,7 +22,7 @@ mod worker; // the at-least-once loop
 pub use chance::{Draw, Rate};
 pub use circuit_breaker::{BreakerPolicy, CircuitBreaker};
 pub use clock::Clock;
-pub use dead_letter::{DeadLetter, GivenUp, Origin, about};
+pub use dead_letter::{DeadLetter, Fate, GivenUp, Origin, Place, Settlement, Verbatim, about, redriven, redrives};
 pub use handler::{BatchStep, Context, Due, Failure, Handler, Lifted, Outcome};
 pub use record::{CAUSATION_ID, EVENT_ID, Follows, Header, Headers, NoHeaders, Outgoing, RUN, Record};
 pub use retry::RetryPolicy;

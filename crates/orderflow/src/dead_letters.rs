@@ -1,19 +1,23 @@
-//! `orderflow dead-letters`: what services have given up, and why.
+//! `orderflow dead-letters`: what services have given up, why, and what becomes of it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use ::topology::Topology;
+use messaging::{Fate, SteadyRate};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::business::Business;
 use crate::connect::Brokers;
-use crate::{Error, Format, Status, logging, moment};
+use crate::{Error, Format, Status, confirm, logging, moment, signals};
 use letters::Letters;
+use settle::Settling;
 
 mod letter; // one of them
 mod letters; // all that stand, read from their topics
 mod list; // those that are asked for, and how many there are of each reason
+mod settle; // redriven or discarded, batch by batch
 mod show; // all of one
 
 /// What to do with them.
@@ -26,6 +30,16 @@ pub(crate) enum Command {
     #[command(after_help = "Example: orderflow dead-letters show payment_processor.order_placed.dead_letter-2@63\n\n\
         What `list` has in its first column.")]
     Show(ShowArgs),
+    /// Writes the records that were given up to their topics once more, and marks their dead letters: key, bytes and headers as they were, and one
+    /// header that counts how often
+    #[command(after_help = "Examples:\n  orderflow dead-letters redrive --service payment_processor --dry-run\n  \
+        orderflow dead-letters redrive --reason total --since 1h --rate 100\n\n\
+        All groups of a topic get the records again, and handle those that they had handled as any redelivery. What is broken off goes on where it \
+        was when the command is given again.")]
+    Redrive(RedriveArgs),
+    /// Marks dead letters as done with; they stay where they are until Kafka deletes them
+    #[command(after_help = "Example: orderflow dead-letters discard --order 7f3a")]
+    Discard(DiscardArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +48,9 @@ pub(crate) struct ListArgs {
     brokers: Brokers,
     #[command(flatten)]
     filter: Filter,
+    /// Lists those too that were redriven or discarded.
+    #[arg(long)]
+    all: bool,
     /// How many are listed at most, of those that came last; all of them count.
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
@@ -71,7 +88,44 @@ pub(crate) struct ShowArgs {
     format: Format,
 }
 
-/// Reads and prints.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RedriveArgs {
+    #[command(flatten)]
+    brokers: Brokers,
+    #[command(flatten)]
+    filter: Filter,
+    /// Tells how many it would be, and writes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Records a second at most, 1 to 1,000,000; as fast as they go if absent.
+    #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// Also those that were redriven twice and given up again each time.
+    #[arg(long)]
+    held: bool,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiscardArgs {
+    #[command(flatten)]
+    brokers: Brokers,
+    #[command(flatten)]
+    filter: Filter,
+    /// Tells how many it would be, and writes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Does it without asking.
+    #[arg(long)]
+    yes: bool,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Does it and prints.
 ///
 /// # Errors
 /// Where the call does not serve, the brokers do not answer or refuse, or there is no such dead letter.
@@ -80,15 +134,49 @@ pub(crate) fn execute(
     topology: &Topology,
     businesses: &[Arc<dyn Business>],
 ) -> Result<Status, Error> {
-    logging::start(LevelFilter::ERROR);
+    // Whatever is done to a dead letter stands in the log.
+    let is_silent = matches!(command, Command::List(_) | Command::Show(_));
+    logging::start(if is_silent { LevelFilter::ERROR } else { LevelFilter::INFO });
+    let connect = |brokers: &Brokers, filter: &Filter| {
+        filter.check(topology)?;
+        let connection = brokers.connection()?;
+        Ok::<_, Error>((Letters::connect(&connection, topology, businesses)?, connection))
+    };
     match command {
-        Command::List(args) => {
-            args.filter.check(topology)?;
-            list::execute(args, Letters::connect(&args.brokers.connection()?, topology, businesses)?)
+        Command::List(args) => list::execute(args, connect(&args.brokers, &args.filter)?.0),
+        Command::Show(args) => show::execute(args, connect(&args.brokers, &Filter::default())?.0),
+        Command::Redrive(args) => {
+            let (mut letters, connection) = connect(&args.brokers, &args.filter)?;
+            args.settling().run(&mut letters, &connection, &*signals::stop_flag()?)?.print(args.format)
         }
-        Command::Show(args) => {
-            show::execute(args, Letters::connect(&args.brokers.connection()?, topology, businesses)?)
+        Command::Discard(args) => {
+            confirm::check(args.yes || args.dry_run)?;
+            let (mut letters, connection) = connect(&args.brokers, &args.filter)?;
+            if !args.yes && !args.dry_run {
+                let asked = Settling { is_dry: true, ..args.settling() };
+                let asked = asked.run(&mut letters, &connection, &AtomicBool::new(false))?;
+                confirm::ask(&asked.question(), "nothing was discarded")?;
+            }
+            args.settling().run(&mut letters, &connection, &*signals::stop_flag()?)?.print(args.format)
         }
+    }
+}
+
+impl RedriveArgs {
+    fn settling(&self) -> Settling<'_> {
+        Settling {
+            filter: &self.filter,
+            fate: Fate::Redriven,
+            rate: self.rate.map(SteadyRate::new),
+            with_held: self.held,
+            is_dry: self.dry_run,
+        }
+    }
+}
+
+impl DiscardArgs {
+    fn settling(&self) -> Settling<'_> {
+        Settling { filter: &self.filter, fate: Fate::Discarded, rate: None, with_held: true, is_dry: self.dry_run }
     }
 }
 

@@ -20,6 +20,7 @@ mod aws; // the `aws` command
 mod business; // what a system is to the commands
 mod clock; // the machine's
 mod cluster; // a secured Kafka cluster on this machine
+mod confirm; // somebody is asked before what cannot be undone
 mod connect; // where Kafka is, for every command that needs one
 mod console; // what the console host of a deployment is asked
 mod cost; // what a run on AWS costs

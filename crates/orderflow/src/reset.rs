@@ -1,14 +1,12 @@
 //! `orderflow reset`: our topics emptied, our groups at their beginning again.
 
-use std::io::{self, IsTerminal};
-
 use kafka_transport::{Admin, Connection};
 use topology::Topology;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::connect::Brokers;
 use crate::stores::Kept;
-use crate::{Error, Status, grouped, logging, print, tell};
+use crate::{Error, Status, confirm, grouped, logging, print};
 
 /// Deletes all records of our topics and all offsets of our groups, and all sagas and food orders in the database at DATABASE_URL, if
 /// that is set, after a confirmation. Other topics are left alone.
@@ -29,20 +27,13 @@ pub(crate) struct Args {
 /// brokers refuse half-way, nothing was deleted then.
 pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
     logging::start(LevelFilter::ERROR);
-    if !args.yes && !io::stdin().is_terminal() {
-        return Err(Error::Usage("nobody can be asked here: confirm on a terminal, or say --yes".to_owned()));
-    }
+    confirm::check(args.yes)?;
     let connection = args.brokers.connection()?;
     let admin = Admin::connect(&connection)?;
     let plan = Plan::of(&admin, topology, Kept::is_named())?;
     admin.check_idle(&plan.groups)?;
     if !args.yes {
-        tell(&plan.question(&connection));
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(|error| Error::Failed(format!("stdin: {error}")))?;
-        if answer.trim() != "yes" {
-            return Err(Error::Failed("not confirmed: nothing was deleted".to_owned()));
-        }
+        confirm::ask(&plan.question(&connection), "nothing was deleted")?;
     }
     // Its tables are made where they are missing: not before somebody has confirmed, and before anything is deleted.
     let kept = Kept::open()?;

@@ -9,7 +9,8 @@ use ::topology::Topology;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 use events::Topic;
-use kafka_transport::{Connection, Membership, Metrics, Pace, Pipeline, Plan};
+use kafka_transport::{Connection, Group, Membership, Metrics, Pace, Pipeline, Plan};
+use messaging::Rate;
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
 use tracing_subscriber::filter::LevelFilter;
@@ -20,12 +21,14 @@ use crate::connect::Brokers;
 use crate::stores::Keep;
 use crate::wiring::Wiring;
 use crate::{Error, Status, System, business, logging, signals};
+use fault::Faulty;
 use food_producer::FoodProducer;
 use health::Health;
 use progress::Progress;
 use source::{Generator, Source};
 
 mod delivery; // a batch until it is confirmed
+mod fault; // a service that gives up what it should not
 mod food_producer; // the one that draws its orders' numbers
 mod health; // what others may ask over HTTP
 mod progress; // what its groups do, in the log
@@ -56,6 +59,9 @@ pub(crate) struct Args {
     /// without disturbing the others. No two workers may have the same.
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     instance: Option<String>,
+    /// Plants a fault, so that repairs can be tried: so many records that are as they should be are given up, such as 1%.
+    #[arg(long, value_name = "SHARE")]
+    reject: Option<Rate>,
     #[command(flatten)]
     source: source::Args,
 }
@@ -115,7 +121,11 @@ impl Worker {
             log_listening(&names, address);
         }
         let wiring = Wiring::of(topology, &businesses);
-        let groups = wiring.groups_where(is_asked);
+        let mut groups = wiring.groups_where(is_asked);
+        if let Some(share) = args.reject {
+            warn_of_fault(&names);
+            groups = groups.into_iter().map(|group| with_fault(group, share)).collect();
+        }
         let topics = wiring.topics;
         let is_source_alone = groups.is_empty();
         let pipeline = Pipeline::start(Plan {
@@ -247,6 +257,17 @@ fn check(asked: &[String], topology: &Topology) -> Result<(), Error> {
     let Some(name) = asked.iter().find(|name| topology.service(name).is_none()) else { return Ok(()) };
     let known: Vec<&str> = topology.services().map(|service| service.name.as_str()).collect();
     Err(Error::Usage(format!("no service `{name}`; there are {}", known.join(", "))))
+}
+
+/// A group whose service gives up a share of its records.
+fn with_fault(Group { subscription, step }: Group, share: Rate) -> Group {
+    let step = Box::new(Faulty::new(step, &subscription.service, share));
+    Group { subscription, step }
+}
+
+/// Nobody is to look for the fault elsewhere.
+fn warn_of_fault(services: &str) {
+    tracing::warn!(order_id = "", event_type = "", service = services, status = "fault_planted", "worker");
 }
 
 /// What happened to the worker itself: an event without an order.

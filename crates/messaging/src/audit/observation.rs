@@ -43,6 +43,11 @@ pub enum Observation {
         /// The order, where the record tells; nothing further is expected of it, unless it entered by another record, too.
         order: Option<OrderKey>,
     },
+    /// The record of a dead letter that stands was written once more: its order goes on.
+    Redriven {
+        /// Which record the dead letter is of.
+        origin: Origin,
+    },
 }
 
 impl Observation {

@@ -5,7 +5,7 @@ use events::{EventId, OrderId, Topic};
 
 use super::observation::Entrance;
 use super::{Flow, Observation, Written};
-use crate::{EVENT_ID, Origin, Record, Subscription};
+use crate::{EVENT_ID, Fate, Origin, Record, Settlement, Subscription};
 
 /// What the records that stand in topics tell the audit, whoever reads them: given what they mean, and who handles them.
 ///
@@ -58,7 +58,14 @@ impl Reading {
     /// Shows to `tell` what a record tells. A dead letter that does not say which record of its group it is of tells nothing.
     pub fn read<'a>(&'a self, record: &Record<'_>, tell: &mut dyn FnMut(Told<'a>)) {
         if let Some(group) = self.dead_letters.get(&record.topic) {
-            let origin = Origin::read(record.headers, &[group.topic]).filter(|origin| origin.group == group.group);
+            let is_of_group = |origin: &Origin| origin.group == group.group;
+            if let Some(Settlement { origin, fate, .. }) = Settlement::read(record.headers, &[group.topic]) {
+                // One that was discarded stays what it is.
+                let redriven = origin.filter(|origin| fate == Fate::Redriven && is_of_group(origin));
+                redriven.into_iter().for_each(|origin| tell(Told::Now(Observation::Redriven { origin })));
+                return;
+            }
+            let origin = Origin::read(record.headers, &[group.topic]).filter(is_of_group);
             let dead_lettered =
                 origin.map(|origin| Observation::dead_lettered(&*self.flow, origin, record.key, record.value));
             dead_lettered.into_iter().for_each(|observation| tell(Told::Now(observation)));

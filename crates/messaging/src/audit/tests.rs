@@ -246,12 +246,75 @@ fn the_digest_does_not_depend_on_the_order_of_arrival_on_redeliveries_or_on_dead
 fn an_order_that_closes_tells_when_it_was_accepted_and_does_so_once() {
     let closings = |observations: Vec<Observation>| {
         let mut audit = Audit::new(Parcels, 10);
-        let closing = |observation| audit.observe(observation).unwrap().map(|order| order.accepted_us);
+        let closing = |observation| audit.observe(observation).unwrap();
         observations.into_iter().map(closing).collect::<Vec<_>>()
     };
-    assert_eq!(closings([complete("a"), vec![mailed("a")]].concat()), [None, None, None, Some(AT_US), None]);
+    let closed = Some(Case::Closed { accepted_us: AT_US });
+    assert_eq!(closings([complete("a"), vec![mailed("a")]].concat()), [None, None, None, closed, None]);
     let dead = [accepted("a"), dead_lettered(7, Some("a")), dead_lettered(7, Some("a")), placed("a"), cancelled("a")];
-    assert_eq!(closings(dead.to_vec()), [None, Some(AT_US), None, None, None]);
+    assert_eq!(closings(dead.to_vec()), [None, closed, None, None, None]);
+    let redriven = [accepted("a"), dead_lettered(7, Some("a")), redriven(7), placed("a"), cancelled("a")];
+    assert_eq!(closings(redriven.to_vec()), [None, closed, Some(Case::Reopened), None, closed]);
+    let late = [accepted("a"), dead_lettered(7, Some("a")), placed("a"), cancelled("a"), self::redriven(7)];
+    assert_eq!(closings(late.to_vec()), [None, closed, None, None, None], "it stays closed: now it has ended");
+}
+
+#[test]
+fn a_redriven_order_must_come_to_its_end_like_any_other() {
+    let given_up = || vec![accepted("a"), placed("a"), rejected(7), dead_lettered(7, Some("a"))];
+    let lost = Verdict { accepted: 1, lost: 1, examples: vec!["order a: seen placed".into()], ..passed() };
+    given([given_up(), vec![redriven(7)]].concat()).then(lost.clone());
+    let ended = Verdict { accepted: 1, ended: 1, redelivered: 1, ..passed() };
+    let again = || vec![redriven(7), placed("a"), cancelled("a")];
+    given([given_up(), again()].concat()).then(ended.clone());
+    given([given_up(), again(), vec![redriven(7), dead_lettered(7, Some("a"))]].concat()).then(ended);
+    given([given_up(), again(), vec![shipped("a")]].concat()).then(Verdict {
+        accepted: 1,
+        ended: 1,
+        redelivered: 1,
+        doubled: 1,
+        ..passed()
+    });
+}
+
+#[test]
+fn a_redriven_record_that_is_given_up_again_is_another_dead_letter_of_its_order() {
+    let dead = Verdict { accepted: 1, dead_lettered: 1, ..passed() };
+    let again = [accepted("a"), dead_lettered(7, Some("a")), redriven(7), dead_lettered(9, Some("a"))];
+    given(again.clone()).then(dead.clone());
+    let ended = Verdict { accepted: 1, ended: 1, ..passed() };
+    given([again.to_vec(), vec![redriven(9), placed("a"), cancelled("a")]].concat()).then(ended);
+    // What was redriven by one group only is still given up by the other.
+    let by_two = [accepted("a"), dead_lettered(7, Some("a")), dead_lettered(8, Some("a")), redriven(8)];
+    given(by_two).then(dead);
+}
+
+#[test]
+fn what_is_redriven_without_a_dead_letter_of_an_order_that_is_known_changes_nothing() {
+    given([vec![redriven(7), dead_lettered(8, None), redriven(8)], complete("a")].concat()).then(Verdict {
+        accepted: 1,
+        ended: 1,
+        ..passed()
+    });
+    given([complete("a"), vec![dead_lettered(7, Some("a")), redriven(7)]].concat()).then(Verdict {
+        accepted: 1,
+        ended: 1,
+        ..passed()
+    });
+}
+
+#[test]
+fn an_order_whose_unreadable_record_was_redriven_has_ended_only_if_that_was_readable_then() {
+    let entrance = |offset, content| {
+        let entrance = Entrance { place: origin(offset).place(), content, has_dead_letter: false };
+        Observation::Entered { order_id: id("a"), entrance }
+    };
+    let unreadable = [entrance(7, None), entrance(9, None), dead_lettered(7, Some("a")), redriven(7)];
+    let dead = Verdict { accepted: 1, dead_lettered: 1, ..passed() };
+    given([&unreadable[..], &[dead_lettered(9, Some("a"))]].concat()).then(dead);
+    let ended = Verdict { accepted: 1, ended: 1, redelivered: 1, ..passed() };
+    let readable = [entrance(7, Some(1)), entrance(9, Some(1)), dead_lettered(7, Some("a")), redriven(7)];
+    given([&readable[..], &[placed("a"), placed("a"), cancelled("a")]].concat()).then(ended);
 }
 
 #[test]
@@ -494,6 +557,10 @@ fn rejected(offset: i64) -> Observation {
 
 fn dead_lettered(offset: i64, order: Option<&str>) -> Observation {
     Observation::DeadLettered { origin: origin(offset), order: order.map(|order| OrderKey::of(order.as_bytes())) }
+}
+
+fn redriven(offset: i64) -> Observation {
+    Observation::Redriven { origin: origin(offset) }
 }
 
 /// All there is of an order that goes well.

@@ -23,7 +23,8 @@ pub struct Verdict {
     pub doubled: u64,
     /// An event id again with equal bytes: the price of at-least-once, no fault.
     pub redelivered: u64,
-    /// Orders of which a record went to a dead letter, and by which nothing else entered; nothing further is expected of them.
+    /// Orders of which a record went to a dead letter that was not redriven, and by which nothing else entered; nothing further is expected of
+    /// them.
     pub dead_lettered: u64,
     /// Before everything drained: what would otherwise be lost.
     pub unfinished: u64,

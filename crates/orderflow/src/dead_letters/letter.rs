@@ -1,5 +1,5 @@
 use events::Topic;
-use messaging::GivenUp;
+use messaging::{Fate, GivenUp};
 use serde_json::{Value, json};
 
 use super::Filter;
@@ -17,6 +17,8 @@ pub(crate) struct Letter {
     pub(crate) given_up: Option<GivenUp>,
     /// The order that it is of; `None` where nothing tells.
     pub(crate) order_id: Option<String>,
+    /// What became of it; `None` while that is open.
+    pub(crate) fate: Option<Fate>,
 }
 
 impl Letter {
@@ -43,6 +45,11 @@ impl Letter {
         messaging::about(self.reason())
     }
 
+    /// How often its record had been redriven before.
+    pub(crate) fn redrives(&self) -> u32 {
+        self.given_up.as_ref().map_or(0, |given_up| given_up.redrives)
+    }
+
     /// Where it stands.
     pub(crate) fn place(&self) -> String {
         format!("{}-{}@{}", self.topic, self.partition, self.offset)
@@ -64,7 +71,8 @@ impl Letter {
         json!({
             "topic": self.topic.as_str(), "partition": self.partition, "offset": self.offset, "at": self.at(),
             "service": self.service(), "group": group, "origin": self.origin(), "order_id": self.order_id,
-            "reason": self.reason(), "deliveries": deliveries,
+            "reason": self.reason(), "deliveries": deliveries, "redrives": self.redrives(),
+            "fate": self.fate.map(Fate::as_str),
         })
     }
 }
@@ -85,8 +93,9 @@ mod tests {
             partition: 1,
             offset: 3,
             at_ms: Timestamp::BASE.as_ms(),
-            given_up: Some(GivenUp { origin, service, reason, deliveries: None }),
+            given_up: Some(GivenUp { origin, service, reason, deliveries: None, redrives: 1 }),
             order_id: Some("7f3a".into()),
+            fate: None,
         }
     }
 
@@ -115,5 +124,8 @@ mod tests {
         assert!(silent.is_of(&Filter::default()));
         assert_eq!(silent.document()["group"], Value::Null);
         assert_eq!(letter("no").document()["origin"], "order_placed-2@4711");
+        assert_eq!((silent.redrives(), letter("no").redrives()), (0, 1));
+        let settled = Letter { fate: Some(Fate::Redriven), ..letter("no") };
+        assert_eq!((&letter("no").document()["fate"], &settled.document()["fate"]), (&Value::Null, &"redriven".into()));
     }
 }

@@ -1,22 +1,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::topology::Topology;
 use events::Topic;
 use kafka_transport::{Connection, Span, TopicReader};
 use messaging::audit::Flow;
-use messaging::{GivenUp, Record};
+use messaging::{Fate, GivenUp, Record, Settlement};
 
 use super::letter::Letter;
 use crate::Error;
 use crate::business::Business;
 
+/// Records that are read in one go at most, and how long the first of them is waited for.
+const BATCH: usize = 4_096;
+const WAIT: Duration = Duration::from_millis(50);
+
 /// The dead letters of all groups.
 pub(crate) struct Letters {
     reader: TopicReader,
-    /// By their topic: the topic of the records that they were made of, and what these mean.
-    topics: BTreeMap<Topic, (Topic, Arc<dyn Flow>)>,
+    topics: BTreeMap<Topic, Known>,
+    /// What became of those that are being read.
+    fates: BTreeMap<(Topic, i32, i64), Fate>,
+}
+
+/// What is known of a topic of dead letters.
+struct Known {
+    /// The topic of the records that they were made of, and what these mean.
+    origin: Topic,
+    flow: Arc<dyn Flow>,
+    partitions: u32,
 }
 
 impl Letters {
@@ -34,8 +47,8 @@ impl Letters {
         for business in businesses {
             for (group, _) in business.services().iter() {
                 let Some(dead_letter) = group.dead_letter else { continue };
-                if reader.partitions(dead_letter)?.is_some() {
-                    topics.insert(dead_letter, (group.topic, business.flow()));
+                if let Some(partitions) = reader.partitions(dead_letter)? {
+                    topics.insert(dead_letter, Known { origin: group.topic, flow: business.flow(), partitions });
                 }
             }
         }
@@ -45,7 +58,7 @@ impl Letters {
                 "{address}: no topic of dead letters is there: `orderflow topics create` makes them"
             )));
         }
-        Ok(Self { reader, topics })
+        Ok(Self { reader, topics, fates: BTreeMap::new() })
     }
 
     /// Whether this is a topic of theirs, by its name.
@@ -56,6 +69,22 @@ impl Letters {
     /// Their topics.
     pub(crate) fn topics(&self) -> impl Iterator<Item = Topic> {
         self.topics.keys().copied()
+    }
+
+    /// The topics that are written to where they are redriven or discarded, with their partitions: their own, and those of the records that they
+    /// were made of where these are there.
+    ///
+    /// # Errors
+    /// Where the brokers do not answer or refuse.
+    pub(crate) fn written(&self) -> Result<BTreeMap<Topic, u32>, Error> {
+        let mut written = BTreeMap::new();
+        for (&topic, known) in &self.topics {
+            written.insert(topic, known.partitions);
+            if let Some(partitions) = self.reader.partitions(known.origin)? {
+                written.insert(known.origin, partitions);
+            }
+        }
+        Ok(written)
     }
 
     /// What stands in these topics since a time.
@@ -74,7 +103,7 @@ impl Letters {
     /// # Errors
     /// Where the brokers do not answer or refuse.
     pub(crate) fn span(&self, topic: Topic, partition: u32) -> Result<Option<Span>, Error> {
-        let partitions = self.reader.partitions(topic)?.unwrap_or(0);
+        let partitions = self.topics.get(&topic).map_or(0, |known| known.partitions);
         Ok((partition < partitions).then(|| self.reader.span(topic, partition)).transpose()?)
     }
 
@@ -83,15 +112,67 @@ impl Letters {
     /// # Errors
     /// Where the brokers do not answer or refuse.
     pub(crate) fn read(&mut self, spans: &[Span], mut each: impl FnMut(Letter, &Record<'_>)) -> Result<(), Error> {
-        let Self { reader, topics } = self;
-        reader.read_all(spans, |record, at_ms| {
-            let Some((origin, flow)) = topics.get(&record.topic) else { return Ok(()) };
+        self.begin(spans)?;
+        while !self.reader.is_done() {
+            self.read_some(BATCH, &mut each)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to read these with [`Letters::next`], in place of what was read before. What became of them stands behind them, so that is read
+    /// first.
+    ///
+    /// # Errors
+    /// Where the brokers do not answer or refuse.
+    pub(crate) fn begin(&mut self, spans: &[Span]) -> Result<(), Error> {
+        let to_the_end = |span: &Span| {
+            let end = self.reader.span(span.topic, span.partition.cast_unsigned())?.to;
+            Ok(Span { to: end.max(span.to), ..*span })
+        };
+        let behind = spans.iter().map(to_the_end).collect::<Result<Vec<Span>, Error>>()?;
+        let Self { reader, topics, fates } = self;
+        fates.clear();
+        reader.read_all(&behind, |record, _| {
+            let origin = topics.get(&record.topic).map(|known| known.origin);
+            let settlement = origin.and_then(|origin| Settlement::read(record.headers, &[origin]));
+            if let Some(Settlement { letter, fate, .. }) = settlement {
+                fates.insert((record.topic, record.partition, letter), fate);
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(reader.begin(spans)?)
+    }
+
+    /// What `take` makes of the next of them, of `limit` records at most; nothing where all were read.
+    ///
+    /// # Errors
+    /// Where the brokers do not answer or refuse.
+    pub(crate) fn next<T>(
+        &mut self,
+        limit: usize,
+        mut take: impl FnMut(Letter, &Record<'_>) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, Error> {
+        if self.reader.is_done() {
+            return Ok(None);
+        }
+        let mut taken = Vec::new();
+        self.read_some(limit.min(BATCH), &mut |letter, record: &Record<'_>| taken.extend(take(letter, record)))?;
+        Ok(Some(taken))
+    }
+
+    fn read_some(&mut self, limit: usize, each: &mut impl FnMut(Letter, &Record<'_>)) -> Result<(), Error> {
+        let Self { reader, topics, fates } = self;
+        Ok(reader.read(WAIT, limit, |record, at_ms| {
+            let Some(Known { origin, flow, .. }) = topics.get(&record.topic) else { return };
+            if Settlement::read(record.headers, &[*origin]).is_some() {
+                return;
+            }
             let order_id = flow.order_id(*origin, record.key, record.value);
             let order_id = order_id.map(|id| String::from_utf8_lossy(&id).into_owned());
             let given_up = GivenUp::read(record.headers, &[*origin]);
             let Record { topic, partition, offset, .. } = *record;
-            each(Letter { topic, partition, offset, at_ms, given_up, order_id }, record);
-            Ok(())
-        })
+            let fate = fates.get(&(topic, partition, offset)).copied();
+            each(Letter { topic, partition, offset, at_ms, given_up, order_id, fate }, record);
+        })?)
     }
 }

@@ -18,6 +18,8 @@ struct Listed {
     /// The last ones, by the time of their writing, then by their place.
     last: BTreeMap<(i64, Topic, i32, i64), Letter>,
     count: u64,
+    /// How many were redriven or discarded, and are not listed.
+    settled: u64,
     /// How many, by service and by what the reason is about.
     by_reason: BTreeMap<(String, String), u64>,
 }
@@ -29,10 +31,10 @@ struct Listed {
 pub(super) fn execute(args: &ListArgs, mut letters: Letters) -> Result<Status, Error> {
     let spans = letters.spans(args.filter.since)?;
     let mut listed = Listed::default();
-    letters.read(&spans, |letter, _| {
-        if letter.is_of(&args.filter) {
-            listed.add(letter, args.limit);
-        }
+    letters.read(&spans, |letter, _| match letter.fate {
+        _ if !letter.is_of(&args.filter) => {}
+        Some(_) if !args.all => listed.settled += 1,
+        _ => listed.add(letter, args.limit),
     })?;
     print(&match args.format {
         Format::Text => listed.text(),
@@ -63,10 +65,11 @@ impl Listed {
             // Writing to memory does not fail.
             let _ = writeln!(
                 text,
-                "{:width$}  {}  of {origin}  order {order}  {}",
+                "{:width$}  {}  of {origin}  order {order}  {}{}",
                 letter.place(),
                 letter.at(),
-                shown(letter.reason())
+                shown(letter.reason()),
+                history(letter)
             );
         }
         if self.count > self.last.len() as u64 {
@@ -79,6 +82,9 @@ impl Listed {
             let _ = writeln!(text, "{:>12}  {}  {about}", grouped(*count), shown(service));
         }
         let _ = writeln!(text, "{}", counted(self.count, "dead letter"));
+        if self.settled > 0 {
+            let _ = writeln!(text, "{} more redriven or discarded; --all lists them too", grouped(self.settled));
+        }
         text
     }
 
@@ -86,6 +92,17 @@ impl Listed {
         let letters: Vec<Value> = self.last.values().map(Letter::document).collect();
         let reason = |((service, about), count): (&(String, String), &u64)| json!({ "service": service, "about": about, "dead_letters": count });
         let reasons: Vec<Value> = self.by_reason.iter().map(reason).collect();
-        json!({ "count": self.count, "by_reason": reasons, "dead_letters": letters })
+        json!({ "count": self.count, "settled": self.settled, "by_reason": reasons, "dead_letters": letters })
     }
+}
+
+/// What there is to say of how often it came, and what became of it.
+fn history(letter: &Letter) -> String {
+    let came_back = match letter.redrives() {
+        0 => None,
+        1 => Some("redriven once before".to_owned()),
+        times => Some(format!("redriven {times} times before")),
+    };
+    let told: Vec<String> = came_back.into_iter().chain(letter.fate.map(|fate| fate.to_string())).collect();
+    if told.is_empty() { String::new() } else { format!("  ({})", told.join("; ")) }
 }

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use kafka_transport::Span;
-use messaging::Record;
+use messaging::{Fate, Record};
 use serde_json::{Value, json};
 
 use super::ShowArgs;
@@ -68,6 +68,8 @@ fn text(letter: &Letter, record: &Record<'_>) -> String {
     row("of", &letter.origin().unwrap_or_else(|| "it does not say".to_owned()));
     row("order", &letter.order_id.as_deref().map_or_else(|| "nothing tells".to_owned(), shown));
     row("reason", &shown(letter.reason()));
+    row("redriven", &format!("{} times before", letter.redrives()));
+    row("fate", letter.fate.map_or("open", Fate::as_str));
     row("key", &bytes(record.key));
     row("value", &bytes(record.value));
     for (name, value) in record.headers.to_list() {

@@ -6,7 +6,7 @@ use std::thread::{JoinHandle, Thread};
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use messaging::audit::{Audit, Drained, Flow, Marks, Observation, Verdict};
+use messaging::audit::{Audit, Case, Drained, Flow, Marks, Observation, Verdict};
 
 use crate::Error;
 
@@ -118,22 +118,23 @@ fn listen(
     let mut latency = Histogram::new_with_bounds(1, MAX_LATENCY_US, 2).map_err(|error| error.to_string())?;
     while let Ok(observations) = receiver.recv() {
         let now_us = shared.now_us();
-        let mut closed = 0;
+        let (mut closed, mut reopened) = (0_u64, 0);
         for observation in observations {
             match audit.observe(observation) {
                 Ok(None) => {}
-                Ok(Some(order)) => {
+                Ok(Some(Case::Closed { accepted_us })) => {
                     closed += 1;
-                    latency.saturating_record(now_us.saturating_sub(order.accepted_us).max(1));
+                    latency.saturating_record(now_us.saturating_sub(accepted_us).max(1));
                 }
+                Ok(Some(Case::Reopened)) => reopened += 1,
                 Err(error) => {
                     *shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                     return Err(error.to_string());
                 }
             }
         }
-        if closed > 0 {
-            shared.closed.fetch_add(closed, Ordering::AcqRel);
+        if closed != reopened {
+            shared.closed.fetch_add(closed.wrapping_sub(reopened), Ordering::AcqRel); // in one step: it may be less than before
             intake.unpark();
         }
     }

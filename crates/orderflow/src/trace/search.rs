@@ -210,7 +210,10 @@ impl Search {
                 && step.mark.is_none()
                 && self.topics.get(&step.topic).is_some_and(|known| known.flow.takes_in(step.topic))
         };
-        let is_given_up = |step: &Step| matches!(step.kind, Kind::DeadLetter(_)) || is_refused(step);
+        let is_given_up = |step: &Step| match step.kind {
+            Kind::DeadLetter(_) => !way.is_redriven(step),
+            _ => is_refused(step),
+        };
         Ok(if is(|stage| matches!(stage, Stage::Contradictory)) {
             End::Contradictory
         } else if !stages.is_empty() && !is(|stage| matches!(stage, Stage::Open)) {

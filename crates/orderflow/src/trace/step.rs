@@ -1,9 +1,6 @@
 use events::{Envelope, Topic};
 use messaging::audit::Mark;
-use messaging::{CAUSATION_ID, EVENT_ID, GivenUp, RUN, Record};
-
-/// Where a record stands.
-pub(crate) type Place = (Topic, i32, i64);
+use messaging::{CAUSATION_ID, EVENT_ID, GivenUp, Place, RUN, Record, Settlement, redrives};
 
 /// A record of the order.
 #[derive(Clone, Debug)]
@@ -22,6 +19,8 @@ pub(crate) struct Step {
     /// The mark that it leaves on its order; `None` where it is no record of its flow.
     pub(crate) mark: Option<Mark>,
     pub(crate) kind: Kind,
+    /// How often it was redriven until it stood here.
+    pub(crate) redrives: u32,
 }
 
 /// What a record is.
@@ -31,27 +30,35 @@ pub(crate) enum Kind {
     Event,
     /// One that a group has given up. What it says of itself; `None` where its headers tell nothing.
     DeadLetter(Option<GivenUp>),
+    /// What became of a dead letter in the same partition.
+    Settlement(Settlement),
 }
 
 impl Step {
     /// `origins`: where a dead letter may come from; `None` where the topic is not one of dead letters.
     pub(crate) fn of(record: &Record<'_>, at_ms: i64, mark: Option<Mark>, origins: Option<&[Topic]>) -> Self {
         let text = |name| record.headers.last(name).map(|value| String::from_utf8_lossy(value).into_owned());
-        let kind = origins.map_or(Kind::Event, |topics| Kind::DeadLetter(GivenUp::read(record.headers, topics)));
+        let kind = origins.map_or(Kind::Event, |topics| match Settlement::read(record.headers, topics) {
+            Some(settlement) => Kind::Settlement(settlement),
+            None => Kind::DeadLetter(GivenUp::read(record.headers, topics)),
+        });
         let Record { topic, partition, offset, .. } = *record;
         let event_type = Envelope::of(None, record.value).event_type;
         let (event_id, cause, run) = (text(EVENT_ID), text(CAUSATION_ID), text(RUN));
-        Self { topic, partition, offset, at_ms, event_type, event_id, cause, run, mark, kind }
+        let redrives = redrives(record.headers);
+        Self { topic, partition, offset, at_ms, event_type, event_id, cause, run, mark, kind, redrives }
     }
 
     pub(crate) const fn place(&self) -> Place {
         (self.topic, self.partition, self.offset)
     }
 
-    /// Where the record stands that it is the dead letter of.
+    /// Where the record stands that it is of: that it is the dead letter of, or the dead letter that it settles.
     pub(crate) fn origin(&self) -> Option<Place> {
-        let Kind::DeadLetter(Some(given_up)) = &self.kind else { return None };
-        let origin = &given_up.origin;
-        Some((origin.topic, origin.partition, origin.offset))
+        match &self.kind {
+            Kind::Event | Kind::DeadLetter(None) => None,
+            Kind::DeadLetter(Some(GivenUp { origin, .. })) => Some((origin.topic, origin.partition, origin.offset)),
+            Kind::Settlement(settlement) => Some((self.topic, self.partition, settlement.letter)),
+        }
     }
 }

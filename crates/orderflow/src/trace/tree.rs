@@ -73,11 +73,15 @@ pub(crate) fn record(way: &Way, index: usize) -> Value {
     record["redelivered"] = json!(way.first_of(index).is_some());
     record["awaited"] = json!(way.awaited(index));
     record["dead_letter"] = match &step.kind {
-        Kind::Event => Value::Null,
+        Kind::Event | Kind::Settlement(_) => Value::Null,
         Kind::DeadLetter(None) => json!({}),
         Kind::DeadLetter(Some(given_up)) => json!({
             "group": given_up.origin.group, "service": given_up.service, "reason": given_up.reason, "deliveries": given_up.deliveries,
         }),
+    };
+    record["fate"] = match &step.kind {
+        Kind::Settlement(settlement) => json!(settlement.fate.as_str()),
+        Kind::Event | Kind::DeadLetter(_) => Value::Null,
     };
     record
 }
@@ -85,6 +89,7 @@ pub(crate) fn record(way: &Way, index: usize) -> Value {
 fn name(step: &Step) -> String {
     match (&step.kind, step.event_type.is_empty()) {
         (Kind::DeadLetter(_), _) => "dead letter".to_owned(),
+        (Kind::Settlement(settlement), _) => settlement.fate.to_string(),
         (Kind::Event, true) => step.topic.to_string(),
         (Kind::Event, false) => shown(&step.event_type),
     }
@@ -93,10 +98,11 @@ fn name(step: &Step) -> String {
 fn note(way: &Way, index: usize) -> String {
     let mut notes = Vec::new();
     if let Some(first) = way.first_of(index) {
-        notes.push(format!("redelivered: it stands at {} already", way.steps()[first].offset));
+        let how = if way.steps()[index].redrives > way.steps()[first].redrives { "redriven" } else { "redelivered" };
+        notes.push(format!("{how}: it stands at {} already", way.steps()[first].offset));
     }
     match &way.steps()[index].kind {
-        Kind::Event => {}
+        Kind::Event | Kind::Settlement(_) => {}
         Kind::DeadLetter(None) => notes.push("it does not say of which record".to_owned()),
         Kind::DeadLetter(Some(given_up)) => {
             notes.push(format!("{}: {}", shown(&given_up.service), shown(&given_up.reason)));
@@ -151,7 +157,7 @@ fn duration(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use events::{Timestamp, Topic};
-    use messaging::{GivenUp, Origin};
+    use messaging::{Fate, GivenUp, Origin, Settlement};
 
     use super::*;
 
@@ -170,13 +176,14 @@ mod tests {
             run: None,
             mark: None,
             kind: Kind::Event,
+            redrives: 0,
         }
     }
 
     fn dead_letter(offset: i64, of: i64, reason: &str) -> Step {
         let origin = Origin { group: "payment_processor.order_placed".into(), topic: PLACED, partition: 2, offset: of };
         let (service, reason) = ("payment_processor".to_owned(), reason.to_owned());
-        let kind = Kind::DeadLetter(Some(GivenUp { origin, service, reason, deliveries: None }));
+        let kind = Kind::DeadLetter(Some(GivenUp { origin, service, reason, deliveries: None, redrives: 0 }));
         Step { kind, ..event(Topic::new("payment_processor.order_placed.dead_letter"), offset, 9, "a", None) }
     }
 
@@ -218,6 +225,28 @@ mod tests {
             "order_placed order_placed-2@2 (redelivered: it stands at 1 already)",
         ];
         assert_eq!(rows(&way), expected);
+    }
+
+    #[test]
+    fn what_became_of_a_dead_letter_stands_below_it_and_its_record_stands_again() {
+        let letter = dead_letter(3, 4711, "no");
+        let Kind::DeadLetter(Some(GivenUp { origin, .. })) = &letter.kind else {
+            unreachable!("it says what it is of")
+        };
+        let settlement = Settlement { origin: Some(origin.clone()), letter: 3, fate: Fate::Redriven };
+        let settled = Step { kind: Kind::Settlement(settlement), offset: 4, ..letter.clone() };
+        let again = Step { redrives: 1, ..event(PLACED, 4800, 20, "a", None) };
+        let way = way([event(PLACED, 4711, 0, "a", None), again, settled, letter]);
+        let topic = "payment_processor.order_placed.dead_letter";
+        let expected = [
+            "order_placed order_placed-2@4711".to_owned(),
+            format!("+9 ms └─ dead letter {topic}-2@3 (payment_processor: no)"),
+            format!("+0 ms └─ redriven {topic}-2@4"),
+            "order_placed order_placed-2@4800 (redriven: it stands at 4711 already)".to_owned(),
+        ];
+        assert_eq!(rows(&way), expected);
+        assert!(way.is_redriven(&way.steps()[3]) && !way.is_redriven(&way.steps()[0]));
+        assert_eq!(record(&way, 2)["fate"], "redriven");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::step::{Kind, Place, Step};
+use messaging::{Fate, Place};
+
+use super::step::{Kind, Step};
 
 /// The records of an order, as they were found, and what is known of each.
 #[derive(Default)]
@@ -73,12 +75,19 @@ impl Way {
         (step.kind == Kind::Event && first != index && self.steps[first].topic == step.topic).then_some(first)
     }
 
+    /// Whether it is a dead letter whose record was redriven.
+    pub(crate) fn is_redriven(&self, letter: &Step) -> bool {
+        let redrives =
+            |step: &Step| matches!(&step.kind, Kind::Settlement(settlement) if settlement.fate == Fate::Redriven);
+        self.steps.iter().any(|step| redrives(step) && step.origin() == Some(letter.place()))
+    }
+
     /// The record that this one follows from: its cause, or for a dead letter the record that was given up. `None` where the order
     /// entered, or where that does not stand any more.
     pub(crate) fn parent(&self, index: usize) -> Option<usize> {
         let step = &self.steps[index];
         let parent = match &step.kind {
-            Kind::DeadLetter(_) => self.places.get(&step.origin()?),
+            Kind::DeadLetter(_) | Kind::Settlement(_) => self.places.get(&step.origin()?),
             Kind::Event => self.events.get(step.cause.as_ref()?),
         };
         parent.copied().filter(|parent| *parent != index)

@@ -15,6 +15,8 @@ fn the_help_of_every_command_shows_an_example() {
         "dead-letters",
         "dead-letters list",
         "dead-letters show",
+        "dead-letters redrive",
+        "dead-letters discard",
         "work",
         "topology",
         "topology check",

@@ -19,6 +19,7 @@ mod call; // one call of the command, in a folder of its own
 mod dead_letters; // what services have given up
 mod lambda; // functions behind mappings, each as its own user
 mod on; // a call as one of a cluster's users
+mod repair; // what was given up, redriven or discarded
 mod reset; // topics emptied, groups at their beginning
 mod topics; // created, compared, mended
 mod trace; // one order through all topics

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{DeadLetter, EVENT_ID, Header, Headers, NoHeaders, Record, RetryPolicy, Subscription};
+use crate::{DeadLetter, EVENT_ID, Fate, Header, Headers, NoHeaders, Record, RetryPolicy, Settlement, Subscription};
 
 fn group(service: &str, topic: Topic, dead_letter: &'static str) -> Subscription {
     Subscription {
@@ -41,6 +41,7 @@ fn words(told: Told<'_>) -> String {
             assert_eq!(order, Some(OrderKey::of(b"a")));
             format!("dead letter by {}", place(origin))
         }
+        Told::Now(Observation::Redriven { origin }) => format!("redriven: {}", place(origin)),
         Told::OnceCommitted(group, Observation::Handled { order, mark }) => {
             assert_eq!(order, OrderKey::of(b"a"));
             format!("{mark:?} once {} has committed", group.group)
@@ -95,6 +96,21 @@ fn a_record_without_the_key_of_an_order_takes_none_in() {
 fn a_dead_letter_tells_of_the_record_that_it_is_of() {
     let letter = DeadLetter::new(&packer(), &record(ORDERS, Some("a"), None, &event_id()), "no value").unwrap();
     check(&record(letter.topic, Some("a"), None, &letter.headers), &["dead letter by packer.orders of orders-2@7"]);
+}
+
+#[test]
+fn what_became_of_a_dead_letter_tells_only_where_its_record_was_redriven() {
+    let letter = DeadLetter::new(&packer(), &record(ORDERS, Some("a"), None, &event_id()), "no value").unwrap();
+    let settlement = |origin: &Origin, fate| {
+        let settlement = Settlement { origin: Some(origin.clone()), letter: 3, fate };
+        settlement.record(letter.topic, 0, Some(b"a"), &letter.headers).headers
+    };
+    let redriven = settlement(&letter.origin, Fate::Redriven);
+    check(&record(letter.topic, Some("a"), None, &redriven), &["redriven: packer.orders of orders-2@7"]);
+    let discarded = settlement(&letter.origin, Fate::Discarded);
+    check(&record(letter.topic, Some("a"), None, &discarded), &[]);
+    let strange = settlement(&Origin { group: "strange".into(), ..letter.origin.clone() }, Fate::Redriven);
+    check(&record(letter.topic, Some("a"), None, &strange), &[]);
 }
 
 #[test]
