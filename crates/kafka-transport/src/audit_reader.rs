@@ -1,6 +1,6 @@
 //! The audit's own eyes beside a run: what others write and handle shows in topics and committed offsets alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use events::Topic;
 use messaging::audit::{Observation, Reading, Told};
-use messaging::{RUN, Subscription};
+use messaging::{Origin, RUN, Subscription};
 
 use crate::consumer::DRAIN_DEADLINE;
 use crate::{Connection, Error, GroupOffsets, Span, TopicReader};
@@ -68,7 +68,8 @@ impl AuditReader {
             reading,
             run: run.as_bytes().to_vec(),
             observations,
-            waiting: silent.into_iter().map(|group| (group.group, BTreeMap::new())).collect(),
+            waiting: silent.into_iter().map(|group| (group, BTreeMap::new())).collect(),
+            given_up: BTreeSet::new(),
             records: topics.iter().map(|&topic| (topic, 0)).collect(),
             stop: Arc::clone(&stop),
         };
@@ -178,7 +179,9 @@ struct Listener {
     run: Vec<u8>,
     observations: SyncSender<Vec<Observation>>,
     /// For each group that writes nothing, by partition.
-    waiting: Vec<(String, BTreeMap<i32, Waiting>)>,
+    waiting: Vec<(Subscription, BTreeMap<i32, Waiting>)>,
+    /// What groups have given up: their committed offsets do not say that they have handled it.
+    given_up: BTreeSet<Origin>,
     records: BTreeMap<Topic, u64>,
     stop: Arc<AtomicBool>,
 }
@@ -216,7 +219,7 @@ impl Listener {
     }
 
     fn read(&mut self) -> Result<(), Error> {
-        let Self { reader, reading, run, waiting, records, .. } = self;
+        let Self { reader, reading, run, waiting, given_up, records, .. } = self;
         let mut observations = Vec::new();
         reader.read(WAIT, BATCH, |record, _| {
             if record.headers.last(RUN) != Some(run) {
@@ -225,9 +228,14 @@ impl Listener {
             *records.entry(record.topic).or_default() += 1;
             reading.read(record, &mut |told| match told {
                 Told::Now(Observation::Entered { .. }) => {}
-                Told::Now(observation) => observations.push(observation),
+                Told::Now(observation) => {
+                    if let Observation::DeadLettered { origin, .. } = &observation {
+                        given_up.insert(origin.clone());
+                    }
+                    observations.push(observation);
+                }
                 Told::OnceCommitted(group, handled) => {
-                    if let Some((_, partitions)) = waiting.iter_mut().find(|(name, _)| *name == group.group) {
+                    if let Some((_, partitions)) = waiting.iter_mut().find(|(waits, _)| waits.group == group.group) {
                         partitions.entry(record.partition).or_default().push_back((record.offset, handled));
                     }
                 }
@@ -240,11 +248,14 @@ impl Listener {
     /// Tells of what lies below the offsets that each group has committed.
     fn release(&mut self, committed: &[Vec<Option<i64>>]) {
         let mut observations = Vec::new();
-        for ((_, partitions), committed) in self.waiting.iter_mut().zip(committed) {
+        for ((Subscription { group, topic, .. }, partitions), committed) in self.waiting.iter_mut().zip(committed) {
             for (&partition, queue) in partitions {
                 let below = committed.get(partition as usize).copied().flatten().unwrap_or(0);
-                while queue.front().is_some_and(|&(offset, _)| offset < below) {
-                    observations.extend(queue.pop_front().map(|(_, handled)| handled));
+                while let Some((offset, handled)) = queue.pop_front_if(|&mut (offset, _)| offset < below) {
+                    let origin = || Origin { group: group.clone(), topic: *topic, partition, offset };
+                    if self.given_up.is_empty() || !self.given_up.contains(&origin()) {
+                        observations.push(handled);
+                    }
                 }
             }
         }

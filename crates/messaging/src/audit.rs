@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::OrderId;
 
-use crate::Origin;
-use crate::dead_letter::Place;
+use crate::{Origin, Place, Record};
 pub use flow::{Flow, Mark, Marks, OrderKey, Stage};
 pub use observation::{Entrance, Observation, Written};
 use orders::{Closed, Seen};
@@ -329,6 +328,11 @@ impl<F: Flow> Audit<F> {
             }
             _ => None,
         }
+    }
+
+    /// Whether a group has given a record up, as far as is known: then its committed offset beyond the record does not say that it has handled it.
+    pub fn was_given_up(&self, group: &str, record: &Record<'_>) -> bool {
+        !self.dead_letters.is_empty() && self.dead_letters.contains_key(&Origin::of(group, record))
     }
 
     /// How many orders were accepted.

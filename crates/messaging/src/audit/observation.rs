@@ -2,8 +2,7 @@ use events::{EventId, OrderId, Topic};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Flow, Mark, OrderKey};
-use crate::dead_letter::Place;
-use crate::{Origin, Outgoing, Record, Subscription};
+use crate::{Origin, Outgoing, Place, Record, Subscription};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]

@@ -278,6 +278,17 @@ fn a_redriven_order_must_come_to_its_end_like_any_other() {
 }
 
 #[test]
+fn a_group_that_gave_a_record_up_has_not_handled_it_and_another_may_have() {
+    let audit = given([accepted("a"), dead_lettered(7, Some("a")), redriven(7)]);
+    let given_up = |group: &str, offset| {
+        audit.was_given_up(group, &Record { partition: 2, offset, ..record(ORDERS, b"a", b"placed") })
+    };
+    assert!(given_up("packer.orders", 7), "what was redriven is another record");
+    assert!(!given_up("packer.orders", 9) && !given_up("biller.orders", 7));
+    assert!(!given(complete("a")).was_given_up("packer.orders", &record(ORDERS, b"a", b"placed")));
+}
+
+#[test]
 fn a_redriven_record_that_is_given_up_again_is_another_dead_letter_of_its_order() {
     let dead = Verdict { accepted: 1, dead_lettered: 1, ..passed() };
     let again = [accepted("a"), dead_lettered(7, Some("a")), redriven(7), dead_lettered(9, Some("a"))];

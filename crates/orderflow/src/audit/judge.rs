@@ -4,7 +4,7 @@ use std::sync::Arc;
 use events::Topic;
 use hdrhistogram::Histogram;
 use kafka_transport::{Span, TopicReader};
-use messaging::audit::{self, Audit, Drained, Marks, Observation, OrderKey, Told, Verdict};
+use messaging::audit::{self, Audit, Drained, Marks, OrderKey, Told, Verdict};
 use messaging::{RUN, Record};
 
 use super::groups::Reached;
@@ -102,17 +102,19 @@ impl<'a> Judge<'a> {
             orders.add(record)?;
         }
         let mut result = Ok(());
-        let mut observe = |observation: Observation| {
+        self.flow.reading.read(record, &mut |told| {
+            let observation = match told {
+                Told::Now(observation) => observation,
+                Told::OnceCommitted(group, handled) => {
+                    let has_committed = self.reached.has_committed(&group.group, record.partition, record.offset);
+                    if !has_committed || audit.was_given_up(&group.group, record) {
+                        return;
+                    }
+                    handled
+                }
+            };
             if let Err(error) = audit.observe(observation) {
                 result = Err(refused(error));
-            }
-        };
-        self.flow.reading.read(record, &mut |told| match told {
-            Told::Now(observation) => observe(observation),
-            Told::OnceCommitted(group, handled) => {
-                if self.reached.has_committed(&group.group, record.partition, record.offset) {
-                    observe(handled);
-                }
             }
         });
         result
