@@ -34,6 +34,7 @@ mod health; // whether everything that orders need is there
 mod history; // what the event store knows of a saga
 mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
+mod lines; // JSON lines, the bad ones set aside
 mod logging; // log events as JSON lines on stderr
 mod manual; // completions and man pages
 mod package; // one zip a function

@@ -6,15 +6,16 @@ use events::Envelope;
 use messaging::{BatchStep, Outcome, Services};
 use tracing::{info, warn};
 
-use super::orders::{Next, Orders};
+use super::orders::Orders;
 use crate::Status;
+use crate::lines::Next;
 
 /// Lets the services decide about each order and logs every event; nothing is sent.
 pub(crate) fn execute(services: &Services, topology: &Topology, orders: &mut Orders<'_>) -> Status {
     let mut groups: Vec<_> = services.iter().map(|(subscription, new_step)| (subscription, new_step())).collect();
     loop {
         let order = match orders.next(Duration::from_secs(1)) {
-            Next::Order(order) => order,
+            Next::Line(order) => order,
             Next::Waiting => continue,
             Next::End => break,
         };

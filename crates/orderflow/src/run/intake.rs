@@ -8,9 +8,10 @@ use simulation::Order;
 
 use super::auditor::{Auditor, MAX_ORDERS};
 use super::cluster::Cluster;
-use super::orders::{Next, Orders};
+use super::orders::Orders;
 use super::progress::Progress;
 use crate::business::Business;
+use crate::lines::Next;
 use crate::{Error, tell};
 
 /// Orders that may be on their way at once. More raise the rate a little and the latency a lot.
@@ -175,7 +176,7 @@ fn next_chunk(orders: &mut Orders<'_>, room: usize) -> (Vec<Order>, bool) {
     let mut chunk = Vec::with_capacity(room);
     while chunk.len() < room {
         match orders.next(Duration::ZERO) {
-            Next::Order(order) => chunk.push(order),
+            Next::Line(order) => chunk.push(order),
             Next::Waiting => return (chunk, false),
             Next::End => return (chunk, true),
         }

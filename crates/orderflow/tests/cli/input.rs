@@ -37,7 +37,7 @@ fn second(from: &str, to: &str) -> String {
 fn text_that_is_no_order_is_refused() {
     check("{\"order_id\":\n", "value: found invalid JSON");
     check("[1]\n", "allowed a JSON object");
-    check("\n", "found an empty line, allowed one order a line");
+    check("\n", "found an empty line, allowed one JSON object a line");
     check([second("CUST", "").as_bytes(), b"\xff\xfe\n"].concat(), "found invalid JSON");
     check([&br#"{"order_id":""#[..], b"\xff\xfe", br#""}"#].concat(), "allowed a JSON object in UTF-8");
 }
