@@ -46,6 +46,9 @@ pub(crate) trait Business: Send + Sync {
     /// Why it cannot be read.
     fn read_order(&self, line: &[u8]) -> Result<Order, String>;
 
+    /// How the events of a topic are read; `None` where it carries none of this system.
+    fn reader(&self, topic: Topic) -> Option<ReadEvent>;
+
     /// What became of orders, by an audit's tally.
     fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome>;
 
@@ -118,6 +121,9 @@ pub(crate) trait Business: Send + Sync {
     }
 }
 
+/// Takes the event of a record's value, as somebody else wrote it, or tells why it is none.
+pub(crate) type ReadEvent = fn(&[u8]) -> Result<Outgoing, String>;
+
 /// How many orders came to something.
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
@@ -130,6 +136,11 @@ pub(crate) struct Outcome {
 pub(crate) fn decoded<E: Event>(line: &[u8]) -> Result<Order, String> {
     let order = E::decode(line).map_err(|error| error.to_string())?;
     Ok(Order { record: Outgoing::of(&order), order_id: order.order_id().clone() })
+}
+
+/// An event as somebody else wrote it, on a topic that carries no other.
+pub(crate) fn event<E: Event>(value: &[u8]) -> Result<Outgoing, String> {
+    E::decode(value).map(|event| Outgoing::of(&event)).map_err(|error| error.to_string())
 }
 
 /// The topics that services of a system write and read, with their dead letters, and their partitions.
@@ -156,4 +167,32 @@ pub(crate) fn simulated<'a>(
 pub(crate) fn simulated_topics(topology: &Topology, business: &dyn Business) -> Vec<(Topic, usize)> {
     let topics = topics_of(topology, business.system()).into_iter();
     topics.map(|(topic, partitions)| (topic, usize::try_from(partitions).unwrap_or(0))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::Keep;
+    use crate::{System, business};
+
+    fn systems(topology: &Topology) -> Vec<Arc<dyn Business>> {
+        let all = [System::Shop, System::Saga, System::Food];
+        all.map(|system| business(system, topology, "topology.json", Keep::InMemory).unwrap()).into()
+    }
+
+    #[test]
+    fn every_topic_but_those_of_dead_letters_carries_events_of_one_system_and_an_order_is_read_as_it_was_written() {
+        let topology = Topology::built_in().unwrap();
+        let systems = systems(&topology);
+        for topic in topology.topics() {
+            let readers = systems.iter().filter(|system| system.reader(Topic::named(&topic.name)).is_some()).count();
+            let expected = usize::from(topology.dead_letter_of(&topic.name).is_none());
+            assert_eq!(readers, expected, "{}", topic.name);
+        }
+        for system in systems {
+            let order = system.order(7, 0).record;
+            let read = system.reader(order.topic).unwrap();
+            assert_eq!(read(&order.value), Ok(order));
+        }
+    }
 }

@@ -32,6 +32,7 @@ mod destroy; // one on AWS, without a trace
 mod generate; // orders as JSON lines
 mod health; // whether everything that orders need is there
 mod history; // what the event store knows of a saga
+mod inject; // events into any topic, some broken on purpose
 mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
 mod lines; // JSON lines, the bad ones set aside
@@ -77,6 +78,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Generate(generate::Args),
+    Inject(inject::Args),
     Simulate(simulate::Args),
     Demo(demo::Args),
     History(history::HistoryArgs),
@@ -238,6 +240,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?),
         Some(Command::Run(args)) => run::execute(&args, &topology, &business(args.system, args.keep())?),
         Some(Command::Generate(args)) => generate::execute(&args, &*in_memory(args.system)?),
+        Some(Command::Inject(args)) => inject::execute(&args, &topology, &name, &all_in_memory()?),
         Some(Command::Simulate(args)) => {
             simulate::execute(&args, &topology, &*in_memory(args.system)?, path.as_deref())
         }

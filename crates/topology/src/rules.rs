@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Path, Problem};
-use crate::nearest::nearest;
 use crate::{Consumption, Service, Topology};
 
 /// How much larger a dead letter may be than its record: headers with names of Kafka's lengths, and a reason that fits a log
@@ -73,7 +72,7 @@ impl<'t> Rules<'t, '_> {
             return;
         }
         let mut text = format!("no topic `{topic}`; declare it under `topics`");
-        if let Some(near) = nearest(topic, self.topology.topics().map(|topic| topic.name.as_str())) {
+        if let Some(near) = self.topology.nearest_topic(topic) {
             text.push_str(&format!(", or did you mean `{near}`?"));
             self.meant.insert(near);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::nearest::nearest;
 use crate::{Consumption, Error, Service, System, Topic, document, rules, shape};
 
 /// Topics and services that keep every rule of this crate: one that breaks a rule can't be had.
@@ -58,6 +59,12 @@ impl Topology {
     #[must_use]
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         self.topics.get(name)
+    }
+
+    /// The topic that somebody may have meant by a name that is none's.
+    #[must_use]
+    pub fn nearest_topic(&self, name: &str) -> Option<&str> {
+        nearest(name, self.topics().map(|topic| topic.name.as_str()))
     }
 
     /// All services by name.

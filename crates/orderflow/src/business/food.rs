@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ::topology::{System, Topology};
 use events::food::FoodOrder;
-use events::{OrderId, Timestamp};
-use food_orders::{Comparison, FoodFlow, menu};
+use events::{Event, OrderId, Timestamp, Topic};
+use food_orders::{Comparison, FoodFlow, food_producer, menu};
 use messaging::audit::{Drained, Flow, Marks};
 use messaging::store::{OrderTable, StoredOrder};
 use messaging::{Outgoing, Services};
@@ -13,7 +13,7 @@ use postgres_store::Limits;
 use serde_json::{Value, json};
 use simulation::{Fault, Faults, Order, Report, Simulation, Store, broker};
 
-use super::{Business, Outcome, simulated};
+use super::{Business, Outcome, ReadEvent, simulated};
 use crate::Error;
 use crate::stores::FoodTable;
 
@@ -73,6 +73,16 @@ impl Business for Food {
     fn read_order(&self, line: &[u8]) -> Result<Order, String> {
         let order = FoodOrder::check(line).map_err(|faults| faults.to_string())?;
         Ok(Order { record: Outgoing::of(&order), order_id: order.order_id })
+    }
+
+    fn reader(&self, topic: Topic) -> Option<ReadEvent> {
+        match topic {
+            FoodOrder::TOPIC => Some(|value| {
+                FoodOrder::check(value).map(|order| Outgoing::of(&order)).map_err(|faults| faults.to_string())
+            }),
+            food_producer::NUMBERS => Some(|value| food_producer::read(value).map_err(|error| error.to_string())),
+            _ => None,
+        }
     }
 
     fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome> {

@@ -3,8 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::topology::{System, Topology};
-use events::Timestamp;
-use events::saga::OrderCreated;
+use events::saga::{
+    EmailRequested, InventoryRejected, InventoryReleased, InventoryReserved, OrderCompleted, OrderCreated, OrderFailed,
+    OrderRefused, OrderValidated, PaymentCompleted, PaymentFailed, PaymentRefunded, PaymentRequested, RefundRequested,
+    ReleaseRequested, ReservationRequested,
+};
+use events::wire::Fields;
+use events::{Event, Timestamp, Topic};
 use kafka_transport::Pace;
 use messaging::audit::{Flow, Marks};
 use messaging::store::{EventStore, RowStore};
@@ -15,7 +20,7 @@ use prometheus_client::collector::Collector;
 use serde_json::{Value, json};
 use simulation::{Consumer, Faults, Order, Report, Simulation, Store, broker};
 
-use super::{Business, Outcome, decoded, simulated_topics};
+use super::{Business, Outcome, ReadEvent, decoded, event, simulated_topics};
 use crate::Error;
 use crate::clock::WallClock;
 use crate::stores::Stores;
@@ -89,6 +94,35 @@ impl Business for Saga {
 
     fn read_order(&self, line: &[u8]) -> Result<Order, String> {
         decoded::<OrderCreated>(line)
+    }
+
+    fn reader(&self, topic: Topic) -> Option<ReadEvent> {
+        let read: ReadEvent = match topic {
+            OrderCreated::TOPIC => event::<OrderCreated>,
+            OrderValidated::TOPIC => event::<OrderValidated>,
+            OrderCompleted::TOPIC => event::<OrderCompleted>,
+            OrderFailed::TOPIC => {
+                |value| by_status(value, &[("failed", event::<OrderFailed>), ("refused", event::<OrderRefused>)])
+            }
+            PaymentRequested::TOPIC => |value| {
+                let (charge, refund): (ReadEvent, ReadEvent) = (event::<PaymentRequested>, event::<RefundRequested>);
+                by_status(value, &[("requested", charge), ("refund_requested", refund)])
+            },
+            PaymentCompleted::TOPIC => event::<PaymentCompleted>,
+            PaymentFailed::TOPIC => event::<PaymentFailed>,
+            PaymentRefunded::TOPIC => event::<PaymentRefunded>,
+            ReservationRequested::TOPIC => |value| {
+                let (reserve, release): (ReadEvent, ReadEvent) =
+                    (event::<ReservationRequested>, event::<ReleaseRequested>);
+                by_status(value, &[("requested", reserve), ("release_requested", release)])
+            },
+            InventoryReserved::TOPIC => event::<InventoryReserved>,
+            InventoryRejected::TOPIC => event::<InventoryRejected>,
+            InventoryReleased::TOPIC => event::<InventoryReleased>,
+            EmailRequested::TOPIC => event::<EmailRequested>,
+            _ => return None,
+        };
+        Some(read)
     }
 
     fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome> {
@@ -174,6 +208,12 @@ impl Business for Saga {
     }
 }
 
+/// The event of a topic that carries several: their status tells them apart.
+fn by_status(value: &[u8], events: &[(&str, ReadEvent)]) -> Result<Outgoing, String> {
+    let read = Fields::read(value, |fields| fields.one_of("status", events)).map_err(|error| error.to_string())?;
+    read(value)
+}
+
 fn discrepancies(events: &dyn EventStore, rows: &dyn RowStore, dead_lettered: u64) -> Result<Vec<String>, Error> {
     let books = Books::read(events, rows).map_err(Error::failed)?;
     let more = books.wrong.saturating_sub(books.examples.len() as u64);
@@ -206,5 +246,34 @@ impl Machine {
     fn step(&self, of: &Subscription, clock: Arc<dyn Clock>) -> Option<Box<dyn BatchStep>> {
         let services = self.services(clock)?.services;
         services.iter().find(|(subscription, _)| *subscription == of).map(|(_, new_step)| new_step())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::saga::Payment;
+    use events::{Cents, OrderId};
+
+    use super::*;
+
+    #[test]
+    fn events_that_share_a_topic_are_told_apart_by_their_status() {
+        let payment = Payment {
+            order_id: OrderId::parse("7f3a").unwrap(),
+            payment_id: "PAY-1".into(),
+            amount: Cents::new(1_999),
+            payment_method: "card".into(),
+            timestamp: Timestamp::BASE,
+        };
+        let (charge, refund) =
+            (Outgoing::of(&PaymentRequested(payment.clone())), Outgoing::of(&RefundRequested(payment)));
+        let topology = Topology::built_in().unwrap();
+        let saga = Saga::new(&topology, "topology.json", Stores::in_memory()).unwrap();
+        let read = saga.reader(charge.topic).unwrap();
+        assert_ne!(charge.event_id, refund.event_id);
+        assert_eq!([read(&charge.value), read(&refund.value)], [Ok(charge.clone()), Ok(refund)]);
+        let other = String::from_utf8(charge.value).unwrap().replacen("requested", "asked", 1);
+        let expected = r#"status: found "asked", allowed "requested" or "refund_requested""#;
+        assert_eq!(read(other.as_bytes()), Err(expected.to_owned()));
     }
 }

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::topology::{System, Topology};
-use events::Timestamp;
-use events::shop::OrderPlaced;
+use events::shop::{InventoryResult, Notification, OrderPlaced, OrderShipped, PaymentResult};
+use events::{Event, Timestamp, Topic};
 use messaging::audit::{Flow, Marks};
 use messaging::{Outgoing, Services};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use shop::order_generator::generate_order_event;
 use shop::{Outcomes, Rates, ShopFlow};
 use simulation::{Faults, Order, Report, Simulation, broker};
 
-use super::{Business, Outcome, decoded, simulated};
+use super::{Business, Outcome, ReadEvent, decoded, event, simulated};
 use crate::Error;
 
 /// The shop.
@@ -56,6 +56,18 @@ impl Business for Shop {
 
     fn read_order(&self, line: &[u8]) -> Result<Order, String> {
         decoded::<OrderPlaced>(line)
+    }
+
+    fn reader(&self, topic: Topic) -> Option<ReadEvent> {
+        let read: ReadEvent = match topic {
+            OrderPlaced::TOPIC => event::<OrderPlaced>,
+            PaymentResult::TOPIC => event::<PaymentResult>,
+            InventoryResult::TOPIC => event::<InventoryResult>,
+            OrderShipped::TOPIC => event::<OrderShipped>,
+            Notification::TOPIC => event::<Notification>,
+            _ => return None,
+        };
+        Some(read)
     }
 
     fn outcomes(&self, tally: &BTreeMap<Marks, u64>) -> Vec<Outcome> {

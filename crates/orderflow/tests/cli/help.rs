@@ -9,6 +9,7 @@ fn the_help_of_every_command_shows_an_example() {
         "",
         "run",
         "generate",
+        "inject",
         "simulate",
         "audit",
         "trace",

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::call::{Call, Ended, orderflow, orders, stock_is_checked_by_nobody};
 
-fn send(signal: &str, child: &Child) {
+pub(crate) fn send(signal: &str, child: &Child) {
     let kill = format!("kill -{signal} {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }

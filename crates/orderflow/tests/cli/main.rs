@@ -13,6 +13,7 @@ mod food; // food orders without a Kafka of theirs
 mod generate; // orders as JSON lines
 mod health; // brokers, database and workers asked how they are
 mod help; // every command shows an example
+mod inject; // events into a topic: which, how many, what becomes of bad lines
 mod input; // bad lines set aside, good ones processed
 mod interruption; // Ctrl-C and SIGTERM
 mod inventory; // Ansible's, from what Terraform made
