@@ -47,6 +47,18 @@ pub struct WrongSetting {
     problem: String,
 }
 
+impl WrongSetting {
+    /// Which one.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What is wrong with it, and what would serve.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
 impl fmt::Display for WrongSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<15} {}", self.name, self.problem)

@@ -18,6 +18,7 @@ use crate::run::MAX_ORDERS;
 use crate::{Error, Format, Status, System, logging, moment};
 use conclusion::Conclusion;
 use groups::Groups;
+pub(crate) use groups::lag;
 use judge::Judge;
 use order_file::OrderFile;
 use runs::Which;

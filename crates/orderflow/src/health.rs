@@ -59,7 +59,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
 }
 
 /// Whether each topic of the topology is there, on all the brokers that should have it.
-fn topics(admin: &Admin, topology: &Topology) -> Result<String, Error> {
+pub(crate) fn topics(admin: &Admin, topology: &Topology) -> Result<String, Error> {
     let names: Vec<&str> = topology.topics().map(|topic| topic.name.as_str()).collect();
     let found = admin.replicas(&names)?;
     let missing: Vec<&str> = names.iter().copied().filter(|name| !found.contains_key(*name)).collect();

@@ -14,6 +14,7 @@ mod table; // how functions do
 mod up; // the emulator with all of them
 
 pub(crate) use invoke::invoke_on_aws;
+pub(crate) use place::ADDRESS;
 
 /// Where the emulator keeps the functions' logs, unless somebody says otherwise.
 const LOGS: &str = "target/lambda-logs";

@@ -29,6 +29,7 @@ mod demo; // one order through the saga, step by step
 mod deploy; // everything, to AWS
 mod deployment; // one on AWS, as its folder keeps it
 mod destroy; // one on AWS, without a trace
+mod doctor; // what is wrong with a set-up, and what to do
 mod generate; // orders as JSON lines
 mod health; // whether everything that orders need is there
 mod history; // what the event store knows of a saga
@@ -39,6 +40,7 @@ mod lines; // JSON lines, the bad ones set aside
 mod logging; // log events as JSON lines on stderr
 mod manual; // completions and man pages
 mod package; // one zip a function
+mod programs; // of others, which commands call
 mod report; // what run and audit tell alike
 mod reset; // our topics and groups emptied
 mod resources; // CPU time and peak memory
@@ -93,6 +95,7 @@ enum Command {
     #[command(subcommand, after_help = "Example: orderflow dead-letters list --brokers localhost:9092")]
     DeadLetters(dead_letters::Command),
     Work(work::Args),
+    Doctor(doctor::Args),
     Health(health::Args),
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
     Cluster(cluster::Command),
@@ -251,6 +254,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
             all_in_memory()?;
             topology::check(&topology)
         }
+        Some(Command::Doctor(args)) => doctor::execute(&args, &topology, &name),
         Some(Command::Health(args)) => health::execute(&args, &topology),
         Some(Command::Work(args)) => work::execute(&args, &topology, &name),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),

@@ -136,6 +136,15 @@ impl Database {
         url().map(Self)
     }
 
+    /// That it answers.
+    ///
+    /// # Errors
+    /// Where it does not, or its URL is none.
+    pub(crate) fn answers(&self) -> Result<String, Error> {
+        let Look { version, .. } = PostgresOrders::look(&self.0).map_err(refused)?;
+        Ok(format!("PostgreSQL {version} answers"))
+    }
+
     /// How it is.
     ///
     /// # Errors

@@ -47,6 +47,36 @@ pub(crate) fn execute(command: &Command, topology: &Topology, file: &str) -> Res
     }
 }
 
+/// What differs from a topology.
+pub(crate) struct Different {
+    /// A topic that is not as it should be, and how it is beside what the file says.
+    pub(crate) rows: Vec<(String, String)>,
+    /// What to do about it.
+    pub(crate) hint: String,
+    /// Whether a topic is not there at all.
+    pub(crate) lacks_any: bool,
+}
+
+/// Compares alone; `file` is what the topology is called.
+///
+/// # Errors
+/// Where the brokers do not answer or refuse.
+pub(crate) fn differences(
+    connection: &Connection,
+    topology: &Topology,
+    file: &str,
+) -> Result<Different, kafka_transport::Error> {
+    let cluster = Cluster { admin: Admin::connect(connection)?, connection: connection.clone(), topology, file };
+    let found = cluster.compare()?;
+    let rows = found.cells(|difference| Some(difference.beside(file)));
+    let lacks_any = found.different.iter().any(|(_, differences)| differences.contains(&Difference::Missing));
+    Ok(Different {
+        rows: rows.into_iter().map(|(topic, how)| (topic.to_owned(), how)).collect(),
+        hint: found.hint(),
+        lacks_any,
+    })
+}
+
 /// A cluster, and the topology that it is held against.
 struct Cluster<'a> {
     admin: Admin,
@@ -95,7 +125,7 @@ impl<'a> Cluster<'a> {
         self.conclude(&self.settled()?)
     }
 
-    fn compare(&self) -> Result<Comparison<'a>, Error> {
+    fn compare(&self) -> Result<Comparison<'a>, kafka_transport::Error> {
         let names: Vec<&str> = self.topology.topics().map(|topic| topic.name.as_str()).collect();
         let (brokers, found) = (self.admin.brokers()?.len(), self.admin.describe(&names)?);
         let topics = self.topology.topics();
@@ -137,7 +167,7 @@ impl<'a> Cluster<'a> {
                 thread::sleep(LOOK_AGAIN);
             }
         }
-        self.compare()
+        Ok(self.compare()?)
     }
 
     /// Shows what differs, and says whether anything does.
@@ -178,13 +208,18 @@ impl Comparison<'_> {
 
     /// A line for each topic of which `text` says anything.
     fn rows(&self, text: impl Fn(Difference) -> Option<String>) -> String {
+        let cells = self.cells(text);
+        let width = cells.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        cells.iter().map(|(name, text)| format!("{name:width$}   {text}\n")).collect()
+    }
+
+    /// Each topic of which `text` says anything, and what.
+    fn cells(&self, text: impl Fn(Difference) -> Option<String>) -> Vec<(&str, String)> {
         let cells = self.different.iter().filter_map(|(topic, differences)| {
             let texts: Vec<String> = differences.iter().copied().filter_map(&text).collect();
             (!texts.is_empty()).then(|| (topic.name.as_str(), texts.join("; ")))
         });
-        let cells: Vec<(&str, String)> = cells.collect();
-        let width = cells.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-        cells.iter().map(|(name, text)| format!("{name:width$}   {text}\n")).collect()
+        cells.collect()
     }
 
     /// What `create` would do about it, and what it cannot.

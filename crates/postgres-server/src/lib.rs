@@ -15,6 +15,14 @@ pub use detached::Detached;
 pub use options::Options;
 pub use server::Server;
 
+/// The folder of the installed programs, with which a server would be started.
+///
+/// # Errors
+/// Where there are none.
+pub fn programs() -> Result<std::path::PathBuf, Error> {
+    programs::Programs::find().map(programs::Programs::into_folder)
+}
+
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -24,6 +24,10 @@ impl Programs {
         in_path.or_else(|| installed(versions).into_iter().map(|(_, folder)| folder).rfind(has_both)).map(Self)
     }
 
+    pub(crate) fn into_folder(self) -> PathBuf {
+        self.0
+    }
+
     pub(crate) fn initdb(&self) -> PathBuf {
         self.0.join("initdb")
     }

@@ -112,7 +112,7 @@ impl Groups {
 }
 
 /// The records of a partition that a group is not done with.
-fn lag(span: &Span, committed: &[Option<i64>]) -> u64 {
+pub(crate) fn lag(span: &Span, committed: &[Option<i64>]) -> u64 {
     let committed = committed.get(span.partition as usize).copied().flatten().unwrap_or(span.from);
     u64::try_from(span.to - committed.max(span.from)).unwrap_or(0)
 }

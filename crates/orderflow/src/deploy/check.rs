@@ -1,6 +1,6 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use ::topology::Topology;
 
@@ -9,22 +9,7 @@ use crate::deployment::{Deployment, REGION, Settings, System, VARIABLE};
 use crate::stages::Done;
 use crate::sweep::{Marks, Sweep};
 use crate::tool::{Interruptions, Stop, ask, confirm, expect_terminal};
-use crate::{Error, aws, cost, tell};
-
-/// What stages call, each with a call that does nothing, and how one gets it.
-const TOOLS: [(&str, &[&str], &str); 7] = [
-    ("terraform", &["version"], "Terraform 1.11 or later: https://developer.hashicorp.com/terraform/install"),
-    ("aws", &["--version"], "the AWS CLI: PATH=\"$PATH:$(ci/venv aws ci/aws.d/requirements.txt)\""),
-    (
-        "ansible-playbook",
-        &["--version"],
-        "ansible-core 2.19: PATH=\"$PATH:$(ci/venv ansible ci/ansible.d/requirements.txt)\"",
-    ),
-    ("setpriv", &["--version"], "Debian's package util-linux"),
-    ("ssh", &["-V"], "OpenSSH's client, Debian's package openssh-client"),
-    ("ssh-keygen", &["-?"], "OpenSSH's client, Debian's package openssh-client"),
-    ("openssl", &["version"], "OpenSSL, Debian's package openssl"),
-];
+use crate::{Error, aws, cost, programs, tell};
 
 /// Tells an address from which it is asked, in a line.
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
@@ -81,8 +66,7 @@ pub(super) fn run(
     if !args.yes && !args.plan {
         expect_terminal()?;
     }
-    let missing: Vec<String> =
-        TOOLS.iter().filter(|(name, ask, _)| !runs(name, ask)).map(|(name, _, how)| format!("{name}: {how}")).collect();
+    let missing = programs::missing_for_a_deployment();
     if !missing.is_empty() {
         return Err(Error::Failed(format!("{} programs are missing\n  {}", missing.len(), missing.join("\n  "))).into());
     }
@@ -192,10 +176,6 @@ fn expect_nothing_of_ours(region: &str, system: System, topology: &Topology) -> 
         first.id,
         system.argument()
     )))
-}
-
-fn runs(name: &str, ask: &[&str]) -> bool {
-    Command::new(name).args(ask).stdin(Stdio::null()).output().is_ok()
 }
 
 /// The account, and as whom it is asked.

@@ -19,6 +19,8 @@ fn the_help_of_every_command_shows_an_example() {
         "dead-letters redrive",
         "dead-letters discard",
         "work",
+        "health",
+        "doctor",
         "topology",
         "topology check",
         "topology show",

@@ -7,6 +7,7 @@ mod cluster; // a secured cluster to play with
 mod demo; // one order through the saga, as the README shows it
 mod deploy; // what is refused before AWS is asked, and how stages are told of
 mod digest; // equal orders, equal digest: whatever carries them
+mod doctor; // what is wrong with a set-up, and what to do
 mod dry_run; // events logged, nothing sent
 mod flow; // the shop on a Kafka of the test's own
 mod food; // food orders without a Kafka of theirs

@@ -17,6 +17,7 @@ mod audit; // what the topics tell of a run
 #[allow(dead_code, reason = "shared with the tests beside these, which use the rest of it")]
 mod call; // one call of the command, in a folder of its own
 mod dead_letters; // what services have given up
+mod doctor; // what is wrong with a cluster, and what to do
 mod inject; // events into a topic, some broken on purpose
 mod lambda; // functions behind mappings, each as its own user
 mod on; // a call as one of a cluster's users
