@@ -14,12 +14,14 @@ pub use flow::{Flow, Mark, Marks, OrderKey, Stage};
 pub use observation::{Entrance, Observation, Written};
 use orders::{Closed, Seen};
 pub use reading::{Reading, Told};
+pub use trouble::Trouble;
 pub use verdict::{Drained, Verdict};
 
 mod flow; // what a system tells the audit
 mod observation; // what a host tells the audit
 mod orders; // what is remembered of open and closed orders
 mod reading; // what a record that stands in a topic tells
+mod trouble; // what went other than hoped, as it comes
 mod verdict; // what the audit found
 
 /// Feed it; then ask for its verdict.
@@ -343,6 +345,12 @@ impl<F: Flow> Audit<F> {
     /// How many orders were accepted and are neither ended nor given up.
     pub fn in_flight(&self) -> u64 {
         self.counts.accepted - self.counts.ended - self.counts.dead_lettered
+    }
+
+    /// What went other than hoped so far: cheap enough to be asked after each observation.
+    pub fn trouble(&self) -> Trouble {
+        let Counts { redelivered, doubled, unexpected, .. } = self.counts;
+        Trouble { given_up: self.dead_letters.len() as u64, redelivered, doubled, unexpected }
     }
 
     /// What became of the orders: how many have which marks. Those without an end are counted with the marks they have.

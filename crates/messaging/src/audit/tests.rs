@@ -352,6 +352,21 @@ fn orders_in_flight_are_neither_ended_nor_given_up() {
 }
 
 #[test]
+fn trouble_is_told_as_it_comes_and_a_record_that_was_given_up_counts_once() {
+    let mut audit = given([accepted("a"), placed("a")]);
+    let before = audit.trouble();
+    assert_eq!(before, Trouble::default());
+    for observation in [placed("a"), placed("b"), rejected(7), dead_lettered(7, Some("a")), dead_lettered(7, Some("a"))]
+    {
+        audit.observe(observation).unwrap();
+    }
+    let since = Trouble { given_up: 1, redelivered: 1, doubled: 0, unexpected: 1 };
+    assert_eq!(audit.trouble() - before, since);
+    audit.observe(written(ORDERS, "a", "other", 1)).unwrap();
+    assert_eq!(audit.trouble() - since, Trouble { doubled: 1, ..Trouble::default() });
+}
+
+#[test]
 fn the_tally_counts_orders_by_their_marks_ended_or_not() {
     let dead = vec![accepted("d"), placed("d"), dead_lettered(7, Some("d"))];
     let open = vec![accepted("c"), placed("c")];
