@@ -1,5 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use events::Timestamp;
 use messaging::Clock;
 
 /// The machine's clock: milliseconds since 1970.
@@ -10,4 +11,9 @@ impl Clock for WallClock {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// The time, as a record states it.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_ms(0).map_or(Timestamp::BASE, |epoch| epoch.plus_ms(WallClock.now_ms()))
 }

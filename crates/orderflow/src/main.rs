@@ -40,12 +40,14 @@ mod lines; // JSON lines, the bad ones set aside
 mod logging; // log events as JSON lines on stderr
 mod manual; // completions and man pages
 mod package; // one zip a function
+mod page; // what a person can show around
 mod programs; // of others, which commands call
 mod report; // what run and audit tell alike
 mod reset; // our topics and groups emptied
 mod resources; // CPU time and peak memory
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
+mod share; // of orders that ended in one way, against what is configured
 mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
 mod stages; // how a deployment's are told of
@@ -240,8 +242,10 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         systems.map(|&system| in_memory(system)).collect::<Result<Vec<_>, _>>()
     };
     match command {
-        None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?),
-        Some(Command::Run(args)) => run::execute(&args, &topology, &business(args.system, args.keep())?),
+        None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?, path.as_deref()),
+        Some(Command::Run(args)) => {
+            run::execute(&args, &topology, &business(args.system, args.keep())?, path.as_deref())
+        }
         Some(Command::Generate(args)) => generate::execute(&args, &*in_memory(args.system)?),
         Some(Command::Inject(args)) => inject::execute(&args, &topology, &name, &all_in_memory()?),
         Some(Command::Simulate(args)) => {

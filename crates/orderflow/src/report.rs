@@ -9,7 +9,9 @@ use messaging::audit::{Marks, Verdict};
 use serde_json::{Value, json};
 
 use crate::business::{Business, Outcome};
-use crate::grouped;
+use crate::page::{Column, Part, Row, Table};
+use crate::share::Share;
+use crate::{counted, grouped};
 
 /// What an audit found of one run.
 pub(crate) struct Report<'a> {
@@ -50,24 +52,35 @@ impl Report<'_> {
 
     /// For a person: outcomes beside the shares that `topology.json` sets, and records by topic.
     pub(crate) fn tables(&self, topology: &Topology) -> String {
-        let share = |count: u64| count as f64 / self.verdict.accepted.max(1) as f64;
-        let outcomes = self.business.outcomes(self.tally);
+        let outcomes = self.shares();
         let is_configured = outcomes.iter().any(|outcome| outcome.configured.is_some());
         let configured = if is_configured { "   configured" } else { "" };
         let mut text = format!("  outcome                  orders     share{configured}\n");
-        for Outcome { name, orders, configured } in outcomes {
+        for outcome in outcomes {
             let configured =
-                configured.map_or_else(String::new, |configured| format!("{:>10.1} %", 100.0 * configured));
-            let (share, orders) = (100.0 * share(orders), grouped(orders));
+                outcome.configured.map_or_else(String::new, |configured| format!("{:>10.1} %", 100.0 * configured));
+            let (name, orders, share) = (outcome.name, grouped(outcome.count), 100.0 * outcome.share());
             row(&mut text, format_args!("  {name:<20}{orders:>11}{share:>8.1} %{configured}"));
         }
         text.push_str("\n  topic                                            records\n");
-        let is_dead_letter = |topic: Topic| topology.dead_letter_of(topic.as_str()).is_some();
-        for (topic, count) in self.records.iter().filter(|(topic, count)| *count > 0 || !is_dead_letter(*topic)) {
-            row(&mut text, format_args!("  {topic:<44}{:>12}", grouped(*count)));
+        for (topic, count) in self.topics(topology) {
+            row(&mut text, format_args!("  {topic:<44}{:>12}", grouped(count)));
         }
         text.push('\n');
         text
+    }
+
+    /// The outcomes, of all orders that were accepted.
+    pub(crate) fn shares(&self) -> Vec<Share> {
+        let of = self.verdict.accepted;
+        let share = |Outcome { name, orders, configured }| Share { name, count: orders, of, configured };
+        self.business.outcomes(self.tally).into_iter().map(share).collect()
+    }
+
+    /// Records by topic; of dead letters those that there are.
+    pub(crate) fn topics(&self, topology: &Topology) -> impl Iterator<Item = (Topic, u64)> {
+        let is_dead_letter = |topic: Topic| topology.dead_letter_of(topic.as_str()).is_some();
+        self.records.iter().copied().filter(move |&(topic, count)| count > 0 || !is_dead_letter(topic))
     }
 
     /// The verdict, as the last row: whether it holds is the host's word.
@@ -81,6 +94,61 @@ impl Report<'_> {
             row(text, format_args!("  digest       {:032x}", self.verdict.digest));
         }
     }
+}
+
+/// What an audit's document comes to, as a sentence. `given_up` is what became of orders that nothing further is expected of.
+pub(crate) fn sentence(document: &Value, given_up: &str) -> String {
+    let count = |pointer: &str| document.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let (accepted, gone) = (count("/orders/accepted"), count("/audit/dead_lettered"));
+    let orders = counted(accepted, "accepted order");
+    let faults =
+        ["lost", "doubled", "unfinished", "unexpected"].map(|fault| (count(&format!("/audit/{fault}")), fault));
+    let faults: Vec<String> = faults
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, fault)| format!("{} {fault}", grouped(*count)))
+        .collect();
+    if !faults.is_empty() {
+        return format!("Of {orders} not every one came to exactly one end: {}.", faults.join(", "));
+    }
+    match gone {
+        _ if accepted == 0 => "No order was taken in.".into(),
+        0 => format!("Each of {orders} came to exactly one end: none was lost, none was doubled."),
+        gone => format!(
+            "Each of {orders} came to exactly one end, or was {given_up} ({}): none was lost, none was doubled.",
+            grouped(gone)
+        ),
+    }
+}
+
+/// Outcomes as bars, with how to read them.
+pub(crate) fn shares(shares: Vec<Share>) -> Vec<Part> {
+    let text = "A bar is a share of the accepted orders, the mark on it what topology.json configures. Chance explains what is \
+                within four standard deviations of that.";
+    let is_configured = shares.iter().any(|share| share.configured.is_some());
+    [Part::Shares(shares)].into_iter().chain(is_configured.then(|| Part::Text(text.into()))).collect()
+}
+
+/// What an audit counted, by its document, with what its words mean.
+pub(crate) fn counts(document: &Value, given_up: &str) -> Table {
+    let orders_given_up = "orders of which a record was given up: nothing further is expected of them";
+    let rows = [
+        ("accepted", "/orders/accepted", "any", "orders that were taken in"),
+        (given_up, "/audit/dead_lettered", "any", orders_given_up),
+        ("lost", "/audit/lost", "none", "orders without their end, and given-up records without a dead letter"),
+        ("unfinished", "/audit/unfinished", "none", "the same, while records were still on their way"),
+        ("doubled", "/audit/doubled", "none", "records that stand again with other bytes, second ends of an order"),
+        ("unexpected", "/audit/unexpected", "none", "records of orders that nobody took in"),
+        ("redelivered", "/audit/redelivered", "any", "records that stand again with equal bytes: at least once"),
+    ];
+    let rows = rows.map(|(word, pointer, allowed, meaning)| {
+        let count = document.pointer(pointer).and_then(Value::as_u64);
+        let cells = vec![word.into(), count.map_or("unknown".into(), grouped), allowed.into(), meaning.into()];
+        Row { cells, is_fault: allowed == "none" && count.is_some_and(|count| count > 0) }
+    });
+    let columns =
+        vec![Column::Words("Word"), Column::Numbers("Count"), Column::Words("Allowed"), Column::Words("Means")];
+    Table { columns, rows: rows.into() }
 }
 
 /// Adds a row to a text.

@@ -1,6 +1,6 @@
 //! `orderflow run`: orders through the services on an embedded Kafka or one that is there, and the proof that none was lost and none was doubled.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,16 +13,20 @@ use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
 use crate::business::Business;
+use crate::clock::now;
 use crate::connect::Brokers;
+use crate::page::PageFile;
 use crate::stores::Keep;
+use crate::tool::quoted;
 use crate::wiring::Wiring;
-use crate::{Error, Format, Status, System, logging, resources, seed, signals};
+use crate::{Error, Format, Status, System, logging, resources, seed, signals, tell};
 pub(crate) use auditor::{Auditor, MAX_ORDERS};
 use cluster::Cluster;
 use embedded::Embedded;
 use existing::Existing;
 use intake::{Intake, Limits};
 use orders::Orders;
+use page::Occasion;
 use progress::Progress;
 use summary::Summary;
 
@@ -34,14 +38,16 @@ mod existing; // a Kafka that is there, with the audit reading beside
 mod input; // orders as JSON lines, the bad ones set aside
 mod intake; // how many orders may be on their way, and when the next is due
 mod orders; // where the orders come from
+mod page; // the result, as a page to show around
 mod progress; // a bar for a person, lines for a log
 mod summary; // the result, as a table or as JSON
+mod timeline; // what happened when
 
 /// Runs orders through the services, on an embedded Kafka or on the one at --brokers, and audits the result.
 #[derive(Parser)]
 #[command(
     after_help = "Examples:\n  orderflow run --orders 20000 --seed 7 --format json\n  orderflow run --rate 100 --duration 1m\n  \
-    orderflow generate --orders 1000 | orderflow run --input -",
+    orderflow generate --orders 1000 | orderflow run --input -\n  orderflow run --orders 20000 --report report.html",
     mut_arg("brokers", |brokers| brokers.help("An Apache Kafka that is there, instead of one within this process").long_help(
         "An Apache Kafka that is there, instead of one within this process. Behind TLS with KAFKA_USERNAME, KAFKA_PASSWORD and \
         KAFKA_CA_FILE or KAFKA_CA_PEM, else in plaintext"
@@ -78,8 +84,11 @@ pub(crate) struct Args {
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Where the result goes as a page, too: one file of HTML to show around, at most 1 MiB, also where the audit fails.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Logs the events of each order and sends nothing.
-    #[arg(long, conflicts_with_all = ["rate", "duration", "format", "brokers"])]
+    #[arg(long, conflicts_with_all = ["rate", "duration", "format", "brokers", "report"])]
     dry_run: bool,
 }
 
@@ -87,6 +96,22 @@ impl Args {
     /// Whether the Kafka is one within this process.
     fn is_embedded(&self) -> bool {
         self.brokers.brokers.is_none()
+    }
+
+    /// What does the same again.
+    fn repeated(&self, system: &str, seed: u64, topology: Option<&Path>) -> String {
+        let mut words = vec!["orderflow".to_owned(), "run".into(), system.into()];
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), quoted(&value)]));
+        };
+        option("--orders", self.orders.map(|orders| orders.to_string()));
+        option("--duration", self.duration.map(|duration| humantime::format_duration(duration).to_string()));
+        option("--rate", self.rate.map(|rate| rate.to_string()));
+        option("--seed", self.input.is_none().then(|| seed.to_string()));
+        option("--input", self.input.as_ref().map(|path| path.display().to_string()));
+        option("--brokers", self.brokers.brokers.clone());
+        option("--topology", topology.map(|path| path.display().to_string()));
+        words.join(" ")
     }
 
     /// Where the system keeps what it knows: on a Kafka that is there others may work with it.
@@ -103,9 +128,16 @@ impl Args {
 ///
 /// # Errors
 /// Where the input or the topology does not serve, or the flow breaks off.
-pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Business>) -> Result<Status, Error> {
+pub(crate) fn execute(
+    args: &Args,
+    topology: &Topology,
+    business: &Arc<dyn Business>,
+    topology_file: Option<&Path>,
+) -> Result<Status, Error> {
     logging::start(if args.dry_run { LevelFilter::INFO } else { LevelFilter::ERROR });
     let seed = seed::or_random(args.seed);
+    let needed: Vec<&Path> = args.input.iter().flat_map(|input| [input.as_path(), &args.rejects]).collect();
+    let page_file = args.report.as_ref().map(|path| PageFile::at(path, &needed)).transpose()?;
     let mut orders = match &args.input {
         Some(path) => Orders::from_file(path, &args.rejects, business)?,
         None => Orders::generated(&**business, seed, args.orders.or(args.duration.is_none().then_some(10_000))),
@@ -127,9 +159,21 @@ pub(crate) fn execute(args: &Args, topology: &Topology, business: &Arc<dyn Busin
         stop: signals::stop_flag()?,
     };
     let progress = Progress::start(business.name(), &run, orders.expected(), args.format);
+    let occasion = Occasion {
+        began: now(),
+        place: run.connection.as_ref().map_or("embedded in the process", |connection| connection.brokers()).to_owned(),
+        rate: args.rate,
+        command: args.repeated(business.name(), seed, topology_file),
+    };
     let summary = run.through(business, topology, &mut orders, &progress)?;
     progress.finish();
+    // A page that cannot be written is told after the result.
+    let written = page_file.map_or(Ok(()), |file| file.write(&summary.page(&occasion, topology, &**business)));
     summary.print(args.format, topology, &**business)?;
+    written?;
+    if let Some(path) = &args.report {
+        tell(&format!("report: {}", path.display()));
+    }
     // An input that broke ends the run like any other: what was accepted is audited first.
     orders.broken().map_or(Ok(summary.status()), Err)
 }
@@ -168,6 +212,7 @@ impl Run {
         let meter = resources::Meter::start();
         let mut intake = Intake::new(&auditor, cluster, &self.limits, &**business, progress);
         intake.take(orders, &self.id, &self.stop)?;
+        let stopped_us = intake.stopped_us();
         let cluster = intake.wait_for_ends()?;
         let usage = meter.read();
         let records = cluster.drain()?;
@@ -185,6 +230,7 @@ impl Run {
             discrepancies,
             usage,
             was_interrupted: self.stop.load(Ordering::Acquire),
+            stopped_us,
         })
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use shop::{Rates, order_generator};
 
 use crate::deployment::{Deployment, Place, System, failed};
+use crate::share::Share;
 use crate::tool::{Interruptions, Stop};
 use crate::{Error, Format, Status, console, cost, grouped, print, tell};
 use functions::Functions;
@@ -99,7 +100,7 @@ impl Args {
             problems.push(format!("order_generator said that it had placed {}", placed.orders));
         }
         let outcomes = outcomes::of(&audited, rates);
-        problems.extend(outcomes.iter().filter(|outcome| !outcome.is_likely()).map(|outcome| outcome.unlikely()));
+        problems.extend(outcomes.iter().filter_map(Share::unlikely));
         let functions = Functions::ask(deployment, topology, begun_ms, placed.invocations, interruptions)?;
         if functions.invocations_of(order_generator::NAME) < placed.invocations {
             let (name, invocations) = (order_generator::NAME, placed.invocations);

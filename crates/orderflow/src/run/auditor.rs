@@ -8,6 +8,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use messaging::audit::{Audit, Case, Drained, Flow, Marks, Observation, Verdict};
 
+use super::timeline::Timeline;
 use crate::Error;
 
 /// Batches of observations that may wait; beyond that the flow waits for the audit.
@@ -15,9 +16,6 @@ const CHANNEL_BATCHES: usize = 256;
 
 /// Orders that one run may have: the audit remembers each of them, 1.2 GiB in all.
 pub(crate) const MAX_ORDERS: u64 = 20_000_000;
-
-/// Latencies up to ten minutes, to two significant digits.
-const MAX_LATENCY_US: u64 = 600_000_000;
 
 /// The audit on a thread of its own, fed through a bounded channel.
 pub(crate) struct Auditor {
@@ -38,7 +36,9 @@ pub(crate) struct Audited {
     pub(crate) verdict: Verdict,
     pub(crate) tally: BTreeMap<Marks, u64>,
     /// From hand-over (or from when it was due) to the last record, in microseconds.
-    pub(crate) latency: Histogram<u64>,
+    pub(crate) latency: Histogram<u32>,
+    /// What happened when.
+    pub(crate) timeline: Timeline,
 }
 
 impl Auditor {
@@ -115,16 +115,21 @@ fn listen(
     intake: &Thread,
 ) -> Result<Audited, String> {
     let mut audit = Audit::new(flow, MAX_ORDERS as usize);
-    let mut latency = Histogram::new_with_bounds(1, MAX_LATENCY_US, 2).map_err(|error| error.to_string())?;
+    let mut timeline = Timeline::new().map_err(|error| error.to_string())?;
+    let mut trouble = audit.trouble();
     while let Ok(observations) = receiver.recv() {
         let now_us = shared.now_us();
         let (mut closed, mut reopened) = (0_u64, 0);
         for observation in observations {
+            if let Observation::Accepted { at_us, .. } = observation {
+                timeline.at(at_us).accepted += 1;
+            }
             match audit.observe(observation) {
                 Ok(None) => {}
                 Ok(Some(Case::Closed { accepted_us })) => {
                     closed += 1;
-                    latency.saturating_record(now_us.saturating_sub(accepted_us).max(1));
+                    let took_us = now_us.saturating_sub(accepted_us).max(1);
+                    timeline.at(now_us).latency.saturating_record(took_us);
                 }
                 Ok(Some(Case::Reopened)) => reopened += 1,
                 Err(error) => {
@@ -133,10 +138,19 @@ fn listen(
                 }
             }
         }
+        if audit.trouble() != trouble {
+            timeline.at(now_us).trouble += audit.trouble() - trouble;
+            trouble = audit.trouble();
+        }
         if closed != reopened {
             shared.closed.fetch_add(closed.wrapping_sub(reopened), Ordering::AcqRel); // in one step: it may be less than before
             intake.unpark();
         }
     }
-    Ok(Audited { verdict: audit.verdict(Drained::Yes), tally: audit.tally(), latency })
+    Ok(Audited {
+        verdict: audit.verdict(Drained::Yes),
+        tally: audit.tally(),
+        latency: timeline.latency(),
+        timeline: timeline.smooth(),
+    })
 }

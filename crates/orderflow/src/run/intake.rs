@@ -43,6 +43,8 @@ pub(crate) struct Intake<'a> {
     schedule_us: u64,
     taken: u64,
     largest_bytes: u64,
+    /// When somebody stopped it.
+    stopped_us: Option<u64>,
     moved: Moved,
 }
 
@@ -72,6 +74,7 @@ impl<'a> Intake<'a> {
             schedule_us: auditor.now_us(),
             taken: 0,
             largest_bytes: 1,
+            stopped_us: None,
             moved,
         }
     }
@@ -101,10 +104,18 @@ impl<'a> Intake<'a> {
                 self.postpone();
             }
         }
+        if stop.load(Ordering::Acquire) {
+            self.stopped_us = Some(self.auditor.now_us());
+        }
         if self.taken >= MAX_ORDERS {
             tell("no more orders are taken in: the audit remembers 20,000,000");
         }
         Ok(())
+    }
+
+    /// When somebody stopped it, by the auditor's clock.
+    pub(crate) fn stopped_us(&self) -> Option<u64> {
+        self.stopped_us
     }
 
     /// Waits until every order that was taken in has its end, or nothing moves any more.

@@ -23,6 +23,8 @@ pub(crate) struct Summary {
     pub(crate) discrepancies: Vec<String>,
     pub(crate) usage: Cost,
     pub(crate) was_interrupted: bool,
+    /// When the intake ended by that, by the auditor's clock.
+    pub(crate) stopped_us: Option<u64>,
 }
 
 impl Summary {
@@ -39,7 +41,7 @@ impl Summary {
         }
     }
 
-    fn holds(&self) -> bool {
+    pub(super) fn holds(&self) -> bool {
         self.audited.verdict.passed() && self.discrepancies.is_empty()
     }
 
@@ -52,21 +54,21 @@ impl Summary {
         print(&text)
     }
 
-    fn report<'a>(&'a self, business: &'a dyn Business) -> Report<'a> {
+    pub(super) fn report<'a>(&'a self, business: &'a dyn Business) -> Report<'a> {
         let Audited { verdict, tally, .. } = &self.audited;
         Report { business, verdict, tally, records: &self.records }
     }
 
-    fn orders_per_s(&self) -> f64 {
+    pub(super) fn orders_per_s(&self) -> f64 {
         self.audited.verdict.ended as f64 / self.usage.elapsed.as_secs_f64().max(1e-6)
     }
 
-    fn cpu_us_per_order(&self) -> f64 {
+    pub(super) fn cpu_us_per_order(&self) -> f64 {
         self.usage.cpu_us as f64 / self.audited.verdict.accepted.max(1) as f64
     }
 
     /// Latency at a quantile, in milliseconds.
-    fn latency_ms(&self, quantile: f64) -> f64 {
+    pub(super) fn latency_ms(&self, quantile: f64) -> f64 {
         self.audited.latency.value_at_quantile(quantile) as f64 / 1_000.0
     }
 

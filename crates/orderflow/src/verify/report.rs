@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::functions::Functions;
 use super::load::Placed;
-use super::outcomes::Outcome;
 use crate::console;
 use crate::grouped;
 use crate::report::row;
+use crate::share::Share;
 
 /// What a run through a deployment showed.
 pub(super) struct Report {
@@ -18,7 +18,7 @@ pub(super) struct Report {
     pub(super) took: Duration,
     /// As `orderflow audit --format json` prints it.
     pub(super) audited: Value,
-    pub(super) outcomes: Vec<Outcome>,
+    pub(super) outcomes: Vec<Share>,
     pub(super) functions: Functions,
     /// In dollars, of everything that was there meanwhile.
     pub(super) cost: f64,
@@ -59,7 +59,7 @@ impl Report {
                 format_args!(
                     "  {name:<20}{count:>11}{:>8.1} %{:>10.1} %",
                     100.0 * outcome.share(),
-                    100.0 * outcome.configured
+                    100.0 * outcome.configured.unwrap_or_default()
                 ),
             );
         }

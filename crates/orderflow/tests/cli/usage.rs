@@ -38,6 +38,7 @@ fn words_that_do_not_exist_are_refused() {
 fn options_that_exclude_each_other_are_refused() {
     check("run --input orders.jsonl --seed 1", "'--input <FILE>' cannot be used with '--seed");
     check("run --input orders.jsonl --orders 1", "'--input <FILE>' cannot be used with '--orders");
+    check("run --dry-run --report report.html", "'--dry-run' cannot be used with '--report");
     check("run --rejects refused.jsonl", "required arguments were not provided");
 }
 
