@@ -1,23 +1,27 @@
 //! `orderflow verify`: orders through a deployment, followed to their end, and a report of it.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ::topology::Topology;
 use serde_json::Value;
 use shop::{Rates, order_generator};
 
 use crate::deployment::{Deployment, Place, System, failed};
+use crate::page::PageFile;
 use crate::share::Share;
-use crate::tool::{Interruptions, Stop};
-use crate::{Error, Format, Status, console, cost, grouped, print, tell};
+use crate::tool::{Interruptions, Stop, quoted};
+use crate::{Error, Format, Status, clock, console, cost, grouped, print, tell};
+use diary::Diary;
 use functions::Functions;
 use load::Load;
 use report::Report;
 
+mod diary; // when what happened
 mod functions; // what their logs tell
 mod load; // invocations of order_generator
 mod outcomes; // their shares against those configured
+mod page; // the report, as a page to show around
 mod report; // as text and as JSON
 
 /// How long one look of the audit waits for the groups, and the time between two.
@@ -28,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "What speaks Kafka runs on the console host, over SSH. Orders come from invocations of order_generator.\n\n\
-    Examples:\n  orderflow verify --orders 10000\n  orderflow verify --orders 36000 --duration 1h --report report"
+    Examples:\n  orderflow verify --orders 10000\n  orderflow verify --orders 36000 --duration 1h --report report.html"
 )]
 pub(crate) struct Args {
     /// How many orders.
@@ -40,7 +44,8 @@ pub(crate) struct Args {
     /// How long the last order may take to its end.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
     wait: Duration,
-    /// Where the report goes, as FILE.txt and FILE.json; without it to the deployment's folder, as reports/RUN.
+    /// Where the report goes, as FILE.txt, FILE.json and FILE.html, a page to show around; without it to the deployment's folder, as
+    /// reports/RUN.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     #[command(flatten)]
@@ -83,16 +88,19 @@ impl Args {
         };
         let topology = &topology.cloned().map_or_else(|| deployment.topology(), Ok)?;
         let rates = Rates::new(topology).map_err(|error| Error::Usage(error.to_string()))?;
+        let load = Load::new(self.orders, self.duration);
+        let place = self.place_of_report(deployment, load.run());
+        let page_file = place_of_page(&place)?;
         let mut problems = Vec::new();
         let diff = console::ask(deployment, "orderflow topics diff")?;
         if !diff.succeeded {
             problems.push(format!("topics are not as topology.json has them: {} {}", diff.text.trim(), diff.reason));
         }
-        let (begun, begun_ms) = (Instant::now(), now_ms());
-        let load = Load::new(self.orders, self.duration);
-        let placed = load.place(deployment.settings().region.as_str(), interruptions)?;
-        let audited = self.follow(deployment, &load, placed.orders, interruptions)?;
-        let took = begun.elapsed();
+        let (began, mut diary) = (clock::now(), Diary::begin());
+        let begun_ms = u64::try_from(began.as_ms()).unwrap_or(0);
+        let placed = load.place(deployment.settings().region.as_str(), &mut diary, interruptions)?;
+        let audited = self.follow(deployment, &load, placed.orders, &mut diary, interruptions)?;
+        let took_s = diary.elapsed_s();
         if !console::passed(&audited) {
             problems.push(format!("the audit did not pass: {}", audited["audit"]));
         }
@@ -106,13 +114,45 @@ impl Args {
             let (name, invocations) = (order_generator::NAME, placed.invocations);
             problems.push(format!("{name}'s log tells of fewer than its {invocations} invocations"));
         }
-        let cost = cost::an_hour(topology, deployment.settings())? * took.as_secs_f64() / 3_600.0;
+        let cost = cost::an_hour(topology, deployment.settings())? * took_s / 3_600.0;
         let (run, asked) = (load.run().to_owned(), self.orders);
-        let report = Report { run, asked, placed, took, audited, outcomes, functions, cost, problems };
-        let place = self.report.clone().unwrap_or_else(|| deployment.path("reports").join(&report.run));
+        let (region, command) = (deployment.settings().region.clone(), self.repeated());
+        let report = Report {
+            run,
+            began,
+            region,
+            command,
+            asked,
+            placed,
+            took_s,
+            diary,
+            audited,
+            outcomes,
+            functions,
+            cost,
+            problems,
+        };
         write(&place, &report)?;
-        tell(&format!("report: {0}.txt, {0}.json", place.display()));
+        page_file.write(&report.page())?;
+        tell(&format!("report: {0}.txt, {0}.json, {0}.html", place.display()));
         Ok(report)
+    }
+
+    /// Without an extension, which of each file is its own.
+    fn place_of_report(&self, deployment: &Deployment, run: &str) -> PathBuf {
+        let page = self.report.as_ref().map(|path| match path.extension() {
+            Some(extension) if extension == "html" => path.with_extension(""),
+            _ => path.clone(),
+        });
+        page.unwrap_or_else(|| deployment.path("reports").join(run))
+    }
+
+    /// What does the same again, with other orders.
+    fn repeated(&self) -> String {
+        let duration = self
+            .duration
+            .map(|duration| format!(" --duration {}", quoted(&humantime::format_duration(duration).to_string())));
+        format!("orderflow verify --orders {}{}{}", self.orders, duration.unwrap_or_default(), self.place.arguments())
     }
 
     /// Looks until every order has ended. A host that is away for a while is asked again.
@@ -121,6 +161,7 @@ impl Args {
         deployment: &Deployment,
         load: &Load,
         orders: u64,
+        diary: &mut Diary,
         interruptions: &Interruptions,
     ) -> Result<Value, Stop> {
         let begun = Instant::now();
@@ -129,40 +170,43 @@ impl Args {
             let is_over = begun.elapsed() > self.wait;
             match looked {
                 Ok(audited) => {
-                    let count = |name: &str| grouped(audited["audit"][name].as_u64().unwrap_or(0));
+                    let count = |name: &str| audited["audit"][name].as_u64().unwrap_or(0);
                     let accepted = audited["orders"]["accepted"].as_u64().unwrap_or(0);
                     tell(&format!(
                         "{} orders stand in Kafka, {} of them not at their end",
                         grouped(accepted),
-                        count("unfinished")
+                        grouped(count("unfinished"))
                     ));
+                    diary.ended(accepted.saturating_sub(count("unfinished") + count("lost") + count("dead_lettered")));
                     if is_over || (console::passed(&audited) && accepted >= orders) || console::is_final(&audited) {
                         return Ok(audited);
                     }
                 }
-                Err(error) if is_over => {
+                Err(error) => {
                     tell(&error.to_string());
-                    return Ok(Value::Null);
+                    diary.unanswered(error.to_string());
+                    if is_over {
+                        return Ok(Value::Null);
+                    }
                 }
-                Err(error) => tell(&error.to_string()),
             }
             interruptions.pause(LOOK_EVERY)?;
         }
     }
 }
 
-fn write(place: &Path, report: &Report) -> Result<(), Error> {
+/// Where the page goes; asked for before an order is placed.
+fn place_of_page(place: &Path) -> Result<PageFile, Error> {
     if let Some(folder) = place.parent() {
         std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     }
+    PageFile::at(&place.with_added_extension("html"), &[])
+}
+
+fn write(place: &Path, report: &Report) -> Result<(), Error> {
     for (extension, text) in [("txt", report.text()), ("json", format!("{:#}\n", report.document()))] {
         let path = place.with_added_extension(extension);
         std::fs::write(&path, text).map_err(|error| failed(&path, &error))?;
     }
     Ok(())
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

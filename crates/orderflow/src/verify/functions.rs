@@ -35,7 +35,7 @@ pub(super) struct Function {
 
 /// The functions of a deployment.
 #[derive(Debug)]
-pub(super) struct Functions(Vec<Function>);
+pub(super) struct Functions(pub(super) Vec<Function>);
 
 impl Functions {
     /// What they have logged since a time in milliseconds since 1970, by when orders were placed in so many invocations.
@@ -92,7 +92,7 @@ impl Functions {
 }
 
 impl Function {
-    fn of<'l>(name: &str, lines: impl Iterator<Item = &'l str>) -> Result<Self, Error> {
+    pub(super) fn of<'l>(name: &str, lines: impl Iterator<Item = &'l str>) -> Result<Self, Error> {
         let durations = Histogram::new_with_bounds(1, MAX_US, 2).map_err(Error::failed)?;
         let mut function =
             Self { name: name.to_owned(), invocations: 0, errors: 0, cold_starts: 0, durations, memory_mb: 0 };

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use shop::order_generator;
 
+use super::diary::Diary;
 use crate::tool::{Interruptions, Stop};
 use crate::{grouped, lambda, tell};
 
@@ -42,7 +43,7 @@ impl Load {
     ///
     /// # Errors
     /// Where invocations fail again and again, or the operator interrupts.
-    pub(super) fn place(&self, region: &str, interruptions: &Interruptions) -> Result<Placed, Stop> {
+    pub(super) fn place(&self, region: &str, diary: &mut Diary, interruptions: &Interruptions) -> Result<Placed, Stop> {
         let (begun, mut placed, mut failures) = (Instant::now(), Placed::default(), 0);
         while placed.orders < self.orders {
             let wait = self.due(placed.orders).saturating_sub(begun.elapsed());
@@ -54,11 +55,13 @@ impl Load {
                 Ok(answer) => {
                     placed.orders += answer["orders"].as_u64().unwrap_or(0);
                     failures = 0;
+                    diary.placed(placed.orders);
                     tell(&format!("{} of {} orders placed", grouped(placed.orders), grouped(self.orders)));
                 }
                 Err(error) => {
                     (placed.failed, failures) = (placed.failed + 1, failures + 1);
                     tell(&error.to_string());
+                    diary.failed(error.to_string());
                     if failures == MAX_FAILURES {
                         return Err(error.into());
                     }

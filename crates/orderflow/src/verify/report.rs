@@ -1,7 +1,7 @@
-use std::time::Duration;
-
+use events::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::diary::Diary;
 use super::functions::Functions;
 use super::load::Placed;
 use crate::console;
@@ -12,10 +12,16 @@ use crate::share::Share;
 /// What a run through a deployment showed.
 pub(super) struct Report {
     pub(super) run: String,
+    pub(super) began: Timestamp,
+    /// Where the deployment is.
+    pub(super) region: String,
+    /// What does the same again.
+    pub(super) command: String,
     pub(super) asked: u64,
     pub(super) placed: Placed,
-    /// From the first invocation until the audit passed.
-    pub(super) took: Duration,
+    /// From the first invocation until the audit passed, in seconds.
+    pub(super) took_s: f64,
+    pub(super) diary: Diary,
     /// As `orderflow audit --format json` prints it.
     pub(super) audited: Value,
     pub(super) outcomes: Vec<Share>,
@@ -31,18 +37,18 @@ impl Report {
         self.problems.is_empty()
     }
 
-    fn count(&self, name: &str) -> u64 {
+    pub(super) fn count(&self, name: &str) -> u64 {
         self.audited["audit"][name].as_u64().unwrap_or(0)
     }
 
-    fn accepted(&self) -> u64 {
+    pub(super) fn accepted(&self) -> u64 {
         self.audited["orders"]["accepted"].as_u64().unwrap_or(0)
     }
 
     /// For a person.
     pub(super) fn text(&self) -> String {
         let mut text = format!("run {}\n", self.run);
-        let took = self.took.as_secs_f64();
+        let took = self.took_s;
         let Placed { invocations, failed, .. } = self.placed;
         row(
             &mut text,
@@ -135,7 +141,7 @@ impl Report {
             "holds": self.holds(),
             "problems": self.problems,
             "load": {"asked": self.asked, "placed": orders, "invocations": invocations, "failed": failed},
-            "seconds": self.took.as_secs_f64(),
+            "seconds": self.took_s,
             "outcomes": outcomes,
             "functions": functions,
             "dollars": self.cost,
