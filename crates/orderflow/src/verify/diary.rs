@@ -49,6 +49,14 @@ impl Diary {
 }
 
 impl<T> Entries<T> {
+    /// What is known afterwards, in the order of its time.
+    pub(super) fn of(mut entries: Vec<(f64, T)>) -> Self {
+        entries.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        let mut kept = Self(Vec::new());
+        entries.into_iter().for_each(|(at_s, what)| kept.add(at_s, what));
+        kept
+    }
+
     fn add(&mut self, at_s: f64, what: T) {
         if self.0.len() == MAX_ENTRIES {
             let mut index = 0;

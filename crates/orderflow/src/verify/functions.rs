@@ -26,6 +26,8 @@ pub(super) struct Function {
     pub(super) invocations: u64,
     /// Those of them that failed, by Lambda's report.
     pub(super) errors: u64,
+    /// When those were reported, in milliseconds since 1970.
+    pub(super) errors_ms: Vec<i64>,
     /// New environments.
     pub(super) cold_starts: u64,
     /// In microseconds.
@@ -67,13 +69,15 @@ impl Functions {
         let ask = |service: &&Service| {
             let (group, since) = (format!("/aws/lambda/{}", service.name), since_ms.to_string());
             let words = ["logs", "filter-log-events", "--log-group-name", &group, "--start-time", &since];
-            let words = words.into_iter().chain(["--filter-pattern", REPORTS, "--query", "events[].message"]);
+            let words =
+                words.into_iter().chain(["--filter-pattern", REPORTS, "--query", "events[].[timestamp, message]"]);
             words.map(str::to_owned).collect()
         };
         let answers = aws::calls(&deployment.settings().region, &services.iter().map(ask).collect::<Vec<_>>());
         let functions = services.iter().zip(answers).map(|(service, answer)| {
-            let messages = answer?;
-            Function::of(&service.name, messages.as_array().into_iter().flatten().filter_map(Value::as_str))
+            let events = answer?;
+            let lines = events.as_array().into_iter().flatten();
+            Function::of(&service.name, lines.filter_map(|event| Some((event[0].as_i64()?, event[1].as_str()?))))
         });
         functions.collect::<Result<_, _>>().map(Self)
     }
@@ -92,19 +96,28 @@ impl Functions {
 }
 
 impl Function {
-    pub(super) fn of<'l>(name: &str, lines: impl Iterator<Item = &'l str>) -> Result<Self, Error> {
+    /// Of lines, each with when it was logged.
+    pub(super) fn of<'l>(name: &str, lines: impl Iterator<Item = (i64, &'l str)>) -> Result<Self, Error> {
         let durations = Histogram::new_with_bounds(1, MAX_US, 2).map_err(Error::failed)?;
-        let mut function =
-            Self { name: name.to_owned(), invocations: 0, errors: 0, cold_starts: 0, durations, memory_mb: 0 };
-        lines.for_each(|line| function.see(line));
+        let mut function = Self {
+            name: name.to_owned(),
+            invocations: 0,
+            errors: 0,
+            errors_ms: Vec::new(),
+            cold_starts: 0,
+            durations,
+            memory_mb: 0,
+        };
+        lines.for_each(|(at_ms, line)| function.see(at_ms, line));
         Ok(function)
     }
 
     /// Counts a line, if it is Lambda's report of an invocation.
-    fn see(&mut self, line: &str) {
+    fn see(&mut self, at_ms: i64, line: &str) {
         let Some(Reported { duration_ms, memory_mb, is_cold, has_failed }) = Reported::of(line) else { return };
         self.invocations += 1;
         self.errors += u64::from(has_failed);
+        self.errors_ms.extend(has_failed.then_some(at_ms));
         self.cold_starts += u64::from(is_cold);
         self.durations.saturating_record((duration_ms * 1_000.0) as u64);
         self.memory_mb = self.memory_mb.max(memory_mb);
@@ -183,9 +196,10 @@ mod tests {
             r#"{"time":"t","type":"platform.report","record":{"requestId":"4","status":"success","metrics":{"durationMs":13.5,"maxMemoryUsedMB":25,"initDurationMs":150.0}}}"#,
             r#"{"time":"t","type":"platform.report","record":{"requestId":"5","status":"error","metrics":{"durationMs":11.5,"maxMemoryUsedMB":20}}}"#,
         ];
-        let function = Function::of("f", lines.into_iter()).unwrap();
+        let function = Function::of("f", (0..).zip(lines)).unwrap();
         let Function { invocations, errors, cold_starts, memory_mb, .. } = function;
         assert_eq!((invocations, errors, cold_starts, memory_mb), (5, 2, 2, 25));
+        assert_eq!(function.errors_ms, [3, 8]);
         assert!((function.duration_ms(0.5) - 12.0).abs() < 0.2, "{}", function.duration_ms(0.5));
     }
 }

@@ -1,3 +1,5 @@
+use shop::order_generator;
+
 use super::diary::Entries;
 use super::load::Placed;
 use super::report::Report;
@@ -11,16 +13,16 @@ impl Report {
         let figure = |value, unit, name| Figure { value, unit, name };
         let ms = |name: &str| self.audited["latency_ms"][name].as_u64().map_or("unknown".into(), grouped);
         Page {
-            origin: "orderflow verify".into(),
-            title: format!("{} through a deployment", counted(self.accepted(), "order")),
+            origin: format!("orderflow verify, the deployment in {}", self.region),
+            title: counted(self.accepted(), "order"),
             holds: self.holds(),
             verdict: self.sentences(),
             figures: vec![
-                figure(grouped(self.accepted()), "orders", "stand in Kafka"),
-                figure(number(self.took_s), "s", "until the last was at its end"),
-                figure(ms("p50"), "ms", "half of them took at most"),
-                figure(ms("p99"), "ms", "99 of 100 took at most"),
-                figure(format!("{:.3}", self.cost), "dollars", "cost while it ran, about"),
+                figure(grouped(self.accepted()), "", "orders stand in Kafka"),
+                figure(number(self.took_s), "s", "in all"),
+                figure(ms("p50"), "ms", "half took at most"),
+                figure(ms("p99"), "ms", "99 % took at most"),
+                figure(format!("${:.3}", self.cost), "", "about, while it ran"),
             ],
             facts: self.facts(),
             sections: vec![
@@ -92,6 +94,7 @@ impl Report {
             (name, entries.iter().map(incident).collect::<Vec<_>>())
         };
         let mut rows = vec![
+            row("Invocations of functions that failed", &self.errors()),
             row("Invocations of order_generator that failed", &diary.failed),
             row("Looks of the audit without an answer", &diary.unanswered),
         ];
@@ -114,10 +117,19 @@ impl Report {
             ),
         };
         let incidents = match incidents.rows.is_empty() {
-            true => Part::Text("No invocation of order_generator failed, and the audit answered each look.".into()),
+            true => Part::Text("No invocation failed, and the audit answered each look.".into()),
             false => Part::Incidents(incidents),
         };
         vec![Part::Course(orders), incidents]
+    }
+
+    /// When functions failed, by their logs. Of what was invoked from here the diary tells.
+    fn errors(&self) -> Entries<String> {
+        let seconds = |at_ms: &i64| (at_ms - self.began.as_ms()).max(0) as f64 / 1e3;
+        let functions = self.functions.iter().filter(|function| function.name != order_generator::NAME);
+        let of_each =
+            functions.flat_map(|function| function.errors_ms.iter().map(move |at_ms| (at_ms, &function.name)));
+        Entries::of(of_each.map(|(at_ms, name)| (seconds(at_ms), name.clone())).collect())
     }
 
     fn audit(&self) -> Vec<Part> {
@@ -181,7 +193,8 @@ mod tests {
         diary.placed(1_000);
         diary.failed("order_generator <timed out>".into());
         diary.ended(1_000);
-        let invocation = "REPORT RequestId: 1\tDuration: 10.00 ms\tMax Memory Used: 20 MB";
+        let invocation = "REPORT RequestId: 1\tDuration: 10.00 ms\tMax Memory Used: 20 MB\tStatus: error";
+        let reported = [(Timestamp::BASE.as_ms() + 30_000, invocation)];
         let report = Report {
             run: "verify-01a2".into(),
             began: Timestamp::BASE,
@@ -193,7 +206,7 @@ mod tests {
             diary,
             audited,
             outcomes: vec![Share { name: "payment_failed", count: 99, of: 1_000, configured: Some(0.1) }],
-            functions: Functions(vec![Function::of("payment_processor", [invocation].into_iter()).unwrap()]),
+            functions: Functions(vec![Function::of("payment_processor", reported.into_iter()).unwrap()]),
             cost: 0.0071,
             problems,
         };
@@ -219,6 +232,7 @@ mod tests {
             &html,
             &["✓ Passed", "1,223", "4,361", "payment_processor", "0.007", "payment failed", "3 invocations, 1 failed"],
         );
+        check(&html, &["Invocations of functions that failed</b>, payment_processor at 30 s"]);
         check(&html, &["order_generator &lt;timed out&gt;", "verify-01a2", "orderflow verify --orders 1000"]);
         assert!(!html.contains("dead_letter<"), "{html}");
     }
