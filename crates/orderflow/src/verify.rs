@@ -198,7 +198,8 @@ impl Args {
 /// Where the page goes; asked for before an order is placed.
 fn place_of_page(place: &Path) -> Result<PageFile, Error> {
     if let Some(folder) = place.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        let refused = |error| Error::Usage(format!("--report {}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(refused)?;
     }
     PageFile::at(&place.with_added_extension("html"), &[])
 }
