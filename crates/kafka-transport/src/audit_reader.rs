@@ -225,7 +225,7 @@ impl Listener {
             if record.headers.last(RUN) != Some(run) {
                 return;
             }
-            *records.entry(record.topic).or_default() += 1;
+            *records.entry(record.topic).or_default() += u64::from(!reading.is_settlement(record));
             reading.read(record, &mut |told| match told {
                 Told::Now(Observation::Entered { .. }) => {}
                 Told::Now(observation) => {

@@ -11,6 +11,7 @@ use events::OrderId;
 
 use crate::{Origin, Place, Record};
 pub use flow::{Flow, Mark, Marks, OrderKey, Stage};
+pub(crate) use observation::content;
 pub use observation::{Entrance, Observation, Written};
 use orders::{Closed, Seen};
 pub use reading::{Reading, Told};
@@ -34,8 +35,9 @@ pub struct Audit<F> {
     tally: BTreeMap<Marks, u64>,
     rejected: BTreeSet<Origin>,
     dead_letters: BTreeMap<Origin, Letter>,
-    /// Orders that entered by several records which are not the same: one of those may go on, the others have the id of another order.
-    contested: BTreeMap<OrderKey, Vec<Entrance>>,
+    /// Of orders that entered by several records all of these: where they are not the same, one may go on, and the others have the id of another
+    /// order.
+    entrances: BTreeMap<OrderKey, Vec<Entrance>>,
     digest: u128,
     counts: Counts,
 }
@@ -77,14 +79,24 @@ struct Letter {
     is_redriven: bool,
 }
 
+/// Whether records by which one order entered are not the same. One that nobody can decode is like no other.
+fn is_contested(entrances: Option<&Vec<Entrance>>) -> bool {
+    let Some([first, others @ ..]) = entrances.map(Vec::as_slice) else { return false };
+    first.content.is_none() || others.iter().any(|other| other.content != first.content)
+}
+
 /// What became of an order's case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
-    /// It is closed: the order ended, or one of its records went to a dead letter.
-    Closed {
+    /// It is closed: the order has come to its end.
+    Ended {
         /// When it was accepted, in microseconds of the host's clock; 0 where that is not known.
         accepted_us: u64,
+        /// Whether it was closed before, because a record was given up that had ended it all the same.
+        was_closed: bool,
     },
+    /// It is closed: one of its records went to a dead letter.
+    GivenUp,
     /// It is open again: what was given up was redriven.
     Reopened,
 }
@@ -117,7 +129,7 @@ impl<F: Flow> Audit<F> {
             tally: BTreeMap::new(),
             rejected: BTreeSet::new(),
             dead_letters: BTreeMap::new(),
-            contested: BTreeMap::new(),
+            entrances: BTreeMap::new(),
             digest: 0,
             counts: Counts::default(),
         }
@@ -173,12 +185,8 @@ impl<F: Flow> Audit<F> {
         }
         let Some(order) = self.open.get_mut(&key) else { return Ok(()) };
         let first = *order.entrance.get_or_insert(entrance);
-        let is_the_same = first.content.is_some() && first.content == entrance.content;
-        if first.place != entrance.place && !is_the_same {
-            self.contested.entry(key).or_insert_with(|| vec![first]).push(entrance);
-            if self.contested.len() > self.max_orders {
-                return Err(Error::TooManyDeadLetters(self.max_orders));
-            }
+        if first.place != entrance.place {
+            self.entrances.entry(key).or_insert_with(|| vec![first]).push(entrance);
         }
         Ok(())
     }
@@ -211,7 +219,9 @@ impl<F: Flow> Audit<F> {
         let of_order = match self.open.get_mut(&written.order) {
             // What becomes of its entrances tells.
             Some(order)
-                if written.enters && order.marks.has(written.mark) && self.contested.contains_key(&written.order) =>
+                if written.enters
+                    && order.marks.has(written.mark)
+                    && is_contested(self.entrances.get(&written.order)) =>
             {
                 return None;
             }
@@ -271,23 +281,22 @@ impl<F: Flow> Audit<F> {
             }
             // A dead order stays open, so that what still comes of it is seen; its case was closed before.
             Stage::Ended if order.is_dead => None,
-            Stage::Ended => self.end(key).map(|accepted_us| Case::Closed { accepted_us }),
+            Stage::Ended => self.end(key, false),
         }
     }
 
-    /// An order has come to its end; answers when it was accepted.
-    fn end(&mut self, key: OrderKey) -> Option<u64> {
+    fn end(&mut self, key: OrderKey, was_closed: bool) -> Option<Case> {
         let order = self.open.remove(&key)?;
         self.counts.ended += 1;
         *self.tally.entry(order.marks).or_default() += 1;
         self.closed.insert(key, &order.seen, order.marks);
-        Some(order.accepted_us)
+        Some(Case::Ended { accepted_us: order.accepted_us, was_closed })
     }
 
     /// By a dead letter of the record at `place`.
     fn give_up(&mut self, key: OrderKey, place: Place) -> Option<Case> {
         let enters = self.flow.takes_in(place.0);
-        if let Some(entrances) = self.contested.get_mut(&key).filter(|_| enters) {
+        if let Some(entrances) = self.entrances.get_mut(&key).filter(|_| enters) {
             let of_record = entrances.iter_mut().filter(|entrance| entrance.place == place);
             of_record.for_each(|entrance| entrance.has_dead_letter = true);
         }
@@ -307,10 +316,10 @@ impl<F: Flow> Audit<F> {
     }
 
     /// Whether anything further is expected of an order, now that a record of it was given up or redriven. One that entered by another
-    /// record, too, goes on.
+    /// record, too, goes on, be that another order's or the same once more.
     fn weigh(&mut self, key: OrderKey) -> Option<Case> {
         let of_another = |entrances: &Vec<Entrance>| entrances.iter().any(|entrance| !entrance.has_dead_letter);
-        let goes_on = self.contested.get(&key).is_some_and(of_another);
+        let goes_on = self.entrances.get(&key).is_some_and(of_another);
         let order = self.open.get_mut(&key)?;
         let GivenUp { entrances, others } = order.given_up;
         let (was_dead, is_dead) = (order.is_dead, others > 0 || entrances > 0 && !goes_on);
@@ -318,15 +327,12 @@ impl<F: Flow> Audit<F> {
         match (was_dead, is_dead) {
             (false, true) => {
                 self.counts.dead_lettered += 1;
-                Some(Case::Closed { accepted_us: order.accepted_us })
+                Some(Case::GivenUp)
             }
             (true, false) => {
                 self.counts.dead_lettered -= 1;
-                if self.flow.stage(order.marks) == Stage::Ended {
-                    self.end(key); // its case stays closed, for another reason
-                    return None;
-                }
-                Some(Case::Reopened)
+                let has_ended = self.flow.stage(order.marks) == Stage::Ended;
+                if has_ended { self.end(key, true) } else { Some(Case::Reopened) }
             }
             _ => None,
         }
@@ -397,7 +403,7 @@ impl<F: Flow> Audit<F> {
 
     /// Records by which an order entered whose id another one has, and which were not given up: of each order all but one.
     fn taken_twice(&self) -> impl Iterator<Item = &Entrance> {
-        self.contested.values().flat_map(|entrances| {
+        self.entrances.values().flat_map(|entrances| {
             let mut contents: Vec<&Entrance> = Vec::new();
             for entrance in entrances.iter().filter(|entrance| entrance.content.is_some() && !entrance.has_dead_letter)
             {

@@ -2,6 +2,7 @@ use std::fmt;
 
 use events::Topic;
 
+use crate::audit::content;
 use crate::{Header, Headers, RUN, Record, Subscription};
 
 /// A record that can never be handled, on its way to its group's dead-letter topic: key, value and headers untouched, and
@@ -110,17 +111,18 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    /// Reads it from the headers of a record that stands among dead letters; `None` where that is one of those, whatever headers its record came
-    /// with: it has a reason.
-    pub fn read(headers: &dyn Headers, topics: &[Topic]) -> Option<Self> {
+    /// Reads it from a record that stands among dead letters; `None` where that is one of those. Nothing else may pose as one: a dead letter has a
+    /// reason, whatever headers its record came with, and a settlement has no value and stands behind what it settles.
+    pub fn read(record: &Record<'_>, topics: &[Topic]) -> Option<Self> {
+        let headers = record.headers;
         let text = |name| std::str::from_utf8(headers.last(name)?).ok();
-        if headers.last(REASON).is_some() {
+        if record.value.is_some() || headers.last(REASON).is_some() {
             return None;
         }
         let fate = text(FATE)?;
         Some(Self {
             fate: [Fate::Redriven, Fate::Discarded].into_iter().find(|known| known.as_str() == fate)?,
-            letter: text(SETTLES)?.parse().ok()?,
+            letter: text(SETTLES)?.parse().ok().filter(|letter| (0..record.offset).contains(letter))?,
             origin: Origin::read(headers, topics),
         })
     }
@@ -150,8 +152,15 @@ pub struct Verbatim {
     pub headers: Vec<Header>,
 }
 
-/// The record that a dead letter was made of: its key, its bytes and its own headers, behind which one more counts how often it was redriven. It
-/// goes to the partition where it stood.
+impl Verbatim {
+    /// The 128-bit xxh3 of topic, key and value, by which equal records are known.
+    pub fn content(&self) -> u128 {
+        content(self.topic, self.key.as_deref().unwrap_or_default(), self.value.as_deref().unwrap_or_default())
+    }
+}
+
+/// The record that a dead letter was made of: its key, its bytes and its headers but for those that dead letters have, behind which one more counts
+/// how often it was redriven. It goes to the partition where it stood.
 pub fn redriven(given_up: &GivenUp, letter: &Record<'_>) -> Verbatim {
     let is_own = |(name, _): &Header| {
         ![REASON, SERVICE, DELIVERIES, REDRIVES].contains(&name.as_str()) && !Origin::is_header(name)
@@ -393,10 +402,10 @@ mod tests {
         let topics = [Topic::new("order_placed")];
         let headers = vec![(RUN.to_owned(), Some(b"r".to_vec()))];
         let letter = DeadLetter::new(&subscription(), &record(&headers), "no").unwrap();
-        assert_eq!(Settlement::read(&letter.headers, &topics), None);
+        assert_eq!(Settlement::read(&standing(&letter, 63), &topics), None);
         let posing = vec![header(FATE, "redriven".into()), header(SETTLES, "62".into())];
         let posing = DeadLetter::new(&subscription(), &record(&posing), "no").unwrap();
-        assert_eq!(Settlement::read(&posing.headers, &topics), None);
+        assert_eq!(Settlement::read(&standing(&posing, 63), &topics), None);
         for fate in [Fate::Redriven, Fate::Discarded] {
             let settlement = Settlement { origin: Some(letter.origin.clone()), letter: 63, fate };
             let record = settlement.record(letter.topic, 1, Some(b"7f3a"), &letter.headers);
@@ -404,8 +413,11 @@ mod tests {
             assert_eq!((record.key.as_deref(), record.value), (Some(&b"7f3a"[..]), None));
             assert_eq!(record.headers.last(RUN), Some(&b"r"[..]), "so that its run's audit hears of it");
             let of_no_topic = Settlement { origin: None, ..settlement.clone() };
-            assert_eq!(Settlement::read(&record.headers, &topics), Some(settlement));
-            assert_eq!(Settlement::read(&record.headers, &[]), Some(of_no_topic), "a topic that nobody knows");
+            let stands = |offset| Record { value: None, headers: &record.headers, ..standing(&letter, offset) };
+            assert_eq!(Settlement::read(&stands(64), &topics), Some(settlement));
+            assert_eq!(Settlement::read(&stands(64), &[]), Some(of_no_topic), "a topic that nobody knows");
+            assert_eq!(Settlement::read(&stands(63), &topics), None, "nothing settles what comes later");
+            assert_eq!(Settlement::read(&Record { value: Some(b""), ..stands(64) }, &topics), None, "it has no value");
         }
     }
 

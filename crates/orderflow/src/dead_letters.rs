@@ -17,6 +17,7 @@ use settle::Settling;
 mod letter; // one of them
 mod letters; // all that stand, read from their topics
 mod list; // those that are asked for, and how many there are of each reason
+mod reasons; // how often for each reason
 mod settle; // redriven or discarded, batch by batch
 mod show; // all of one
 
@@ -34,7 +35,7 @@ pub(crate) enum Command {
     /// header that counts how often
     #[command(after_help = "Examples:\n  orderflow dead-letters redrive --service payment_processor --dry-run\n  \
         orderflow dead-letters redrive --reason total --since 1h --rate 100\n\n\
-        All groups of a topic get the records again, and handle those that they had handled as any redelivery. What is broken off goes on where it \
+        Each has a line in the log, on stderr. All groups of a topic get the records again, and handle those that they had handled as any redelivery. What is broken off goes on where it \
         was when the command is given again.")]
     Redrive(RedriveArgs),
     /// Marks dead letters as done with; they stay where they are until Kafka deletes them
@@ -147,17 +148,20 @@ pub(crate) fn execute(
         Command::Show(args) => show::execute(args, connect(&args.brokers, &Filter::default())?.0),
         Command::Redrive(args) => {
             let (mut letters, connection) = connect(&args.brokers, &args.filter)?;
-            args.settling().run(&mut letters, &connection, &*signals::stop_flag()?)?.print(args.format)
+            let spans = letters.spans(args.filter.since)?;
+            args.settling().run(&mut letters, &spans, &connection, &*signals::stop_flag()?)?.print(args.format)
         }
         Command::Discard(args) => {
             confirm::check(args.yes || args.dry_run)?;
             let (mut letters, connection) = connect(&args.brokers, &args.filter)?;
+            // What comes while somebody is asked is not what they say yes to.
+            let spans = letters.spans(args.filter.since)?;
             if !args.yes && !args.dry_run {
                 let asked = Settling { is_dry: true, ..args.settling() };
-                let asked = asked.run(&mut letters, &connection, &AtomicBool::new(false))?;
+                let asked = asked.run(&mut letters, &spans, &connection, &AtomicBool::new(false))?;
                 confirm::ask(&asked.question(), "nothing was discarded")?;
             }
-            args.settling().run(&mut letters, &connection, &*signals::stop_flag()?)?.print(args.format)
+            args.settling().run(&mut letters, &spans, &connection, &*signals::stop_flag()?)?.print(args.format)
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHARE", default_value_t)]
     duplicate: Rate,
     /// How long to wait before each record but the first: 20ms, 1s.
-    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     delay: Option<Duration>,
     /// Decides with its number what becomes of a line; random if absent, and always printed.
     #[arg(long, allow_negative_numbers = true)]
@@ -176,14 +176,15 @@ impl Injected<'_> {
         let Self { args, topic, run, seed, .. } = self;
         let Count { written, corrupted, duplicated, .. } = self.count;
         let read = counted(self.read(), "line");
-        let mut text = format!("{topic}: {read} of {}, run {run}, seed {seed}\n", args.file.display());
+        let file = shown(&args.file.display().to_string());
+        let mut text = format!("{topic}: {read} of {file}, run {run}, seed {seed}\n");
         let mut row = |name: &str, count: u64, what: &str| {
             text.push_str(&format!("  {name:<11} {:>10} {what}\n", grouped(count)));
         };
         row("written", written, "confirmed");
         row("corrupted", corrupted, "of them");
         row("duplicated", duplicated, "of them, which stood there already");
-        let rejects = args.rejects.display();
+        let rejects = shown(&args.rejects.display().to_string());
         row(
             "refused",
             self.refused,

@@ -72,8 +72,8 @@ impl Report<'_> {
 
     /// The outcomes, of all orders that were accepted.
     pub(crate) fn shares(&self) -> Vec<Share> {
-        let of = self.verdict.accepted;
-        let share = |Outcome { name, orders, configured }| Share { name, count: orders, of, configured };
+        let (of, given_up) = (self.verdict.accepted, self.verdict.dead_lettered);
+        let share = |Outcome { name, orders, configured }| Share { name, count: orders, of, given_up, configured };
         self.business.outcomes(self.tally).into_iter().map(share).collect()
     }
 

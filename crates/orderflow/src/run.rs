@@ -136,7 +136,8 @@ pub(crate) fn execute(
 ) -> Result<Status, Error> {
     logging::start(if args.dry_run { LevelFilter::INFO } else { LevelFilter::ERROR });
     let seed = seed::or_random(args.seed);
-    let needed: Vec<&Path> = args.input.iter().flat_map(|input| [input.as_path(), &args.rejects]).collect();
+    let input = args.input.iter().flat_map(|input| [input.as_path(), &args.rejects]);
+    let needed: Vec<&Path> = input.chain(topology_file).collect();
     let page_file = args.report.as_ref().map(|path| PageFile::at(path, &needed)).transpose()?;
     let mut orders = match &args.input {
         Some(path) => Orders::from_file(path, &args.rejects, business)?,

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 use events::Topic;
 use kafka_transport::{Connection, Group, Membership, Metrics, Pace, Pipeline, Plan};
-use messaging::Rate;
+use messaging::{Rate, Subscription};
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
 use tracing_subscriber::filter::LevelFilter;
@@ -123,8 +123,8 @@ impl Worker {
         let wiring = Wiring::of(topology, &businesses);
         let mut groups = wiring.groups_where(is_asked);
         if let Some(share) = args.reject {
+            groups = with_faults(groups, &businesses, share)?;
             warn_of_fault(&names);
-            groups = groups.into_iter().map(|group| with_fault(group, share)).collect();
         }
         let topics = wiring.topics;
         let is_source_alone = groups.is_empty();
@@ -259,10 +259,27 @@ fn check(asked: &[String], topology: &Topology) -> Result<(), Error> {
     Err(Error::Usage(format!("no service `{name}`; there are {}", known.join(", "))))
 }
 
-/// A group whose service gives up a share of its records.
-fn with_fault(Group { subscription, step }: Group, share: Rate) -> Group {
-    let step = Box::new(Faulty::new(step, &subscription.service, share));
-    Group { subscription, step }
+/// Groups whose services give up a share of their records.
+///
+/// # Errors
+/// Where such a record would have no dead letter, or there is no group at all.
+fn with_faults(groups: Vec<Group>, businesses: &[Arc<dyn Business>], share: Rate) -> Result<Vec<Group>, Error> {
+    if groups.is_empty() {
+        return Err(Error::Usage("--reject: none of the services reads anything that it could give up".to_owned()));
+    }
+    let with_fault = |Group { subscription, step }: Group| {
+        let Subscription { service, group, .. } = &subscription;
+        if subscription.dead_letter.is_none() {
+            return Err(Error::Usage(format!(
+                "--reject: {service} skips what it gives up, because the group {group} keeps no dead letters"
+            )));
+        }
+        let has_group = |business: &&Arc<dyn Business>| business.services().iter().any(|(of, _)| of.group == *group);
+        let Some(business) = businesses.iter().find(has_group) else { return Ok(Group { subscription, step }) };
+        let step = Box::new(Faulty::new(step, service, business.flow(), share));
+        Ok(Group { subscription, step })
+    };
+    groups.into_iter().map(with_fault).collect()
 }
 
 /// Nobody is to look for the fault elsewhere.

@@ -122,7 +122,7 @@ fn order_of(flow: &dyn Flow, record: &Record<'_>) -> Option<OrderKey> {
 }
 
 /// The 128-bit xxh3 of topic 0x1F key 0x1F value.
-fn content(topic: Topic, key: &[u8], value: &[u8]) -> u128 {
+pub(crate) fn content(topic: Topic, key: &[u8], value: &[u8]) -> u128 {
     let mut bytes = Vec::with_capacity(topic.as_str().len() + key.len() + value.len() + 2);
     for part in [topic.as_str().as_bytes(), key] {
         bytes.extend_from_slice(part);

@@ -55,11 +55,16 @@ impl Reading {
         self.dead_letters.contains_key(&topic)
     }
 
+    /// Whether it says what became of a dead letter: it is none itself, and no record of its order.
+    pub fn is_settlement(&self, record: &Record<'_>) -> bool {
+        self.dead_letters.get(&record.topic).is_some_and(|group| Settlement::read(record, &[group.topic]).is_some())
+    }
+
     /// Shows to `tell` what a record tells. A dead letter that does not say which record of its group it is of tells nothing.
     pub fn read<'a>(&'a self, record: &Record<'_>, tell: &mut dyn FnMut(Told<'a>)) {
         if let Some(group) = self.dead_letters.get(&record.topic) {
             let is_of_group = |origin: &Origin| origin.group == group.group;
-            if let Some(Settlement { origin, fate, .. }) = Settlement::read(record.headers, &[group.topic]) {
+            if let Some(Settlement { origin, fate, .. }) = Settlement::read(record, &[group.topic]) {
                 // One that was discarded stays what it is.
                 let redriven = origin.filter(|origin| fate == Fate::Redriven && is_of_group(origin));
                 redriven.into_iter().for_each(|origin| tell(Told::Now(Observation::Redriven { origin })));

@@ -249,14 +249,15 @@ fn an_order_that_closes_tells_when_it_was_accepted_and_does_so_once() {
         let closing = |observation| audit.observe(observation).unwrap();
         observations.into_iter().map(closing).collect::<Vec<_>>()
     };
-    let closed = Some(Case::Closed { accepted_us: AT_US });
-    assert_eq!(closings([complete("a"), vec![mailed("a")]].concat()), [None, None, None, closed, None]);
+    let ended = |was_closed| Some(Case::Ended { accepted_us: AT_US, was_closed });
+    let given_up = Some(Case::GivenUp);
+    assert_eq!(closings([complete("a"), vec![mailed("a")]].concat()), [None, None, None, ended(false), None]);
     let dead = [accepted("a"), dead_lettered(7, Some("a")), dead_lettered(7, Some("a")), placed("a"), cancelled("a")];
-    assert_eq!(closings(dead.to_vec()), [None, closed, None, None, None]);
+    assert_eq!(closings(dead.to_vec()), [None, given_up, None, None, None]);
     let redriven = [accepted("a"), dead_lettered(7, Some("a")), redriven(7), placed("a"), cancelled("a")];
-    assert_eq!(closings(redriven.to_vec()), [None, closed, Some(Case::Reopened), None, closed]);
+    assert_eq!(closings(redriven.to_vec()), [None, given_up, Some(Case::Reopened), None, ended(false)]);
     let late = [accepted("a"), dead_lettered(7, Some("a")), placed("a"), cancelled("a"), self::redriven(7)];
-    assert_eq!(closings(late.to_vec()), [None, closed, None, None, None], "it stays closed: now it has ended");
+    assert_eq!(closings(late.to_vec()), [None, given_up, None, None, ended(true)]);
 }
 
 #[test]
@@ -326,6 +327,29 @@ fn an_order_whose_unreadable_record_was_redriven_has_ended_only_if_that_was_read
     let ended = Verdict { accepted: 1, ended: 1, redelivered: 1, ..passed() };
     let readable = [entrance(7, Some(1)), entrance(9, Some(1)), dead_lettered(7, Some("a")), redriven(7)];
     given([&readable[..], &[placed("a"), placed("a"), cancelled("a")]].concat()).then(ended);
+}
+
+#[test]
+fn a_redriven_order_beside_another_one_with_its_id_must_come_to_its_end_too() {
+    let entrance = |offset, content| {
+        let entrance = Entrance { place: origin(offset).place(), content, has_dead_letter: false };
+        Observation::Entered { order_id: id("a"), entrance }
+    };
+    // The order, a broken one with its id, and the order once more: both were given up.
+    let entered = [entrance(7, Some(1)), entrance(8, None), entrance(9, Some(1))];
+    let given_up = [dead_lettered(7, Some("a")), dead_lettered(8, Some("a")), redriven(7)];
+    let begun = [&entered[..], &given_up[..], &[placed("a")]].concat();
+    let lost = Verdict { accepted: 1, lost: 1, examples: vec!["order a: seen placed".into()], ..passed() };
+    given(begun.clone()).then(lost);
+    let ended = Verdict { accepted: 1, ended: 1, ..passed() };
+    given([&begun[..], &[cancelled("a")]].concat()).then(ended);
+    let dead = Verdict { accepted: 1, dead_lettered: 1, ..passed() };
+    given([&begun[..], &[dead_lettered(9, Some("a"))]].concat()).then(dead);
+    // Another order with its id that is redriven although the first one goes on: both are handled.
+    let twice =
+        [entrance(7, Some(1)), entrance(8, Some(2)), entrance(9, Some(2)), dead_lettered(8, Some("a")), redriven(8)];
+    let verdict = given([&twice[..], &[placed("a"), cancelled("a")]].concat()).verdict(Drained::Yes);
+    assert_eq!((verdict.ended, verdict.doubled), (1, 1), "{verdict}");
 }
 
 #[test]

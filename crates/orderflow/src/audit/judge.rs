@@ -94,9 +94,12 @@ impl<'a> Judge<'a> {
         let id = record.headers.last(RUN).and_then(|run| std::str::from_utf8(run).ok());
         let Some(&place) = id.and_then(|id| self.places.get(id)) else { return Ok(()) };
         let Run { audit, records, latency, .. } = &mut self.runs[place];
-        *records.entry(record.topic).or_default() += 1;
-        if let Some(order_id) = self.flow.means.order_id(record.topic, record.key, record.value) {
-            latency.see(OrderKey::of(&order_id), at_ms);
+        // What became of a dead letter later is no record of its order.
+        if !self.flow.reading.is_settlement(record) {
+            *records.entry(record.topic).or_default() += 1;
+            if let Some(order_id) = self.flow.means.order_id(record.topic, record.key, record.value) {
+                latency.see(OrderKey::of(&order_id), at_ms);
+            }
         }
         if let Some(orders) = self.orders.as_deref_mut().filter(|_| self.flow.reading.takes_in(record.topic)) {
             orders.add(record)?;

@@ -134,7 +134,7 @@ impl Letters {
         fates.clear();
         reader.read_all(&behind, |record, _| {
             let origin = topics.get(&record.topic).map(|known| known.origin);
-            let settlement = origin.and_then(|origin| Settlement::read(record.headers, &[origin]));
+            let settlement = origin.and_then(|origin| Settlement::read(record, &[origin]));
             if let Some(Settlement { letter, fate, .. }) = settlement {
                 fates.insert((record.topic, record.partition, letter), fate);
             }
@@ -164,7 +164,7 @@ impl Letters {
         let Self { reader, topics, fates } = self;
         Ok(reader.read(WAIT, limit, |record, at_ms| {
             let Some(Known { origin, flow, .. }) = topics.get(&record.topic) else { return };
-            if Settlement::read(record.headers, &[*origin]).is_some() {
+            if Settlement::read(record, &[*origin]).is_some() {
                 return;
             }
             let order_id = flow.order_id(*origin, record.key, record.value);

@@ -4,15 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use events::{Envelope, Topic};
-use kafka_transport::{Connection, Writer};
-use messaging::{Fate, Record, Settlement, SteadyRate, Verbatim, redriven};
+use kafka_transport::{Connection, Span, Writer};
+use messaging::{Fate, Place, Record, Settlement, SteadyRate, Verbatim, redriven};
 use serde_json::{Value, json};
 use tracing::info;
 
 use super::Filter;
 use super::letter::Letter;
 use super::letters::Letters;
-use crate::{Error, Format, Status, counted, grouped, print, shown};
+use super::reasons::Reasons;
+use crate::{Error, Format, Status, counted, grouped, print};
 
 /// Dead letters that are settled in one go: what a death of ours may redrive twice.
 const BATCH: usize = 1_000;
@@ -42,9 +43,7 @@ pub(super) struct Settling<'a> {
 pub(super) struct Settled {
     fate: Fate,
     is_dry: bool,
-    /// By service and by what the reason is about.
-    by_reason: BTreeMap<(String, String), u64>,
-    count: u64,
+    reasons: Reasons,
     /// Records that stand once more.
     records: u64,
     held: BTreeMap<Held, u64>,
@@ -70,55 +69,75 @@ struct Chosen {
 }
 
 impl Settling<'_> {
-    /// Settles them. Each is redriven first and marked as settled after that, so that whoever breaks off and begins again redrives some of the last
-    /// batch twice, and forgets none: a record that stands twice is handled as any redelivery.
+    /// Settles those that stand in `spans`. Each is redriven first and marked as settled after that, so that whoever breaks off and begins again
+    /// redrives some of the last batch twice, and forgets none: a record that stands twice is handled as any redelivery.
     ///
     /// # Errors
     /// Where the brokers do not answer or refuse, or a topic is gone. What is marked as settled stays so.
     pub(super) fn run(
         &self,
         letters: &mut Letters,
+        spans: &[Span],
         connection: &Connection,
         stop: &AtomicBool,
     ) -> Result<Settled, Error> {
-        let topics = letters.written()?;
-        let partitions: Vec<(Topic, i32)> =
-            topics.iter().map(|(&topic, &count)| (topic, count.cast_signed())).collect();
-        let writer = Writer::steady(connection, &partitions)?;
         let mut settled = Settled {
             fate: self.fate,
             is_dry: self.is_dry,
-            by_reason: BTreeMap::new(),
-            count: 0,
+            reasons: Reasons::default(),
             records: 0,
             held: BTreeMap::new(),
             was_stopped: false,
         };
+        match self.settle(letters, spans, connection, stop, &mut settled) {
+            Err(Error::Failed(reason)) if settled.reasons.count() > 0 => {
+                let before = counted(settled.reasons.count(), "dead letter");
+                Err(Error::Failed(format!(
+                    "{reason}\nhint: {before} {} before that; the same command goes on where it was",
+                    self.fate
+                )))
+            }
+            result => result.map(|()| settled),
+        }
+    }
+
+    fn settle(
+        &self,
+        letters: &mut Letters,
+        spans: &[Span],
+        connection: &Connection,
+        stop: &AtomicBool,
+        settled: &mut Settled,
+    ) -> Result<(), Error> {
+        let topics = letters.written()?;
+        let partitions: Vec<(Topic, i32)> =
+            topics.iter().map(|(&topic, &count)| (topic, count.cast_signed())).collect();
+        let writer = Writer::steady(connection, &partitions)?;
         let mut written = BTreeSet::new();
         let begun = Instant::now();
-        letters.begin(&letters.spans(self.filter.since)?)?;
+        letters.begin(spans)?;
         let limit = self.rate.map_or(BATCH, |rate| (rate.due(1_000_000) as usize).clamp(1, BATCH));
         while let Some(mut chosen) =
             letters.next(limit, |letter, record| self.choose(letter, record, &mut settled.held))?
         {
-            if self.is_stopped(stop, begun, settled.count) {
+            if self.is_stopped(stop, begun, settled.reasons.count()) {
                 settled.was_stopped = true;
                 break;
             }
             for one in &mut chosen {
                 one.fit(&topics, connection)?;
-                // Several groups may have given the same record up, and a dead letter may stand twice: all of them get it once.
-                one.again
-                    .take_if(|_| !written.insert(one.letter.given_up.as_ref().map(|given_up| given_up.origin.place())));
-                settled.records += u64::from(one.again.is_some());
+                one.again_once(&mut written);
             }
             if !self.is_dry && !chosen.is_empty() {
                 self.write(&writer, &chosen)?;
                 chosen.iter().for_each(|one| one.log(self.fate));
             }
-            chosen.into_iter().for_each(|one| settled.add(&one.letter));
+            for one in chosen {
+                settled.records += u64::from(one.again.is_some());
+                settled.reasons.add(&one.letter);
+            }
         }
-        Ok(settled)
+        Ok(())
     }
 
     fn choose(&self, letter: Letter, record: &Record<'_>, held: &mut BTreeMap<Held, u64>) -> Option<Chosen> {
@@ -166,7 +185,14 @@ impl Settling<'_> {
 }
 
 impl Chosen {
-    /// Refuses one whose topic is gone. Where the partition is, its key decides.
+    /// Several groups may have given the same record up, and a dead letter may stand twice: all of them get the record once. One of the same place
+    /// with other bytes is another, of a topic that was made anew.
+    fn again_once(&mut self, written: &mut BTreeSet<(Option<Place>, u128)>) {
+        let place = self.letter.given_up.as_ref().map(|given_up| given_up.origin.place());
+        self.again.take_if(|again| !written.insert((place, again.content())));
+    }
+
+    /// Refuses one whose topic is gone. Where only its partition is gone, its key decides.
     fn fit(&mut self, topics: &BTreeMap<Topic, u32>, connection: &Connection) -> Result<(), Error> {
         let Some(again) = &mut self.again else { return Ok(()) };
         let Some(&partitions) = topics.get(&again.topic) else {
@@ -215,11 +241,6 @@ impl Chosen {
 }
 
 impl Settled {
-    fn add(&mut self, letter: &Letter) {
-        self.count += 1;
-        *self.by_reason.entry((letter.service().to_owned(), shown(letter.about()))).or_default() += 1;
-    }
-
     /// Prints what was done.
     ///
     /// # Errors
@@ -240,25 +261,17 @@ impl Settled {
     pub(super) fn question(&self) -> String {
         format!(
             "{}{} would be {} for good. Type yes to go on.",
-            self.rows(),
-            counted(self.count, "dead letter"),
+            self.reasons.rows(),
+            counted(self.reasons.count(), "dead letter"),
             self.fate
         )
     }
 
-    /// How many there are, by reason.
-    fn rows(&self) -> String {
-        let row = |((service, about), count): (&(String, String), &u64)| {
-            format!("{:>12}  {}  {about}\n", grouped(*count), shown(service))
-        };
-        self.by_reason.iter().map(row).collect()
-    }
-
     fn text(&self) -> String {
-        let mut text = self.rows();
+        let mut text = self.reasons.rows();
         let would_be = if self.is_dry { "would be " } else { "" };
         // Writing to memory does not fail.
-        let (letters, fate) = (counted(self.count, "dead letter"), self.fate);
+        let (letters, fate) = (counted(self.reasons.count(), "dead letter"), self.fate);
         let records = match fate {
             Fate::Redriven => format!(": {}", counted(self.records, "record")),
             Fate::Discarded => String::new(),
@@ -274,11 +287,9 @@ impl Settled {
     }
 
     fn document(&self) -> Value {
-        let reason = |((service, about), count): (&(String, String), &u64)| json!({ "service": service, "about": about, "dead_letters": count });
-        let reasons: Vec<Value> = self.by_reason.iter().map(reason).collect();
         let held = |held| self.held.get(&held).copied().unwrap_or(0);
         json!({
-            "fate": self.fate.as_str(), "dry_run": self.is_dry, "count": self.count, "records": self.records, "by_reason": reasons, "stopped": self.was_stopped,
+            "fate": self.fate.as_str(), "dry_run": self.is_dry, "count": self.reasons.count(), "records": self.records, "by_reason": self.reasons.document(), "stopped": self.was_stopped,
             "held": { "came_back": held(Held::CameBack), "says_nothing": held(Held::SaysNothing) },
         })
     }

@@ -22,6 +22,10 @@ impl PageFile {
     /// Where it cannot, or something that is no file is there, or it is one of the files that are needed otherwise.
     pub(crate) fn at(path: &Path, needed: &[&Path]) -> Result<Self, Error> {
         let refused = |reason: &dyn std::fmt::Display| Error::Usage(format!("--report {}: {reason}", path.display()));
+        // A stream may lead to a file, which would be replaced below it.
+        if path == Path::new("-") || ["/dev", "/proc"].iter().any(|streams| path.starts_with(streams)) {
+            return Err(refused(&"is no file, allowed the name of a file of HTML"));
+        }
         let resolved = resolved(path).map_err(|error| refused(&error))?;
         if let Ok(metadata) = fs::metadata(&resolved)
             && !metadata.is_file()
@@ -84,7 +88,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         check(&at("missing/report.html"), &[], "No such file or directory");
-        check(folder.path(), &[], "is no file");
+        for stream in [folder.path(), Path::new("-"), Path::new("/dev/stdout"), Path::new("/proc/self/fd/1")] {
+            check(stream, &[], "is no file");
+        }
         fs::write(at("input.jsonl"), "").unwrap();
         std::os::unix::fs::symlink(at("input.jsonl"), at("link")).unwrap();
         check(&at("link"), &[&at("input.jsonl")], "is read or written as something else");

@@ -8,7 +8,7 @@ use crate::shown;
 pub(crate) struct Incidents {
     /// Where the time ends, in seconds.
     pub(crate) end_s: f64,
-    pub(crate) rows: Vec<(&'static str, Vec<Incident>)>,
+    pub(crate) rows: Vec<(String, Vec<Incident>)>,
 }
 
 pub(crate) struct Incident {

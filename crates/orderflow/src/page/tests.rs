@@ -24,7 +24,7 @@ fn what_others_have_written_is_escaped_and_short() {
     let mut page = page(vec![
         Part::Faults(vec![hostile()]),
         Part::Table(Table { columns: columns(), rows: vec![Row::of([hostile(), hostile()])] }),
-        Part::Incidents(Incidents { end_s: 1.0, rows: vec![("Given up", vec![incident])] }),
+        Part::Incidents(Incidents { end_s: 1.0, rows: vec![("Given up".to_owned(), vec![incident])] }),
     ]);
     (page.title, page.origin, page.facts) = (hostile(), hostile(), vec![("Run", hostile())]);
     let html = page.html();

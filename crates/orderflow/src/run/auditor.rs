@@ -126,8 +126,9 @@ fn listen(
             }
             match audit.observe(observation) {
                 Ok(None) => {}
-                Ok(Some(Case::Closed { accepted_us })) => {
-                    closed += 1;
+                Ok(Some(Case::GivenUp)) => closed += 1,
+                Ok(Some(Case::Ended { accepted_us, was_closed })) => {
+                    closed += u64::from(!was_closed);
                     let took_us = now_us.saturating_sub(accepted_us).max(1);
                     timeline.at(now_us).latency.saturating_record(took_us);
                 }

@@ -228,7 +228,9 @@ fn quantile(name: &'static str, stroke: Stroke, timeline: &Timeline, quantile: f
 }
 
 fn incidents(timeline: &Timeline, stopped_us: Option<u64>) -> Incidents {
-    let row = |name, what, count: fn(&Interval) -> u64| {
+    let row = |name: &str, what, count: fn(&Interval) -> u64| {
+        let all: u64 = timeline.intervals().map(|(_, _, interval)| count(interval)).sum();
+        let name = format!("{name}: {}", grouped(all));
         let incidents = timeline.intervals().filter(|(_, _, interval)| count(interval) > 0);
         let incident = |(from_s, to_s, interval)| Incident { from_s, to_s, what: counted(count(interval), what) };
         (name, incidents.map(incident).collect::<Vec<_>>())
@@ -241,7 +243,10 @@ fn incidents(timeline: &Timeline, stopped_us: Option<u64>) -> Incidents {
     ];
     rows.extend(stopped_us.map(|us| {
         let at_s = timeline.seconds(us);
-        ("Interrupted by the operator", vec![Incident { from_s: at_s, to_s: at_s, what: "no further orders".into() }])
+        (
+            "Interrupted by the operator".to_owned(),
+            vec![Incident { from_s: at_s, to_s: at_s, what: "no further orders".into() }],
+        )
     }));
     rows.retain(|(_, incidents)| !incidents.is_empty());
     Incidents { end_s: timeline.end_s(), rows }
@@ -332,7 +337,7 @@ mod tests {
     fn trouble_and_the_interruption_stand_on_the_axis_of_time() {
         let html = page(1_000, verdict(1_000), Vec::new()).html();
         for words in [
-            "Records given up: at ",
+            "Records given up: 1,000",
             "Records redelivered",
             "Interrupted by the operator",
             "The operator interrupted it",

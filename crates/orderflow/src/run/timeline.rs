@@ -28,7 +28,7 @@ pub(crate) struct Timeline {
 pub(crate) struct Interval {
     /// Orders taken in.
     pub(crate) accepted: u64,
-    /// How long the orders took, in microseconds, that came to their end or were given up.
+    /// How long the orders took, in microseconds, that came to their end.
     pub(crate) latency: Histogram<u32>,
     pub(crate) trouble: Trouble,
 }

@@ -38,7 +38,7 @@ impl Step {
     /// `origins`: where a dead letter may come from; `None` where the topic is not one of dead letters.
     pub(crate) fn of(record: &Record<'_>, at_ms: i64, mark: Option<Mark>, origins: Option<&[Topic]>) -> Self {
         let text = |name| record.headers.last(name).map(|value| String::from_utf8_lossy(value).into_owned());
-        let kind = origins.map_or(Kind::Event, |topics| match Settlement::read(record.headers, topics) {
+        let kind = origins.map_or(Kind::Event, |topics| match Settlement::read(record, topics) {
             Some(settlement) => Kind::Settlement(settlement),
             None => Kind::DeadLetter(GivenUp::read(record.headers, topics)),
         });

@@ -70,6 +70,7 @@ pub(crate) fn record(way: &Way, index: usize) -> Value {
     record["run"] = json!(step.run);
     record["follows_from"] = json!(way.parent(index).map(place));
     record["after_ms"] = json!(way.parent(index).map(|parent| step.at_ms - way.steps()[parent].at_ms));
+    record["redrives"] = json!(step.redrives);
     record["redelivered"] = json!(way.first_of(index).is_some());
     record["awaited"] = json!(way.awaited(index));
     record["dead_letter"] = match &step.kind {

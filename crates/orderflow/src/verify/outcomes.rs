@@ -13,6 +13,7 @@ pub(super) fn of(audited: &Value, rates: Rates) -> Vec<Share> {
         ("inventory_available", available),
         ("inventory_short", 1.0 - available),
     ];
+    let given_up = audited["audit"]["dead_lettered"].as_u64().unwrap_or(0);
     let count = |name: &str| audited["outcomes"][name].as_u64().unwrap_or(0);
-    rows.map(|(name, configured)| Share { name, count: count(name), of, configured: Some(configured) }).into()
+    rows.map(|(name, configured)| Share { name, count: count(name), of, given_up, configured: Some(configured) }).into()
 }

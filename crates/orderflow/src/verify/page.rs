@@ -89,9 +89,9 @@ impl Report {
             stroke,
             points: entries.iter().map(|(at_s, orders)| (at_s, Some(*orders as f64))).collect(),
         };
-        let row = |name, entries: &Entries<String>| {
+        let row = |name: &str, entries: &Entries<String>| {
             let incident = |(at_s, why): (f64, &String)| Incident { from_s: at_s, to_s: at_s, what: why.clone() };
-            (name, entries.iter().map(incident).collect::<Vec<_>>())
+            (name.to_owned(), entries.iter().map(incident).collect::<Vec<_>>())
         };
         let mut rows = vec![
             row("Invocations of functions that failed", &self.errors()),
@@ -205,7 +205,7 @@ mod tests {
             took_s: 60.0,
             diary,
             audited,
-            outcomes: vec![Share { name: "payment_failed", count: 99, of: 1_000, configured: Some(0.1) }],
+            outcomes: vec![Share { name: "payment_failed", count: 99, of: 1_000, given_up: 0, configured: Some(0.1) }],
             functions: Functions(vec![Function::of("payment_processor", reported.into_iter()).unwrap()]),
             cost: 0.0071,
             problems,

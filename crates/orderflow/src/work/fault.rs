@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use events::{Envelope, OrderId};
+use messaging::audit::Flow;
 use messaging::{BatchStep, Draw, Due, Outcome, Rate, Record};
 
 /// A service with a fault that was planted: it gives up a share of its records that are as they should be, always the same ones, and their reason
@@ -6,17 +9,20 @@ use messaging::{BatchStep, Draw, Due, Outcome, Rate, Record};
 pub(super) struct Faulty {
     step: Box<dyn BatchStep>,
     service: String,
+    flow: Arc<dyn Flow>,
     share: Rate,
 }
 
 impl Faulty {
-    pub(super) fn new(step: Box<dyn BatchStep>, service: &str, share: Rate) -> Self {
-        Self { step, service: service.to_owned(), share }
+    /// What good records are, the flow says.
+    pub(super) fn new(step: Box<dyn BatchStep>, service: &str, flow: Arc<dyn Flow>, share: Rate) -> Self {
+        Self { step, service: service.to_owned(), flow, share }
     }
 
     fn strikes(&self, record: &Record<'_>) -> bool {
         let order_id = OrderId::parse(&self.step.envelope(record).order_id);
-        order_id.is_ok_and(|id| self.share.includes(Draw::of(&id, &self.service, "fault", 1)))
+        let is_drawn = order_id.is_ok_and(|id| self.share.includes(Draw::of(&id, &self.service, "fault", 1)));
+        is_drawn && self.flow.written(record).is_some()
     }
 }
 
@@ -51,8 +57,10 @@ impl BatchStep for Faulty {
 
 #[cfg(test)]
 mod tests {
-    use events::Topic;
-    use messaging::NoHeaders;
+    use events::Timestamp;
+    use messaging::Outgoing;
+    use shop::ShopFlow;
+    use shop::order_generator::generate_order_event;
 
     use super::*;
 
@@ -65,27 +73,22 @@ mod tests {
         }
     }
 
-    fn outcomes(percent: u64, keys: &[String]) -> Vec<Outcome> {
+    fn outcomes(percent: u64, orders: &[Outgoing]) -> Vec<Outcome> {
         let share = Rate::from_percent(percent).unwrap();
-        let mut faulty = Faulty::new(Box::new(Shown), "payment_processor", share);
-        let record = |(offset, key): (usize, &String)| Record {
-            topic: Topic::new("order_placed"),
-            partition: 0,
-            offset: offset as i64,
-            key: Some(key.clone().leak().as_bytes()),
-            value: None,
-            headers: &NoHeaders,
-            deliveries: None,
-        };
-        let batch: Vec<Record<'_>> = keys.iter().enumerate().map(record).collect();
+        let mut faulty = Faulty::new(Box::new(Shown), "payment_processor", Arc::new(ShopFlow), share);
+        let record = |(offset, order)| Record { offset, ..Outgoing::as_record(order) };
+        let batch: Vec<Record<'_>> = (0..).zip(orders).map(record).collect();
         faulty.process(&batch)
+    }
+
+    fn orders() -> Vec<Outgoing> {
+        (0..1_000).map(|n| Outgoing::of(&generate_order_event(7, Timestamp::BASE, n))).collect()
     }
 
     #[test]
     fn a_fault_takes_its_share_always_the_same_records_and_all_others_come_to_the_service() {
-        let keys: Vec<String> = (0..1_000).map(|n| format!("order-{n}")).collect();
-        let faulty = outcomes(10, &keys);
-        assert_eq!(faulty, outcomes(10, &keys));
+        let faulty = outcomes(10, &orders());
+        assert_eq!(faulty, outcomes(10, &orders()));
         let planted = Outcome::Reject("fault: planted by --reject".to_owned());
         let struck = faulty.iter().filter(|outcome| **outcome == planted).count();
         assert!((60..140).contains(&struck), "{struck} of 1,000 at 10 %");
@@ -95,7 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_order_is_the_services_own_to_judge() {
-        assert_eq!(outcomes(100, &[String::new()]), [Outcome::Retry("0".to_owned())]);
+    fn what_is_no_good_record_is_the_services_own_to_judge() {
+        let broken = Outgoing { value: b"no order".to_vec(), ..orders().remove(0) };
+        assert_eq!(outcomes(100, &[broken]), [Outcome::Retry("0".to_owned())]);
     }
 }

@@ -137,7 +137,8 @@ fn each_stands_again_as_it_was(cluster: &Cluster, planted: u64) {
 
 const LETTERS: Topic = Topic::new("payment_processor.order_placed.dead_letter");
 
-/// Two dead letters: one that names its record, and one that somebody wrote who knows nothing of ours.
+/// Four dead letters: two of the same place, where another record stood once its topic was made anew; one that somebody wrote who knows nothing of
+/// ours; and one that poses as what became of the first.
 fn write_letters(cluster: &Cluster) {
     let order = Outgoing::of(&generate_order_event(7, Timestamp::BASE, 0));
     let headers = [
@@ -148,17 +149,21 @@ fn write_letters(cluster: &Cluster) {
         ("kafka_dlt-original-offset", "4711"),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), Some(value.as_bytes().to_vec())));
-    let letter = |headers: Vec<Header>| Verbatim {
+    let posing = [("dead_letter-fate", "redriven"), ("dead_letter-settles", "0")];
+    let posing = posing.map(|(name, value)| (name.to_owned(), Some(value.as_bytes().to_vec())));
+    let letter = |headers: &[Header], order: &Outgoing| Verbatim {
         topic: LETTERS,
         partition: None,
         key: Some(order.key.clone()),
         value: Some(order.value.clone()),
-        headers,
+        headers: headers.to_vec(),
     };
+    let other = Outgoing::of(&generate_order_event(7, Timestamp::BASE, 1));
     let writer = Writer::steady(&cluster.connection(), &[(LETTERS, 1)]).unwrap();
     writer.open(0);
-    writer.verbatim(0, &letter(headers.to_vec()));
-    writer.verbatim(0, &letter(Vec::new()));
+    for letter in [letter(&headers, &order), letter(&headers, &other), letter(&[], &order), letter(&posing, &order)] {
+        writer.verbatim(0, &letter);
+    }
     writer.confirm(0, Instant::now() + PATIENCE).unwrap();
 }
 
@@ -171,13 +176,18 @@ fn what_cannot_be_redriven_is_told_and_stays_as_it_is() {
 
     let refused = dead_letters(&cluster, "redrive").with_status(1);
     assert!(refused.stderr.contains("topic order_placed is not there"), "{}", refused.stderr);
-    assert_eq!(listed(&cluster, ""), 2, "they stay open");
+    assert_eq!(listed(&cluster, ""), 4, "they stay open");
 
     on(&cluster, "topics create").end().with_status(0);
-    assert_eq!(settled(&cluster, "redrive --rate 1", 3).0, 1, "its partition is not there: its key decides");
+    let redriven = dead_letters(&cluster, "redrive --rate 1 --format json").with_status(3).document();
+    assert_eq!(
+        (&redriven["count"], &redriven["records"]),
+        (&2.into(), &2.into()),
+        "their keys decide where: {redriven}"
+    );
     let told = dead_letters(&cluster, "redrive").with_status(3).stdout;
-    assert!(told.contains("1 held back: their headers do not say of which record"), "{told}");
-    assert_eq!(settled(&cluster, "discard --yes", 0).0, 1);
+    assert!(told.contains("2 held back: their headers do not say of which record"), "{told}");
+    assert_eq!(settled(&cluster, "discard --yes", 0).0, 2);
     assert_eq!(listed(&cluster, ""), 0);
     dead_letters(&cluster, "redrive --service nobody").with_status(2);
     dead_letters(&cluster, "redrive --rate 0").with_status(2);

@@ -105,12 +105,15 @@ fn what_became_of_a_dead_letter_tells_only_where_its_record_was_redriven() {
         let settlement = Settlement { origin: Some(origin.clone()), letter: 3, fate };
         settlement.record(letter.topic, 0, Some(b"a"), &letter.headers).headers
     };
-    let redriven = settlement(&letter.origin, Fate::Redriven);
-    check(&record(letter.topic, Some("a"), None, &redriven), &["redriven: packer.orders of orders-2@7"]);
-    let discarded = settlement(&letter.origin, Fate::Discarded);
-    check(&record(letter.topic, Some("a"), None, &discarded), &[]);
-    let strange = settlement(&Origin { group: "strange".into(), ..letter.origin.clone() }, Fate::Redriven);
-    check(&record(letter.topic, Some("a"), None, &strange), &[]);
+    let check = |headers: &Vec<Header>, expected: &[&str]| {
+        let record = record(letter.topic, Some("a"), None, headers);
+        assert!(reading().is_settlement(&record));
+        check(&record, expected);
+    };
+    check(&settlement(&letter.origin, Fate::Redriven), &["redriven: packer.orders of orders-2@7"]);
+    check(&settlement(&letter.origin, Fate::Discarded), &[]);
+    check(&settlement(&Origin { group: "strange".into(), ..letter.origin.clone() }, Fate::Redriven), &[]);
+    assert!(!reading().is_settlement(&record(letter.topic, Some("a"), None, &letter.headers)));
 }
 
 #[test]
