@@ -11,7 +11,6 @@ use events::OrderId;
 
 use crate::{Origin, Place, Record};
 pub use flow::{Flow, Mark, Marks, OrderKey, Stage};
-pub(crate) use observation::content;
 pub use observation::{Entrance, Observation, Written};
 use orders::{Closed, Seen};
 pub use reading::{Reading, Told};
@@ -50,6 +49,8 @@ struct Counts {
     doubled: u64,
     redelivered: u64,
     unexpected: u64,
+    /// Records by which orders entered that had entered before.
+    entrances: u64,
 }
 
 struct Order {
@@ -104,7 +105,7 @@ pub enum Case {
 /// The audit cannot go on.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// More orders than its memory is meant for.
+    /// More orders than its memory is meant for, or records by which they entered once more.
     #[error("the audit remembers {0} orders at most, about 70 bytes each: split the run")]
     TooManyOrders(usize),
     /// More records given up than its memory is meant for.
@@ -187,6 +188,10 @@ impl<F: Flow> Audit<F> {
         let first = *order.entrance.get_or_insert(entrance);
         if first.place != entrance.place {
             self.entrances.entry(key).or_insert_with(|| vec![first]).push(entrance);
+            self.counts.entrances += 1;
+            if self.counts.entrances > self.max_orders as u64 {
+                return Err(Error::TooManyOrders(self.max_orders));
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use events::Topic;
 
-use crate::audit::content;
+use crate::record::content;
 use crate::{Header, Headers, RUN, Record, Subscription};
 
 /// A record that can never be handled, on its way to its group's dead-letter topic: key, value and headers untouched, and

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use events::{Event, EventId, Topic};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::Failure;
 
@@ -152,6 +153,17 @@ impl Outgoing {
         let (key, value) = (Some(&self.key[..]), Some(&self.value[..]));
         Record { topic: self.topic, partition: 0, offset: 0, key, value, headers: &NoHeaders, deliveries: None }
     }
+}
+
+/// The 128-bit xxh3 of topic 0x1F key 0x1F value.
+pub(crate) fn content(topic: Topic, key: &[u8], value: &[u8]) -> u128 {
+    let mut bytes = Vec::with_capacity(topic.as_str().len() + key.len() + value.len() + 2);
+    for part in [topic.as_str().as_bytes(), key] {
+        bytes.extend_from_slice(part);
+        bytes.push(0x1F);
+    }
+    bytes.extend_from_slice(value);
+    xxh3_128(&bytes)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-use events::{EventId, OrderId, Topic};
-use xxhash_rust::xxh3::xxh3_128;
+use events::{EventId, OrderId};
 
 use super::{Flow, Mark, OrderKey};
+use crate::record::content;
 use crate::{Origin, Outgoing, Place, Record, Subscription};
 
 /// One thing that happened.
@@ -119,15 +119,4 @@ impl Written {
 
 fn order_of(flow: &dyn Flow, record: &Record<'_>) -> Option<OrderKey> {
     flow.order_id(record.topic, record.key, record.value).map(|id| OrderKey::of(&id))
-}
-
-/// The 128-bit xxh3 of topic 0x1F key 0x1F value.
-pub(crate) fn content(topic: Topic, key: &[u8], value: &[u8]) -> u128 {
-    let mut bytes = Vec::with_capacity(topic.as_str().len() + key.len() + value.len() + 2);
-    for part in [topic.as_str().as_bytes(), key] {
-        bytes.extend_from_slice(part);
-        bytes.push(0x1F);
-    }
-    bytes.extend_from_slice(value);
-    xxh3_128(&bytes)
 }

@@ -8,7 +8,7 @@ use kafka_transport::{Connection, GroupOffsets, Span, TopicReader, partition_of}
 use messaging::audit::{Flow, Marks, Stage};
 use messaging::{Record, Subscription};
 
-use super::step::{Kind, Step};
+use super::step::Step;
 use super::way::Way;
 use crate::Error;
 use crate::business::{Business, topics_of};
@@ -204,21 +204,12 @@ impl Search {
         });
         let stages: Vec<Stage> = stages.collect();
         let is = |wanted: fn(&Stage) -> bool| stages.iter().any(wanted);
-        // One that entered, and that nobody can read: whoever skips it leaves no other trace.
-        let is_refused = |step: &Step| {
-            step.kind == Kind::Event
-                && step.mark.is_none()
-                && self.topics.get(&step.topic).is_some_and(|known| known.flow.takes_in(step.topic))
-        };
-        let is_given_up = |step: &Step| match step.kind {
-            Kind::DeadLetter(_) => !way.is_redriven(step),
-            _ => is_refused(step),
-        };
+        let enters = |topic| self.topics.get(&topic).is_some_and(|known| known.flow.takes_in(topic));
         Ok(if is(|stage| matches!(stage, Stage::Contradictory)) {
             End::Contradictory
         } else if !stages.is_empty() && !is(|stage| matches!(stage, Stage::Open)) {
             End::Ended
-        } else if way.steps().iter().any(is_given_up) && !way.is_awaited() {
+        } else if way.is_given_up(enters) && !way.is_awaited() {
             End::GivenUp
         } else {
             End::Open

@@ -158,6 +158,7 @@ fn duration(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use events::{Timestamp, Topic};
+    use messaging::audit::Mark;
     use messaging::{Fate, GivenUp, Origin, Settlement};
 
     use super::*;
@@ -236,7 +237,7 @@ mod tests {
         };
         let settlement = Settlement { origin: Some(origin.clone()), letter: 3, fate: Fate::Redriven };
         let settled = Step { kind: Kind::Settlement(settlement), offset: 4, ..letter.clone() };
-        let again = Step { redrives: 1, ..event(PLACED, 4800, 20, "a", None) };
+        let again = Step { redrives: 1, mark: Some(Mark::new(0)), ..event(PLACED, 4800, 20, "a", None) };
         let way = way([event(PLACED, 4711, 0, "a", None), again, settled, letter]);
         let topic = "payment_processor.order_placed.dead_letter";
         let expected = [
@@ -246,8 +247,25 @@ mod tests {
             "order_placed order_placed-2@4800 (redriven: it stands at 4711 already)".to_owned(),
         ];
         assert_eq!(rows(&way), expected);
-        assert!(way.is_redriven(&way.steps()[3]) && !way.is_redriven(&way.steps()[0]));
+        assert!(!way.is_given_up(|topic| topic == PLACED), "it goes on by its second record");
         assert_eq!(record(&way, 2)["fate"], "redriven");
+    }
+
+    #[test]
+    fn an_order_is_given_up_with_the_last_record_by_which_it_entered() {
+        let is_given_up = |steps: &[&Step]| way(steps.iter().copied().cloned()).is_given_up(|topic| topic == PLACED);
+        let readable = Step { mark: Some(Mark::new(0)), ..event(PLACED, 1, 0, "a", None) };
+        let unreadable = event(PLACED, 2, 0, "a", None);
+        assert!(!is_given_up(&[&readable]) && is_given_up(&[&unreadable]));
+        let [letter_of_one, letter_of_other] = [dead_letter(3, 1, "no"), dead_letter(4, 2, "no")];
+        assert!(is_given_up(&[&readable, &letter_of_one]));
+        assert!(!is_given_up(&[&readable, &unreadable, &letter_of_other]));
+        assert!(is_given_up(&[&readable, &unreadable, &letter_of_other, &letter_of_one]));
+        let mut of_paid = dead_letter(3, 7, "no");
+        if let Kind::DeadLetter(Some(given_up)) = &mut of_paid.kind {
+            given_up.origin.topic = PAID;
+        }
+        assert!(is_given_up(&[&readable, &of_paid]), "it entered, and what follows was given up");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use events::Topic;
 use messaging::{Fate, Place};
 
 use super::step::{Kind, Step};
@@ -75,8 +76,23 @@ impl Way {
         (step.kind == Kind::Event && first != index && self.steps[first].topic == step.topic).then_some(first)
     }
 
+    /// Whether nothing more is expected because of what was given up, as the audit weighs it: a record that was not redriven, unless the order
+    /// entered by another one, too, which was not given up. `enters`: whether orders enter by a topic.
+    pub(crate) fn is_given_up(&self, enters: impl Fn(Topic) -> bool) -> bool {
+        let letters = || self.steps.iter().filter(|step| matches!(step.kind, Kind::DeadLetter(_)));
+        let is_open = |letter: &&Step| !self.is_redriven(letter);
+        let is_of_entrance = |letter: &Step| letter.origin().is_some_and(|(topic, ..)| enters(topic));
+        let has_letter = |entrance: &Step| letters().any(|letter| letter.origin() == Some(entrance.place()));
+        let entrances = || self.steps.iter().filter(|step| step.kind == Kind::Event && enters(step.topic));
+        // One that nobody can read goes nowhere; a group that skips it leaves no other trace.
+        let goes_on = entrances().any(|entrance| entrance.mark.is_some() && !has_letter(entrance));
+        let is_skipped = |entrance: &Step| entrance.mark.is_none() && !has_letter(entrance);
+        letters().filter(is_open).any(|letter| !is_of_entrance(letter) || !goes_on)
+            || !goes_on && entrances().any(is_skipped)
+    }
+
     /// Whether it is a dead letter whose record was redriven.
-    pub(crate) fn is_redriven(&self, letter: &Step) -> bool {
+    fn is_redriven(&self, letter: &Step) -> bool {
         let redrives =
             |step: &Step| matches!(&step.kind, Kind::Settlement(settlement) if settlement.fate == Fate::Redriven);
         self.steps.iter().any(|step| redrives(step) && step.origin() == Some(letter.place()))
