@@ -15,6 +15,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::reader::{Reader, Replicas, is_forbidden};
@@ -22,6 +23,9 @@ use crate::{Connection, Error, settings};
 
 /// How long the brokers may take for a request.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long all brokers may take to say who is a member; nobody depends on it.
+const MEMBERS_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How long to wait before looking again for what is on its way.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -47,6 +51,18 @@ pub struct TopicShape {
     /// The largest batch of records that is taken.
     pub max_message_bytes: u32,
 }
+
+/// The brokers of a cluster, and what partitions its topics have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Brokers that are not down.
+    pub brokers: usize,
+    /// Of each topic that is there and that the user may see, by partition: whether it has a leader.
+    pub topics: BTreeMap<String, Vec<bool>>,
+}
+
+/// Where the log of a partition begins and ends; `None` while it has no leader, who alone knows.
+pub type Log = Option<Range<i64>>;
 
 /// Looks after the topics and groups of a cluster.
 pub struct Admin {
@@ -220,6 +236,47 @@ impl Admin {
         (0..partitions as i32).map(|partition| self.reader.log(topic, partition)).collect()
     }
 
+    /// How those of the topics that exist stand on the brokers, by one request for all of them.
+    ///
+    /// # Errors
+    /// Where no broker answers.
+    pub fn layout(&self, topics: &[&str]) -> Result<Layout, Error> {
+        self.reader.ask("DESCRIBE", "the cluster", |client, wait| {
+            let metadata = client.fetch_metadata(None, wait)?;
+            let is_there = |topic: &&MetadataTopic| topic.error().is_none() && topics.contains(&topic.name());
+            let leaders = |topic: &MetadataTopic| {
+                let mut leaders: Vec<_> = topic.partitions().iter().map(|one| (one.id(), one.leader() >= 0)).collect();
+                leaders.sort_unstable();
+                (topic.name().to_owned(), leaders.into_iter().map(|(_, has_leader)| has_leader).collect())
+            };
+            let topics = metadata.topics().iter().filter(is_there).map(leaders).collect();
+            Ok(Layout { brokers: metadata.brokers().len(), topics })
+        })
+    }
+
+    /// The logs of all topics of a layout, by partition: two requests a broker, where [`Admin::offsets`] makes two a partition.
+    ///
+    /// # Errors
+    /// Where a leader does not answer.
+    pub fn logs<'l>(&self, layout: &'l Layout) -> Result<BTreeMap<String, Vec<Log>>, Error> {
+        let led = |(topic, leaders): (&'l String, &'l Vec<bool>)| {
+            let numbered = leaders.iter().zip(0..).filter(|(has_leader, _)| **has_leader);
+            numbered.map(move |(_, number)| (topic.as_str(), number))
+        };
+        let led: Vec<(&str, i32)> = layout.topics.iter().flat_map(led).collect();
+        // What is written meanwhile is behind the beginning, so that no log ends before it.
+        let starts = self.reader.offsets_at(Offset::Beginning, &led)?;
+        let ends = self.reader.offsets_at(Offset::End, &led)?;
+        let mut logs: BTreeMap<String, Vec<Log>> =
+            layout.topics.iter().map(|(topic, leaders)| (topic.clone(), vec![None; leaders.len()])).collect();
+        for ((topic, partition), (start, end)) in led.into_iter().zip(starts.into_iter().zip(ends)) {
+            if let Some(log) = logs.get_mut(topic).and_then(|logs| logs.get_mut(partition as usize)) {
+                *log = Some(start..end);
+            }
+        }
+        Ok(logs)
+    }
+
     /// Deletes all records that the topics, each with its number of partitions, hold now. Offsets go on from there.
     ///
     /// # Errors
@@ -251,10 +308,15 @@ impl Admin {
             let list = |client: &BaseConsumer<_>, wait| client.fetch_group_list(Some(group), wait);
             let found = self.reader.ask("DESCRIBE", &format!("group {group}"), list)?;
             if found.groups().iter().any(|group| !group.members().is_empty()) {
-                return Err(self.members(group));
+                return Err(self.in_use(group));
             }
         }
         Ok(())
+    }
+
+    /// How many members each group of the cluster has that the user may see; `None` where not all brokers say so at once.
+    pub fn members(&self) -> Option<BTreeMap<String, usize>> {
+        self.reader.members(MEMBERS_DEADLINE)
     }
 
     /// Deletes groups with their offsets; one that does not exist is no error.
@@ -279,7 +341,7 @@ impl Admin {
         }
         let refused = |(group, code): (String, RDKafkaErrorCode)| match code {
             RDKafkaErrorCode::GroupIdNotFound => None,
-            RDKafkaErrorCode::NonEmptyGroup => Some(self.members(&group)),
+            RDKafkaErrorCode::NonEmptyGroup => Some(self.in_use(&group)),
             code => Some(self.refused("DELETE", &format!("group {group}"), KafkaError::AdminOp(code))),
         };
         deleted.into_iter().filter_map(Result::err).find_map(refused).map_or(Ok(()), Err)
@@ -314,7 +376,7 @@ impl Admin {
         }
     }
 
-    fn members(&self, group: &str) -> Error {
+    fn in_use(&self, group: &str) -> Error {
         Error::Members { address: self.reader.address(), group: group.to_owned() }
     }
 }

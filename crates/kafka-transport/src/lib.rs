@@ -26,7 +26,7 @@ mod tap; // what the audit hears
 mod topic_reader; // what stands in topics, read without a group
 mod writer; // batches for who waits for each
 
-pub use admin::{Admin, TopicShape};
+pub use admin::{Admin, Layout, Log, TopicShape};
 pub use audit_reader::AuditReader;
 pub use connection::{BROKERS, CA_FILE, CA_PEM, Ca, Connection, PASSWORD, USERNAME, WrongSetting};
 pub use consumer::{MAX_OPEN_BATCHES, Membership};

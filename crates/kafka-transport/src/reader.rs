@@ -1,12 +1,13 @@
 //! Asks brokers, and tells why where there is no answer.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::heard::Heard;
 use crate::{Connection, Error};
@@ -78,6 +79,33 @@ impl Reader {
     pub(crate) fn log(&self, topic: &str, partition: i32) -> Result<Range<i64>, Error> {
         let ask = |client: &BaseConsumer<_>, wait| client.fetch_watermarks(topic, partition, wait);
         self.ask("DESCRIBE", &format!("topic {topic}"), ask).map(|(begin, end)| begin..end)
+    }
+
+    /// The first offset of each of these partitions, or the one behind the last: one request a broker, however many they are.
+    pub(crate) fn offsets_at(&self, edge: Offset, partitions: &[(&str, i32)]) -> Result<Vec<i64>, Error> {
+        if partitions.is_empty() {
+            return Ok(Vec::new()); // librdkafka takes no empty question
+        }
+        self.ask("DESCRIBE", "the topics", |client, wait| {
+            let mut asked = TopicPartitionList::with_capacity(partitions.len());
+            for &(topic, partition) in partitions {
+                asked.add_partition_offset(topic, partition, edge)?;
+            }
+            // An edge goes to the brokers as the time of which it is the offset.
+            let found = client.offsets_for_times(asked, wait)?;
+            let offset = |&(topic, partition): &(&str, i32)| {
+                let found = found.find_partition(topic, partition).ok_or(KafkaError::Canceled)?;
+                found.error()?;
+                found.offset().to_raw().ok_or(KafkaError::Canceled)
+            };
+            partitions.iter().map(offset).collect()
+        })
+    }
+
+    /// How many members each group of the cluster has; `None` where not all brokers say so within `wait`.
+    pub(crate) fn members(&self, wait: Duration) -> Option<BTreeMap<String, usize>> {
+        let found = self.client.fetch_group_list(None, wait).ok()?;
+        Some(found.groups().iter().map(|group| (group.name().to_owned(), group.members().len())).collect())
     }
 
     pub(crate) fn forbidden(&self, operation: &'static str, resource: &str) -> Error {
