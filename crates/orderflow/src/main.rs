@@ -39,6 +39,7 @@ mod lambda; // the functions behind their mappings on this machine
 mod lines; // JSON lines, the bad ones set aside
 mod logging; // log events as JSON lines on stderr
 mod manual; // completions and man pages
+mod monitor; // how a cluster with our topics stands, live
 mod package; // one zip a function
 mod page; // what a person can show around
 mod programs; // of others, which commands call
@@ -99,6 +100,7 @@ enum Command {
     Work(work::Args),
     Doctor(doctor::Args),
     Health(health::Args),
+    Monitor(monitor::Args),
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
     Cluster(cluster::Command),
     Package(package::Args),
@@ -260,6 +262,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         }
         Some(Command::Doctor(args)) => doctor::execute(&args, &topology, &name),
         Some(Command::Health(args)) => health::execute(&args, &topology),
+        Some(Command::Monitor(args)) => monitor::execute(&args, &topology),
         Some(Command::Work(args)) => work::execute(&args, &topology, &name),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),

@@ -20,6 +20,7 @@ fn the_help_of_every_command_shows_an_example() {
         "dead-letters discard",
         "work",
         "health",
+        "monitor",
         "doctor",
         "topology",
         "topology check",

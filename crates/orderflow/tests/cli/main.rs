@@ -20,6 +20,7 @@ mod interruption; // Ctrl-C and SIGTERM
 mod inventory; // Ansible's, from what Terraform made
 mod logs; // JSON lines on stderr, when asked for
 mod manual; // completions and man pages
+mod monitor; // without a terminal, or without a cluster
 mod report; // a run as a page to show around
 mod run; // the result: its keys, its numbers, its words
 mod simulate; // schedules, verdicts, replays

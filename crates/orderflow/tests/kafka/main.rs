@@ -20,6 +20,7 @@ mod dead_letters; // what services have given up
 mod doctor; // what is wrong with a cluster, and what to do
 mod inject; // events into a topic, some broken on purpose
 mod lambda; // functions behind mappings, each as its own user
+mod monitor; // how a cluster stands, told to a script
 mod on; // a call as one of a cluster's users
 mod repair; // what was given up, redriven or discarded
 mod reset; // topics emptied, groups at their beginning

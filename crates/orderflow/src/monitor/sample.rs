@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use ::topology::Topology;
+use clap::ValueEnum;
+use events::Topic;
+use kafka_transport::{Admin, Connection, GroupOffsets, Log};
+
+use crate::{Error, System};
+
+/// What of a topology is looked at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watched {
+    /// By system, then by service.
+    pub(crate) groups: Vec<Group>,
+    /// By name, those of dead letters last.
+    pub(crate) topics: Vec<Topic>,
+}
+
+/// A consumer group: a service that reads a topic.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    pub(crate) service: String,
+    pub(crate) topic: Topic,
+    /// Where what it gives up goes, if anywhere.
+    pub(crate) dead_letters: Option<Topic>,
+}
+
+impl Watched {
+    /// Of one system, or of all.
+    pub(crate) fn of(topology: &Topology, system: Option<System>) -> Self {
+        let systems: Vec<System> = system.map_or_else(|| System::value_variants().to_vec(), |system| vec![system]);
+        let is_watched = |name: &str| {
+            let mut topics = systems.iter().flat_map(|system| topology.topics_of(system.declared()));
+            topics.any(|topic| topic.name == name)
+        };
+        let mut topics: Vec<&str> =
+            topology.topics().map(|topic| topic.name.as_str()).filter(|name| is_watched(name)).collect();
+        topics.sort_by_key(|name| (topology.dead_letter_of(name).is_some(), *name));
+        let services = systems.iter().flat_map(|system| topology.services_of(system.declared()));
+        let groups = services.flat_map(|service| {
+            service.consumes.iter().map(|consumption| Group {
+                name: consumption.group.clone(),
+                service: service.name.clone(),
+                topic: Topic::named(&consumption.topic),
+                dead_letters: consumption.dead_letter.as_deref().map(Topic::named),
+            })
+        });
+        Self { groups: groups.collect(), topics: topics.into_iter().map(Topic::named).collect() }
+    }
+}
+
+/// What a cluster said at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Sample {
+    /// How long after the monitor's start, by a clock that nobody sets.
+    pub(crate) at: Duration,
+    pub(crate) brokers: usize,
+    /// By topic and partition; a topic that is not there is not in it.
+    pub(crate) logs: BTreeMap<String, Vec<Log>>,
+    /// By group and partition: the first offset that it is not done with.
+    pub(crate) committed: BTreeMap<String, Vec<Option<i64>>>,
+    /// By group; `None` where not all brokers could say so.
+    pub(crate) members: Option<BTreeMap<String, usize>>,
+}
+
+/// Asks a cluster.
+pub(crate) struct Sampler {
+    admin: Admin,
+    offsets: Vec<GroupOffsets>,
+    started: Instant,
+}
+
+impl Sampler {
+    /// # Errors
+    /// Where the brokers do not answer or refuse.
+    pub(crate) fn connect(connection: &Connection, watched: &Watched) -> Result<Self, Error> {
+        let admin = Admin::connect(connection)?;
+        let offsets = watched.groups.iter().map(|group| GroupOffsets::of(connection, &group.name));
+        Ok(Self { admin, offsets: offsets.collect::<Result<_, _>>()?, started: Instant::now() })
+    }
+
+    /// How the cluster stands now. Groups are asked before their topics, so that none is ahead of its topic.
+    ///
+    /// # Errors
+    /// Where the brokers do not answer or refuse.
+    pub(crate) fn take(&self, watched: &Watched) -> Result<Sample, Error> {
+        let topics: Vec<&str> = watched.topics.iter().map(|topic| topic.as_str()).collect();
+        let layout = self.admin.layout(&topics)?;
+        let mut committed = BTreeMap::new();
+        for (group, offsets) in watched.groups.iter().zip(&self.offsets) {
+            let topic = group.topic.as_str();
+            if let Some(partitions) = layout.topics.get(topic) {
+                committed.insert(group.name.clone(), offsets.committed(topic, partitions.len() as u32)?);
+            }
+        }
+        let members = self.admin.members();
+        let logs = self.admin.logs(&layout)?;
+        Ok(Sample { at: self.started.elapsed(), brokers: layout.brokers, logs, committed, members })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_watched_with_its_groups_and_topics_alone_and_dead_letters_stand_last() {
+        let topology = Topology::built_in().unwrap();
+        let shop = Watched::of(&topology, Some(System::Shop));
+        let groups: Vec<&str> = shop.groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(groups.first(), Some(&"inventory_manager.order_placed"));
+        assert_eq!((groups.len(), shop.topics.len()), (6, 11));
+        assert_eq!(shop.topics[4].as_str(), "payment_result");
+        assert!(shop.topics[5..].iter().all(|topic| topic.as_str().ends_with(".dead_letter")), "{:?}", shop.topics);
+
+        let all = Watched::of(&topology, None);
+        assert_eq!((all.groups.len(), all.topics.len()), (topology.groups().count(), topology.topics().count()));
+    }
+}
