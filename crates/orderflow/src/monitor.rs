@@ -80,7 +80,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
         })?;
         return Ok(Status::Holds);
     }
-    let stop = signals::stop_flag()?;
+    let stop = signals::patient_stop_flag()?;
     let news = watch::start(sampler, watched.clone(), args.interval);
     let seen = Seen::new(connection.brokers(), watched, args.interval, first);
     terminal::show(seen, &news, &stop)

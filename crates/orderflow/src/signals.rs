@@ -1,15 +1,33 @@
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+
 use crate::Error;
+
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// A flag that Ctrl-C and SIGTERM set; a second signal ends the process at once.
 pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>, Error> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in SIGNALS {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Error::Failed(format!("signals: {error}")))?;
+            .map_err(refused)?;
     }
     Ok(stop)
+}
+
+/// A flag that they set, and nothing more: for who looks at it all the time, and has something to put back however often it is told.
+pub(crate) fn patient_stop_flag() -> Result<Arc<AtomicBool>, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in SIGNALS {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(refused)?;
+    }
+    Ok(stop)
+}
+
+fn refused(error: io::Error) -> Error {
+    Error::Failed(format!("signals: {error}"))
 }

@@ -87,9 +87,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, seen: &Seen, place: &Place, colours: C
 fn header(seen: &Seen, colours: Colours, now: SystemTime) -> Vec<Line<'static>> {
     let brokers = seen.history.newest().map_or(0, |sample| sample.brokers) as u64;
     let bold = Style::new().add_modifier(Modifier::BOLD);
-    let (address, since) = (shown(&seen.address), words::time(seen.since));
-    let who =
-        Line::styled(format!("orderflow monitor  {} at {address}, since {since}", counted(brokers, "broker")), bold);
+    let address = shown(&seen.address);
+    let who = Line::styled(format!("orderflow monitor  {} at {address}", counted(brokers, "broker")), bold);
     let every = humantime::format_duration(seen.interval);
     let alarm = bold.patch(colours.paint(Color::Red));
     let mut lines = vec![who];
@@ -102,7 +101,7 @@ fn header(seen: &Seen, colours: Colours, now: SystemTime) -> Vec<Line<'static>> 
             Line::raw(shown(&away.reason)),
         ],
         (None, Some(silence)) => vec![Line::styled(format!("no answer for {}", words::span(silence)), alarm)],
-        (None, None) => vec![Line::raw(format!("answers, asked every {every}"))],
+        (None, None) => vec![Line::raw(format!("answers, asked every {every} since {}", words::time(seen.since)))],
     });
     lines
 }
@@ -280,8 +279,8 @@ mod tests {
     fn eighty_columns_show_each_group_with_its_lag_and_where_it_goes() {
         let lines = lines((80, 24), &seen(), &Place { group: 2, ..Place::default() }, Colours::On);
         let expected = [
-            "orderflow monitor  3 brokers at localhost:9092, since 12:00:00 UTC",
-            "answers, asked every 2s",
+            "orderflow monitor  3 brokers at localhost:9092",
+            "answers, asked every 2s since 12:00:00 UTC",
             "",
             " service              topic                  in/s     lag trend         dead mbr",
             " inventory_manager    order_placed          3,000  60,000 growing          -   0",

@@ -1,6 +1,6 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ratatui::DefaultTerminal;
@@ -37,9 +37,14 @@ fn follow(
     let mut place = Place::default();
     let mut draw_at = Instant::now();
     while !stop.load(Ordering::Acquire) {
-        for heard in news.try_iter() {
-            seen.hear(heard);
-            draw_at = Instant::now();
+        match news.try_recv() {
+            Ok(heard) => {
+                seen.hear(heard);
+                draw_at = Instant::now();
+            }
+            Err(TryRecvError::Empty) => {}
+            // Where nobody asks any more, an old screen would pass for a new one.
+            Err(TryRecvError::Disconnected) => return Err(io::Error::other("nobody asks the cluster any more")),
         }
         if Instant::now() >= draw_at {
             terminal.draw(|frame| screen::draw(frame, &seen, &place, colours, SystemTime::now()))?;

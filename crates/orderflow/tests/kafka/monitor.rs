@@ -75,7 +75,9 @@ fn on_a_terminal_it_follows_a_cluster_that_goes_and_comes_and_gives_the_terminal
 
     let monitor = OnTerminal::start(&cluster);
     monitor.await_shown("payment_processor");
-    kill(Pid::from_raw(monitor.child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    for _ in 0..2 {
+        kill(Pid::from_raw(monitor.child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    }
     assert_eq!(monitor.end(), Some(130));
 }
 
