@@ -21,6 +21,8 @@ pub(crate) struct Heard(Arc<Mutex<Said>>);
 struct Said {
     /// A login or a certificate was refused: asking again will not help.
     refused: Option<(RDKafkaErrorCode, String)>,
+    /// The user may not see the client's group: no coordinator will be named, however long we ask.
+    is_group_denied: bool,
     /// The last error.
     last: Option<String>,
     /// What it logged last of a connection that failed.
@@ -37,6 +39,11 @@ impl Heard {
             (RDKafkaErrorCode::Authentication, Some(user)) => Error::Login { address, user: user.to_owned(), reason },
             _ => Error::Certificate { address, reason },
         })
+    }
+
+    /// Whether the user may not see the client's group.
+    pub(crate) fn is_group_denied(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_group_denied
     }
 
     /// Asks in short slices until there is an answer: each slice lets `serve` bring what was heard, so that a refusal is told
@@ -60,7 +67,10 @@ impl Heard {
     ) -> Result<T, Error> {
         let deadline = Instant::now() + patience;
         // What was refused before may have passed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).refused = None;
+        {
+            let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (said.refused, said.is_group_denied) = (None, false);
+        }
         loop {
             let error = match question(SLICE) {
                 Ok(answer) => return Ok(answer),
@@ -117,6 +127,7 @@ impl ClientContext for Heard {
             Some(code @ RDKafkaErrorCode::Authentication) => {
                 said.refused = Some((code, reason.to_owned()));
             }
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => said.is_group_denied = true,
             // That all are down follows from what was said of each before.
             Some(RDKafkaErrorCode::AllBrokersDown) if said.last.is_some() || said.logged.is_some() => {}
             _ => said.last = Some(reason.to_owned()),

@@ -47,6 +47,7 @@ impl Reader {
     ) -> Result<T, Error> {
         let question = |wait| match question(&self.client, wait) {
             Err(error) if error.rdkafka_error_code().is_some_and(is_forbidden) => Ok(None),
+            Err(_) if self.heard.is_group_denied() => Ok(None),
             answer => answer.map(Some),
         };
         let serve = || while self.client.poll(Duration::from_millis(1)).is_some() {};

@@ -3,15 +3,18 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use kafka_cluster::{Cluster, Node, Options};
+use kafka_cluster::{ADMIN, Cluster, Node, Options};
 use kafka_transport::{BROKERS, CA_FILE, CA_PEM, PASSWORD, USERNAME};
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 use serde_json::Value;
+use topology::Topology;
 
+use crate::call::orderflow;
 use crate::worker::Worker;
 use crate::{on, start, until};
 
@@ -79,6 +82,25 @@ fn on_a_terminal_it_follows_a_cluster_that_goes_and_comes_and_gives_the_terminal
         kill(Pid::from_raw(monitor.child.id().cast_signed()), Signal::SIGTERM).unwrap();
     }
     assert_eq!(monitor.end(), Some(130));
+}
+
+#[test]
+fn a_user_without_rights_is_told_which_at_once_and_the_administrator_sees_all() {
+    let topology = Topology::built_in().unwrap();
+    let cluster = start(&Options::secured(&topology));
+    let call = |user: &str, arguments: &str| orderflow(arguments).on(&cluster.connection_as(user).unwrap()).end();
+    call(ADMIN, "topics create").with_status(0);
+    let seen = call(ADMIN, "monitor --once --interval 250ms --format json").with_status(0).document();
+    let groups = seen["groups"].as_array().unwrap();
+    assert_eq!((groups.len(), &seen["brokers"]), (topology.groups().count(), &3.into()));
+    assert!(groups.iter().all(|group| group["lag"] == 0), "{seen}");
+
+    let started = Instant::now();
+    let refused = call("payment_processor", "monitor --once --system shop").with_status(1);
+    let expected =
+        "user payment_processor may not DESCRIBE group inventory_manager.order_placed and topic order_placed";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 /// `orderflow monitor` on a terminal of its own.
