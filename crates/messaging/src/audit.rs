@@ -57,7 +57,7 @@ struct Order {
     id: OrderId,
     accepted_us: u64,
     marks: Marks,
-    given_up: GivenUp,
+    open_letters: OpenLetters,
     is_dead: bool,
     seen: Vec<Seen>,
     /// The first record by which it entered, if its host tells of those.
@@ -66,7 +66,7 @@ struct Order {
 
 /// How many records of an order were given up and not redriven.
 #[derive(Clone, Copy, Debug, Default)]
-struct GivenUp {
+struct OpenLetters {
     /// Of those by which it entered.
     entrances: u32,
     others: u32,
@@ -113,7 +113,7 @@ pub enum Error {
     TooManyDeadLetters(usize),
 }
 
-impl GivenUp {
+impl OpenLetters {
     fn count(&mut self, enters: bool) -> &mut u32 {
         if enters { &mut self.entrances } else { &mut self.others }
     }
@@ -210,7 +210,7 @@ impl<F: Flow> Audit<F> {
             id: order_id,
             accepted_us: at_us,
             marks: Marks::NONE,
-            given_up: GivenUp::default(),
+            open_letters: OpenLetters::default(),
             is_dead: false,
             seen,
             entrance: None,
@@ -306,7 +306,7 @@ impl<F: Flow> Audit<F> {
             of_record.for_each(|entrance| entrance.has_dead_letter = true);
         }
         let order = self.open.get_mut(&key)?;
-        *order.given_up.count(enters) += 1;
+        *order.open_letters.count(enters) += 1;
         self.weigh(key)
     }
 
@@ -315,7 +315,7 @@ impl<F: Flow> Audit<F> {
         let letter = self.dead_letters.get_mut(origin).filter(|letter| !letter.is_redriven)?;
         letter.is_redriven = true;
         let key = letter.order?;
-        let count = self.open.get_mut(&key)?.given_up.count(self.flow.takes_in(origin.topic));
+        let count = self.open.get_mut(&key)?.open_letters.count(self.flow.takes_in(origin.topic));
         *count = count.saturating_sub(1);
         self.weigh(key)
     }
@@ -326,7 +326,7 @@ impl<F: Flow> Audit<F> {
         let of_another = |entrances: &Vec<Entrance>| entrances.iter().any(|entrance| !entrance.has_dead_letter);
         let goes_on = self.entrances.get(&key).is_some_and(of_another);
         let order = self.open.get_mut(&key)?;
-        let GivenUp { entrances, others } = order.given_up;
+        let OpenLetters { entrances, others } = order.open_letters;
         let (was_dead, is_dead) = (order.is_dead, others > 0 || entrances > 0 && !goes_on);
         order.is_dead = is_dead;
         match (was_dead, is_dead) {

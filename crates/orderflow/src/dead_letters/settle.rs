@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use events::{Envelope, Topic};
@@ -13,7 +13,7 @@ use super::Filter;
 use super::letter::Letter;
 use super::letters::Letters;
 use super::reasons::Reasons;
-use crate::{Error, Format, Status, counted, grouped, print};
+use crate::{Error, Format, Status, counted, grouped, print, signals};
 
 /// Dead letters that are settled in one go: what a death of ours may redrive twice.
 const BATCH: usize = 1_000;
@@ -23,9 +23,6 @@ const OFTEN: u32 = 2;
 
 /// How long all writes of a batch may take: longer than one of them.
 const WRITE_DEADLINE: Duration = Duration::from_secs(40);
-
-/// How often somebody who stops a slow redrive is heard.
-const HEED_EVERY: Duration = Duration::from_millis(50);
 
 /// What is to become of which dead letters.
 pub(super) struct Settling<'a> {
@@ -120,7 +117,8 @@ impl Settling<'_> {
         while let Some(mut chosen) =
             letters.next(limit, |letter, record| self.choose(letter, record, &mut settled.held))?
         {
-            if self.is_stopped(stop, begun, settled.reasons.count()) {
+            let due_us = self.rate.map_or(0, |rate| rate.due_us(settled.reasons.count()));
+            if signals::is_stopped_within(Duration::from_micros(due_us), begun, stop) {
                 settled.was_stopped = true;
                 break;
             }
@@ -159,18 +157,6 @@ impl Settling<'_> {
         let settlement = settlement.record(letter.topic, letter.partition, record.key, record.headers);
         let event_type = Envelope::of(record.key, record.value).event_type;
         Some(Chosen { letter, event_type, again, settlement })
-    }
-
-    /// Waits until the next of them is due; answers whether somebody stops it.
-    fn is_stopped(&self, stop: &AtomicBool, begun: Instant, done: u64) -> bool {
-        let due = self.rate.map_or(begun, |rate| begun + Duration::from_micros(rate.due_us(done)));
-        loop {
-            let wait = due.saturating_duration_since(Instant::now());
-            if stop.load(Ordering::Acquire) || wait.is_zero() {
-                return stop.load(Ordering::Acquire);
-            }
-            std::thread::sleep(wait.min(HEED_EVERY));
-        }
     }
 
     fn write(&self, writer: &Writer, chosen: &[Chosen]) -> Result<(), Error> {

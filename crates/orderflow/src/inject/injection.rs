@@ -7,7 +7,7 @@ use messaging::{Follows, Outgoing};
 
 use super::choice::{Choice, broken};
 use crate::lines::{Next, Sieve};
-use crate::{Error, counted};
+use crate::{Error, counted, signals};
 
 /// Lines whose records are confirmed in one go: what counts as written, and what is held in memory.
 const CHUNK: usize = 1_000;
@@ -15,7 +15,7 @@ const CHUNK: usize = 1_000;
 /// One batch is under way at a time.
 const SLOT: Slot = 0;
 
-/// How long nothing may come, or be due, before somebody is asked whether to stop.
+/// How long nothing may come before somebody is asked whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long what is under way may take once it is told to stop.
@@ -108,13 +108,8 @@ impl<'a> Injection<'a> {
         if self.delay.is_zero() {
             return true;
         }
-        while let Some(rest) =
-            self.last.and_then(|last| self.delay.checked_sub(last.elapsed())).filter(|rest| !rest.is_zero())
-        {
-            if self.is_stopped() {
-                return false;
-            }
-            thread::sleep(rest.min(LOOK_EVERY));
+        if self.last.is_some_and(|last| signals::is_stopped_within(self.delay, last, self.stop)) {
+            return false;
         }
         self.last = Some(Instant::now());
         true
