@@ -99,7 +99,7 @@ in
     };
     # What needs Java, PyPI or root is `ci/test`'s, and the virtual machines'; what reads documents is `ci/test`'s, too, for they are no source.
     nextest = checked craneLib.cargoNextest {
-      cargoNextestExtraArgs = "-E 'not (group(kafka) or group(lambda) or group(aws) or group(fleet) or binary(documents))'";
+      cargoNextestExtraArgs = "-E 'not (group(kafka) or group(operator) or group(lambda) or group(aws) or group(fleet) or binary(documents))'";
       nativeBuildInputs = common.nativeBuildInputs ++ [
         build.openssh
         build.openssl

@@ -1,0 +1,36 @@
+//! What an operator sees of Apache Kafka while orders flow, looked at as an operator looks: on a terminal, by its keys.
+#![cfg(test)]
+
+use std::time::Duration;
+
+use kafka_cluster::{Cluster, Distribution, Options};
+
+use call::{Call, orderflow};
+use until::until;
+
+#[path = "../cli/call.rs"]
+#[allow(dead_code, reason = "shared with the tests of other binaries, which use the rest of it")]
+mod call; // one call of the command, in a folder of its own
+mod terminal; // the monitor, by its keys
+mod tmux; // a terminal on which keys are pressed, and which is read
+#[path = "../kafka/until.rs"]
+mod until; // something is so
+#[path = "../kafka/worker.rs"]
+#[allow(dead_code, reason = "shared with the tests of other binaries, which use the rest of it")]
+mod worker; // a service, in a process of its own
+
+/// A cluster of one broker, without security, with our topics.
+fn start() -> Cluster {
+    let start = |distribution| Options::kraft().start(&distribution);
+    let cluster = Distribution::find().and_then(start).unwrap_or_else(|error| panic!("{error}"));
+    on(&cluster, "topics create").end().with_status(0);
+    cluster
+}
+
+/// A call against it.
+fn on(cluster: &Cluster, arguments: &str) -> Call {
+    orderflow(&format!("{arguments} --brokers {}", cluster.brokers()))
+}
+
+/// How long a test waits until something is so.
+const PATIENCE: Duration = Duration::from_secs(30);
