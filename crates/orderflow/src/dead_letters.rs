@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use ::topology::Topology;
+use kafka_transport::Connection;
 use messaging::{Fate, SteadyRate};
+use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::business::Business;
@@ -13,6 +15,7 @@ use crate::connect::Brokers;
 use crate::{Error, Format, Status, confirm, logging, moment, signals};
 use letters::Letters;
 use settle::Settling;
+pub(crate) use show::{Place, place};
 
 mod letter; // one of them
 mod letters; // all that stand, read from their topics
@@ -75,13 +78,25 @@ struct Filter {
     /// Of this order.
     #[arg(long, value_name = "ORDER_ID")]
     order: Option<String>,
+    /// Whose reason is about this, as [`reasons`] counts it; on the command line part of a reason does.
+    #[arg(skip)]
+    about: Option<String>,
+}
+
+/// Which of them somebody asks for who has seen them in a document.
+#[derive(Debug)]
+pub(crate) enum Which<'a> {
+    /// The one that stands there.
+    At(Place),
+    /// All that are open of a service, and have a reason about this.
+    About { service: &'a str, about: &'a str },
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// Where it stands: TOPIC-PARTITION@OFFSET.
     #[arg(value_name = "PLACE", value_parser = show::place)]
-    place: show::Place,
+    place: Place,
     #[command(flatten)]
     brokers: Brokers,
     /// How it is printed.
@@ -164,6 +179,44 @@ pub(crate) fn execute(
             args.settling().run(&mut letters, &spans, &connection, &*signals::stop_flag()?)?.print(args.format)
         }
     }
+}
+
+/// How many of those that are open a document has at most, the last ones.
+const SHOWN: usize = 50;
+
+/// Those that are open, for a program.
+///
+/// # Errors
+/// Where the brokers do not answer or refuse.
+pub(crate) fn document(
+    connection: &Connection,
+    topology: &Topology,
+    businesses: &[Arc<dyn Business>],
+) -> Result<Value, Error> {
+    list::document(&mut Letters::connect(connection, topology, businesses)?, SHOWN)
+}
+
+/// Redrives some, as [`Command::Redrive`] does.
+///
+/// # Errors
+/// Where nothing stands there, or the brokers do not answer or refuse.
+pub(crate) fn redrive(
+    connection: &Connection,
+    topology: &Topology,
+    businesses: &[Arc<dyn Business>],
+    which: &Which<'_>,
+    stop: &AtomicBool,
+) -> Result<Value, Error> {
+    let mut letters = Letters::connect(connection, topology, businesses)?;
+    let (spans, filter) = match which {
+        Which::At(place) => (vec![place.span(&letters)?], Filter::default()),
+        Which::About { service, about } => {
+            let [service, about] = [service, about].map(|text| Some((*text).to_owned()));
+            (letters.spans(None)?, Filter { service, about, ..Filter::default() })
+        }
+    };
+    let settling = Settling { filter: &filter, fate: Fate::Redriven, rate: None, with_held: false, is_dry: false };
+    Ok(settling.run(&mut letters, &spans, connection, stop)?.document())
 }
 
 impl RedriveArgs {

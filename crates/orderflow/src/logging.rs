@@ -29,7 +29,7 @@ pub(crate) fn start_in(path: &Path, default: LevelFilter) -> Result<(), Error> {
 fn write_to(writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static, default: LevelFilter) {
     let mut filter = EnvFilter::builder().with_default_directive(default.into()).from_env_lossy();
     // What a database's server or an HTTP client has to say comes to us as an error, where it matters, in lines that have our fields.
-    for directive in ["sqlx=off", "tiny_http=off"].into_iter().filter_map(|directive| directive.parse().ok()) {
+    for directive in ["sqlx=off"].into_iter().filter_map(|directive| directive.parse().ok()) {
         filter = filter.add_directive(directive);
     }
     // A second start, in tests that run commands in one process, keeps the first.

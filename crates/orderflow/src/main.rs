@@ -37,6 +37,7 @@ mod inject; // events into any topic, some broken on purpose
 mod inventory; // Ansible's, from what Terraform made
 mod lambda; // the functions behind their mappings on this machine
 mod lines; // JSON lines, the bad ones set aside
+mod live; // the page that shows a cluster live
 mod logging; // log events as JSON lines on stderr
 mod manual; // completions and man pages
 mod monitor; // how a cluster with our topics stands, live
@@ -48,6 +49,7 @@ mod reset; // our topics and groups emptied
 mod resources; // CPU time and peak memory
 mod run; // orders through the services, and the proof
 mod seed; // drawn where none is given
+mod server; // what a process says over HTTP
 mod share; // of orders that ended in one way, against what is configured
 mod signals; // Ctrl-C and SIGTERM
 mod simulate; // the same services under planted faults
@@ -262,7 +264,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         }
         Some(Command::Doctor(args)) => doctor::execute(&args, &topology, &name),
         Some(Command::Health(args)) => health::execute(&args, &topology),
-        Some(Command::Monitor(args)) => monitor::execute(&args, &topology),
+        Some(Command::Monitor(args)) => monitor::execute(&args, &topology, &name),
         Some(Command::Work(args)) => work::execute(&args, &topology, &name),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),

@@ -2,16 +2,20 @@
 
 use std::io::{self, IsTerminal};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::topology::Topology;
+use prometheus_client::registry::Registry;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::connect::Brokers;
+use crate::live::{InView, Page};
+use crate::server::{Bound, Listen};
 use crate::{Error, Format, Status, System, logging, print, signals};
-use sample::{Sampler, Watched};
+pub(crate) use once::document;
+pub(crate) use sample::{Sampler, Watched};
 use seen::Seen;
-use trend::History;
+pub(crate) use trend::History;
 
 mod keys; // what is pressed, and what is looked at
 mod once; // the same for a script
@@ -27,10 +31,11 @@ const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Shows live how a cluster with our topics stands: records a second, how far each group is behind and whether it catches up, dead
-/// letters. Reads no record: it asks for offsets and members alone.
+/// letters. Reads no record: it asks for offsets and members alone, unless somebody opens orders or dead letters on the page of --listen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  orderflow monitor --brokers localhost:9092\n  \
-    orderflow monitor --once --format json --brokers localhost:9092\n\n\
+    orderflow monitor --once --format json --brokers localhost:9092\n  \
+    orderflow monitor --listen 127.0.0.1:8080 --brokers localhost:9092\n\n\
     On the screen `?` explains what is seen, and q ends it. Without colours where NO_COLOR is set.")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -42,8 +47,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     system: Option<System>,
     /// Looks twice, an interval apart, prints that and ends.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "listen")]
     once: bool,
+    #[command(flatten)]
+    listen: Listen,
     /// How it is printed.
     #[arg(long, value_enum, default_value_t, requires = "once")]
     format: Format,
@@ -58,14 +65,16 @@ fn interval(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// Where the call does not serve, or the brokers do not answer or refuse at the start.
-pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error> {
+pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<Status, Error> {
     logging::start(LevelFilter::OFF); // it would be written across the screen
-    if !args.once && !io::stdout().is_terminal() {
+    let is_on_terminal = io::stdout().is_terminal();
+    if !args.once && !is_on_terminal && !args.listen.is_given() {
         return Err(Error::Usage(
-            "stdout is no terminal: `orderflow monitor --once` prints, with --format text or json".into(),
+            "stdout is no terminal: `orderflow monitor --once` prints, with --format text or json, and --listen shows a page".into(),
         ));
     }
     let connection = args.brokers.connection()?;
+    let bound = args.listen.bind()?.map(Bound::with_page).transpose()?;
     let watched = Watched::of(topology, args.system);
     let sampler = Sampler::connect(&connection, &watched)?;
     let first = sampler.take(&watched)?;
@@ -76,9 +85,21 @@ pub(crate) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
         history.add(sampler.take(&watched)?);
         print(&match args.format {
             Format::Text => once::text(&watched, &history),
-            Format::Json => format!("{:#}\n", once::document(connection.brokers(), &watched, &history)),
+            Format::Json => format!("{:#}\n", document(connection.brokers(), &watched, &history)),
         })?;
         return Ok(Status::Holds);
+    }
+    let serve = |bound: Bound| {
+        bound.announce();
+        let page = Page::new(topology, name, args.system, InView::of(&connection), args.interval)?;
+        bound.serve(Registry::default(), None, page)
+    };
+    let _server = bound.map(serve).transpose()?;
+    if !is_on_terminal {
+        drop(sampler); // the page has its own, as long as somebody looks
+        let stop = signals::stop_flag()?;
+        while !signals::is_stopped_within(Duration::MAX, Instant::now(), &stop) {}
+        return Ok(Status::Interrupted);
     }
     let stop = signals::patient_stop_flag()?;
     let news = watch::start(sampler, watched.clone(), args.interval);

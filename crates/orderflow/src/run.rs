@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use ::topology::Topology;
 use clap::Parser;
-use kafka_transport::{Connection, Pace, Tap};
+use kafka_transport::{Connection, Metrics, Pace, Tap};
 use messaging::SteadyRate;
+use prometheus_client::registry::Registry;
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
 use crate::business::Business;
 use crate::clock::now;
 use crate::connect::Brokers;
+use crate::live::{self, InView, Page};
 use crate::page::PageFile;
+use crate::server::{Bound, Listen};
 use crate::stores::Keep;
 use crate::tool::quoted;
 use crate::wiring::Wiring;
@@ -47,7 +50,7 @@ mod timeline; // what happened when
 #[derive(Parser)]
 #[command(
     after_help = "Examples:\n  orderflow run --orders 20000 --seed 7 --format json\n  orderflow run --rate 100 --duration 1m\n  \
-    orderflow generate --orders 1000 | orderflow run --input -\n  orderflow run --orders 20000 --report report.html",
+    orderflow generate --orders 1000 | orderflow run --input -\n  orderflow run --orders 20000 --report report.html\n  orderflow run --rate 100 --duration 5m --listen 127.0.0.1:8080",
     mut_arg("brokers", |brokers| brokers.help("An Apache Kafka that is there, instead of one within this process").long_help(
         "An Apache Kafka that is there, instead of one within this process. Behind TLS with KAFKA_USERNAME, KAFKA_PASSWORD and \
         KAFKA_CA_FILE or KAFKA_CA_PEM, else in plaintext"
@@ -87,8 +90,10 @@ pub(crate) struct Args {
     /// Where the result goes as a page, too: one file of HTML to show around, at most 1 MiB, also where the audit fails.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    #[command(flatten)]
+    listen: Listen,
     /// Logs the events of each order and sends nothing.
-    #[arg(long, conflicts_with_all = ["rate", "duration", "format", "brokers", "report"])]
+    #[arg(long, conflicts_with_all = ["rate", "duration", "format", "brokers", "report", "listen"])]
     dry_run: bool,
 }
 
@@ -139,6 +144,7 @@ pub(crate) fn execute(
     let input = args.input.iter().flat_map(|input| [input.as_path(), &args.rejects]);
     let needed: Vec<&Path> = input.chain(topology_file).collect();
     let page_file = args.report.as_ref().map(|path| PageFile::at(path, &needed)).transpose()?;
+    let bound = args.listen.bind()?.map(Bound::with_page).transpose()?;
     let mut orders = match &args.input {
         Some(path) => Orders::from_file(path, &args.rejects, business)?,
         None => Orders::generated(&**business, seed, args.orders.or(args.duration.is_none().then_some(10_000))),
@@ -151,6 +157,17 @@ pub(crate) fn execute(
         let status = dry_run::execute(business.services(), topology, &mut orders);
         return orders.broken().map_or(Ok(status), Err);
     }
+    let mut sight = Sight::default();
+    let serve = |bound: Bound| {
+        let mut registry = Registry::with_prefix("orderflow");
+        sight.metrics = Some(Metrics::register(&mut registry));
+        business.metrics(&|_| true).into_iter().for_each(|collector| registry.register_collector(collector));
+        let name = topology_file.unwrap_or(Path::new("topology.json")).display().to_string();
+        let page = Page::new(topology, &name, Some(args.system), sight.in_view.clone(), live::INTERVAL)?;
+        bound.announce();
+        bound.serve(registry, None, page)
+    };
+    let _server = bound.map(serve).transpose()?;
     let run = Run {
         id: Uuid::now_v7().to_string(),
         seed: args.input.is_none().then_some(seed),
@@ -158,6 +175,7 @@ pub(crate) fn execute(
         limits: Limits { rate: args.rate.map(SteadyRate::new), duration: args.duration },
         connection: (!args.is_embedded()).then(|| args.brokers.connection()).transpose()?,
         stop: signals::stop_flag()?,
+        sight,
     };
     let progress = Progress::start(business.name(), &run, orders.expected(), args.format);
     let occasion = Occasion {
@@ -188,6 +206,15 @@ struct Run {
     /// `None` for the embedded cluster.
     connection: Option<Connection>,
     stop: Arc<AtomicBool>,
+    sight: Sight,
+}
+
+/// What others see of a run while it goes on.
+#[derive(Clone, Default)]
+struct Sight {
+    metrics: Option<Metrics>,
+    /// The cluster that takes new orders.
+    in_view: InView,
 }
 
 impl Run {
@@ -202,11 +229,11 @@ impl Run {
         let flow = business.flow();
         let auditor = Auditor::start(Arc::clone(&flow));
         let cluster: Box<dyn Cluster> = match &self.connection {
-            Some(connection) => Box::new(Existing::start(connection, &wiring, &auditor, flow, &self.id)?),
+            Some(connection) => Box::new(Existing::start(connection, &wiring, &auditor, flow, &self.id, &self.sight)?),
             None => {
                 let pace = if self.limits.rate.is_some() { Pace::STEADY } else { business.full_pace() };
                 let tap = Tap::new(flow, auditor.sender());
-                Box::new(Embedded::start(wiring, pace, tap)?)
+                Box::new(Embedded::start(wiring, pace, tap, self.sight.clone())?)
             }
         };
 

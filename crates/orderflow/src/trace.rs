@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use ::topology::Topology;
 use clap::builder::NonEmptyStringValueParser;
+use kafka_transport::Connection;
+use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::business::Business;
 use crate::connect::Brokers;
 use crate::{Error, Format, Status, counted, logging, print, shown, signals};
 use search::{End, Search};
+pub(crate) use step::{Kind, Step};
 use way::Way;
 
 mod search; // the records of one order, wherever they may stand
@@ -47,31 +50,62 @@ pub(crate) struct Args {
 pub(crate) fn execute(args: &Args, topology: &Topology, businesses: &[Arc<dyn Business>]) -> Result<Status, Error> {
     logging::start(LevelFilter::ERROR);
     let connection = args.brokers.connection()?;
-    let mut search = Search::begin(&connection, topology, businesses, args.order_id.as_bytes())?;
+    let (mut search, mut way) = found(&connection, topology, businesses, &args.order_id)?;
+    if args.follow {
+        return follow(args, search, way);
+    }
+    let end = ended(&mut search, &mut way, &connection, &args.order_id)?;
+    print(&match args.format {
+        Format::Text => tree::text(&args.order_id, &way, end),
+        Format::Json => format!("{:#}\n", tree::document(&args.order_id, &way, end)),
+    })?;
+    Ok(status(end))
+}
+
+/// The same for a program, without printing it.
+///
+/// # Errors
+/// As [`execute`].
+pub(crate) fn document_of(
+    connection: &Connection,
+    topology: &Topology,
+    businesses: &[Arc<dyn Business>],
+    order_id: &str,
+) -> Result<Value, Error> {
+    let (mut search, mut way) = found(connection, topology, businesses, order_id)?;
+    let end = ended(&mut search, &mut way, connection, order_id)?;
+    Ok(tree::document(order_id, &way, end))
+}
+
+/// Reads what stands of an order.
+fn found(
+    connection: &Connection,
+    topology: &Topology,
+    businesses: &[Arc<dyn Business>],
+    order_id: &str,
+) -> Result<(Search, Way), Error> {
+    let mut search = Search::begin(connection, topology, businesses, order_id.as_bytes())?;
     let mut way = Way::default();
     search.read(&mut way)?;
     // Somebody else may choose partitions otherwise, and a topic may have had fewer.
     if way.is_empty() || way.lacks_a_cause() {
         search.read_elsewhere(&mut way)?;
     }
-    if args.follow {
-        return follow(args, search, way);
-    }
+    Ok((search, way))
+}
+
+/// What has become of an order of which something stands.
+fn ended(search: &mut Search, way: &mut Way, connection: &Connection, order_id: &str) -> Result<End, Error> {
     if way.is_empty() {
         let (records, topics, address) = (search.records(), search.topics() as u64, connection.brokers());
         return Err(Error::Failed(format!(
             "order {}: nothing of it in the {} of {} on {address}; is the id right, and are its records kept as long?",
-            shown(&args.order_id),
+            shown(order_id),
             counted(records, "record"),
             counted(topics, "topic"),
         )));
     }
-    let end = search.end(&mut way)?;
-    print(&match args.format {
-        Format::Text => tree::text(&args.order_id, &way, end),
-        Format::Json => format!("{:#}\n", tree::document(&args.order_id, &way, end)),
-    })?;
-    Ok(status(end))
+    search.end(way)
 }
 
 /// Two ends are what no order may have.

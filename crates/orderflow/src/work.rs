@@ -1,6 +1,6 @@
 //! `orderflow work`: services as long-running workers on Apache Kafka.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,19 +18,19 @@ use uuid::Uuid;
 
 use crate::business::Business;
 use crate::connect::Brokers;
+use crate::live::{self, InView, Page};
+use crate::server::{Bound, Listen, Liveness, Server};
 use crate::stores::Keep;
 use crate::wiring::Wiring;
 use crate::{Error, Status, System, business, logging, signals};
 use fault::Faulty;
 use food_producer::FoodProducer;
-use health::Health;
 use progress::Progress;
 use source::{Generator, Source};
 
 mod delivery; // a batch until it is confirmed
 mod fault; // a service that gives up what it should not
 mod food_producer; // the one that draws its orders' numbers
-mod health; // what others may ask over HTTP
 mod progress; // what its groups do, in the log
 mod source; // the services that read nothing and publish orders
 
@@ -51,10 +51,8 @@ pub(crate) struct Args {
     services: Vec<String>,
     #[command(flatten)]
     brokers: Brokers,
-    /// Where health (/health/live, /health/ready) and Prometheus' metrics (/metrics) are served. With port 0 on any that is
-    /// free: the log says which.
-    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
-    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    listen: Listen,
     /// A name that this worker keeps when it starts anew (group.instance.id): back within 6 s it gets its partitions again
     /// without disturbing the others. No two workers may have the same.
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
@@ -89,7 +87,8 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
 /// Services at work.
 struct Worker {
     names: String,
-    health: Option<Health>,
+    liveness: Liveness,
+    _server: Option<Server>,
     pipeline: Pipeline,
     sources: Vec<Box<dyn Source>>,
     progress: Progress,
@@ -113,13 +112,17 @@ impl Worker {
         let businesses = args.businesses(topology, name, Keep::Shared(&|| warn_in_memory(&names)))?;
         let connection = args.brokers.connection()?;
         let mut registry = Registry::with_prefix("orderflow");
-        let metrics = args.listen.map(|_| Metrics::register(&mut registry));
+        let bound = args.listen.bind()?;
+        let metrics = bound.is_some().then(|| Metrics::register(&mut registry));
         let collectors = businesses.iter().filter_map(|business| business.metrics(&is_asked));
         collectors.for_each(|collector| registry.register_collector(collector));
-        let health = args.listen.map(|address| Health::serve(address, registry)).transpose()?;
-        if let Some(address) = health.as_ref().and_then(Health::address) {
-            log_listening(&names, address);
-        }
+        let liveness = Liveness::begin();
+        let serve = |bound: Bound| {
+            log_listening(&names, bound.address());
+            let page = Page::new(topology, name, None, InView::of(&connection), live::INTERVAL)?;
+            bound.serve(registry, Some(liveness.clone()), page)
+        };
+        let server = bound.map(serve).transpose()?;
         let wiring = Wiring::of(topology, &businesses);
         let mut groups = wiring.groups_where(is_asked);
         if let Some(share) = args.reject {
@@ -140,7 +143,7 @@ impl Worker {
         let sources = args.sources(topology, &businesses, food_rate, &connection, &topics)?;
         log(&names, "started");
         let progress = Progress::start(pipeline.tallies());
-        Ok(Self { names, health, pipeline, sources, progress, is_source_alone })
+        Ok(Self { names, liveness, _server: server, pipeline, sources, progress, is_source_alone })
     }
 
     fn work(&mut self, stop: &AtomicBool) -> Result<(), Error> {
@@ -149,9 +152,7 @@ impl Worker {
             self.pipeline.check()?;
             self.progress.look();
             let has_joined = self.pipeline.has_joined();
-            if let Some(health) = &self.health {
-                health.tell(has_joined, &self.pipeline.turns());
-            }
+            self.liveness.tell(has_joined, &self.pipeline.turns());
             if has_joined && !is_announced {
                 is_announced = true;
                 log(&self.names, "ready");
@@ -175,9 +176,7 @@ impl Worker {
     fn end(mut self, worked: Result<(), Error>) -> Result<(), Error> {
         notify(NotifyState::Stopping);
         log(&self.names, "stopping");
-        if let Some(health) = &self.health {
-            health.stop();
-        }
+        self.liveness.stop();
         let ended = match worked {
             Ok(()) => {
                 let finished = self.sources.iter_mut().try_for_each(|source| source.finish());
@@ -244,12 +243,6 @@ impl Args {
         }
         Ok(sources)
     }
-}
-
-/// The first address of a host.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let mut addresses = text.to_socket_addrs().map_err(|error| format!("{error}; allowed is HOST:PORT"))?;
-    addresses.next().ok_or_else(|| "this host has no address".into())
 }
 
 /// Refuses services that are not there.

@@ -3,7 +3,7 @@ use messaging::{Fate, GivenUp};
 use serde_json::{Value, json};
 
 use super::Filter;
-use crate::written_at;
+use crate::{shown, written_at};
 
 /// A dead letter, without what it holds.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ impl Letter {
         is(&filter.service, &|service| self.service() == service)
             && is(&filter.reason, &|text| self.reason().contains(text))
             && is(&filter.order, &|order| self.order_id.as_deref() == Some(order))
+            && is(&filter.about, &|about| shown(self.about()) == about)
     }
 
     /// Who has given it up; empty where it does not say.
@@ -103,7 +104,7 @@ mod tests {
     fn a_filter_holds_service_reason_and_order_together() {
         let filter = |service: Option<&str>, reason: Option<&str>, order: Option<&str>| {
             let [service, reason, order] = [service, reason, order].map(|text| text.map(str::to_owned));
-            letter("total: found -5").is_of(&Filter { service, reason, order, since: None })
+            letter("total: found -5").is_of(&Filter { service, reason, order, ..Filter::default() })
         };
         assert!(filter(None, None, None) && filter(Some("payment_processor"), Some("found -5"), Some("7f3a")));
         assert!(!filter(Some("shipping_handler"), None, None) && !filter(None, Some("status"), None));

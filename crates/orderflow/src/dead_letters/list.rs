@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use events::Topic;
 use serde_json::{Value, json};
 
-use super::ListArgs;
 use super::letter::Letter;
 use super::letters::Letters;
 use super::reasons::Reasons;
+use super::{Filter, ListArgs};
 use crate::{Error, Format, Status, counted, grouped, print, shown};
 
 /// Those that are asked for.
@@ -25,13 +25,7 @@ struct Listed {
 /// # Errors
 /// Where the brokers do not answer or refuse.
 pub(super) fn execute(args: &ListArgs, mut letters: Letters) -> Result<Status, Error> {
-    let spans = letters.spans(args.filter.since)?;
-    let mut listed = Listed::default();
-    letters.read(&spans, |letter, _| match letter.fate {
-        _ if !letter.is_of(&args.filter) => {}
-        Some(_) if !args.all => listed.settled += 1,
-        _ => listed.add(letter, args.limit),
-    })?;
+    let listed = Listed::read(&mut letters, &args.filter, args.all, args.limit)?;
     print(&match args.format {
         Format::Text => listed.text(),
         Format::Json => format!("{:#}\n", listed.document()),
@@ -39,7 +33,27 @@ pub(super) fn execute(args: &ListArgs, mut letters: Letters) -> Result<Status, E
     Ok(Status::Holds)
 }
 
+/// Those that are open, for a program: the last of them, and how many there are.
+///
+/// # Errors
+/// As [`execute`].
+pub(super) fn document(letters: &mut Letters, limit: usize) -> Result<Value, Error> {
+    Ok(Listed::read(letters, &Filter::default(), false, limit)?.document())
+}
+
 impl Listed {
+    /// With `has_settled` those too that were redriven or discarded.
+    fn read(letters: &mut Letters, filter: &Filter, has_settled: bool, limit: usize) -> Result<Self, Error> {
+        let spans = letters.spans(filter.since)?;
+        let mut listed = Self::default();
+        letters.read(&spans, |letter, _| match letter.fate {
+            _ if !letter.is_of(filter) => {}
+            Some(_) if !has_settled => listed.settled += 1,
+            _ => listed.add(letter, limit),
+        })?;
+        Ok(listed)
+    }
+
     fn add(&mut self, letter: Letter, limit: usize) {
         self.reasons.add(&letter);
         self.last.insert((letter.at_ms, letter.topic, letter.partition, letter.offset), letter);

@@ -272,7 +272,8 @@ impl Settled {
         text
     }
 
-    fn document(&self) -> Value {
+    /// The same for a program.
+    pub(super) fn document(&self) -> Value {
         let held = |held| self.held.get(&held).copied().unwrap_or(0);
         json!({
             "fate": self.fate.as_str(), "dry_run": self.is_dry, "count": self.reasons.count(), "records": self.records, "by_reason": self.reasons.document(), "stopped": self.was_stopped,

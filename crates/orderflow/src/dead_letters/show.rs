@@ -18,7 +18,7 @@ pub(crate) struct Place {
 }
 
 /// Reads `TOPIC-PARTITION@OFFSET`.
-pub(super) fn place(text: &str) -> Result<Place, String> {
+pub(crate) fn place(text: &str) -> Result<Place, String> {
     let read = || {
         let (partition, offset) = text.rsplit_once('@')?;
         let (topic, partition) = partition.rsplit_once('-')?;
@@ -33,24 +33,37 @@ pub(super) fn place(text: &str) -> Result<Place, String> {
 /// # Errors
 /// Where it is not there, or the brokers do not answer or refuse.
 pub(super) fn execute(args: &ShowArgs, mut letters: Letters) -> Result<Status, Error> {
-    let Place { topic: name, partition, offset } = &args.place;
-    let Some(topic) = letters.topic(name) else {
-        let known: Vec<&str> = letters.topics().map(|topic| topic.as_str()).collect();
-        return Err(Error::Usage(format!("{name}: no topic of dead letters; there are {}", known.join(", "))));
-    };
+    let one = args.place.span(&letters)?;
     let mut found = None;
-    if let Some(stands) = letters.span(topic, *partition)?.filter(|span| (span.from..span.to).contains(offset)) {
-        let one = Span { from: *offset, to: offset + 1, ..stands };
-        letters.read(&[one], |letter, record| {
-            found = Some(match args.format {
-                Format::Text => text(&letter, record),
-                Format::Json => format!("{:#}\n", document(&letter, record)),
-            });
-        })?;
-    }
-    let missing = || Error::Failed(format!("{name}-{partition}@{offset}: nothing stands there, or not any more"));
-    print(&found.ok_or_else(missing)?)?;
+    letters.read(&[one], |letter, record| {
+        found = Some(match args.format {
+            Format::Text => text(&letter, record),
+            Format::Json => format!("{:#}\n", document(&letter, record)),
+        });
+    })?;
+    print(&found.ok_or_else(|| args.place.missing())?)?;
     Ok(Status::Holds)
+}
+
+impl Place {
+    /// What stands there, where that is a topic of dead letters.
+    ///
+    /// # Errors
+    /// Where it is none, or nothing stands there; where the brokers do not answer or refuse.
+    pub(super) fn span(&self, letters: &Letters) -> Result<Span, Error> {
+        let Self { topic: name, partition, offset } = self;
+        let Some(topic) = letters.topic(name) else {
+            let known: Vec<&str> = letters.topics().map(|topic| topic.as_str()).collect();
+            return Err(Error::Usage(format!("{name}: no topic of dead letters; there are {}", known.join(", "))));
+        };
+        let stands = letters.span(topic, *partition)?.filter(|span| (span.from..span.to).contains(offset));
+        stands.map(|span| Span { from: *offset, to: offset + 1, ..span }).ok_or_else(|| self.missing())
+    }
+
+    fn missing(&self) -> Error {
+        let Self { topic, partition, offset } = self;
+        Error::Failed(format!("{topic}-{partition}@{offset}: nothing stands there, or not any more"))
+    }
 }
 
 fn text(letter: &Letter, record: &Record<'_>) -> String {

@@ -73,6 +73,11 @@ impl History {
         self.0.push(sample);
     }
 
+    /// Whether there is one alone, of which no rate follows.
+    pub(crate) const fn is_first(&self) -> bool {
+        self.0.len() == 1
+    }
+
     pub(crate) fn newest(&self) -> Option<&Sample> {
         self.0.last()
     }

@@ -6,6 +6,7 @@ use events::Topic;
 use kafka_transport::{Connection, Drained, EmbeddedCluster, Membership, Pace, Pipeline, Plan, Tap};
 use messaging::Outgoing;
 
+use super::Sight;
 use super::cluster::Cluster;
 use crate::Error;
 use crate::wiring::Wiring;
@@ -25,6 +26,7 @@ pub(crate) struct Embedded {
     wiring: Wiring,
     pace: Pace,
     tap: Tap,
+    sight: Sight,
     current: Generation,
     retiring: Vec<Retiring>,
     /// Records of the clusters that are gone, by topic.
@@ -46,9 +48,9 @@ struct Retiring {
 }
 
 impl Embedded {
-    pub(crate) fn start(wiring: Wiring, pace: Pace, tap: Tap) -> Result<Self, Error> {
-        let current = Generation::start(&wiring, pace, &tap)?;
-        Ok(Self { wiring, pace, tap, current, retiring: Vec::new(), records: BTreeMap::new() })
+    pub(crate) fn start(wiring: Wiring, pace: Pace, tap: Tap, sight: Sight) -> Result<Self, Error> {
+        let current = Generation::start(&wiring, pace, &tap, &sight)?;
+        Ok(Self { wiring, pace, tap, sight, current, retiring: Vec::new(), records: BTreeMap::new() })
     }
 
     /// Takes in what retired clusters had written.
@@ -85,7 +87,7 @@ impl Cluster for Embedded {
         if self.current.batches(self.pace, &self.wiring.topics) < MAX_BATCHES {
             return Ok(());
         }
-        let next = Generation::start(&self.wiring, self.pace, &self.tap)?;
+        let next = Generation::start(&self.wiring, self.pace, &self.tap, &self.sight)?;
         let Generation { pipeline, cluster, .. } = std::mem::replace(&mut self.current, next);
         let drain = std::thread::spawn(move || finish(pipeline));
         self.retiring.push(Retiring { drain, _cluster: cluster });
@@ -106,18 +108,20 @@ impl Cluster for Embedded {
 }
 
 impl Generation {
-    fn start(wiring: &Wiring, pace: Pace, tap: &Tap) -> Result<Self, Error> {
+    fn start(wiring: &Wiring, pace: Pace, tap: &Tap, sight: &Sight) -> Result<Self, Error> {
         let cluster = EmbeddedCluster::start(wiring.topics.iter().copied())?;
+        let connection = Connection::plaintext(&cluster.brokers());
         let pipeline = Pipeline::start(Plan {
-            connection: Connection::plaintext(&cluster.brokers()),
+            connection: connection.clone(),
             membership: Membership::Sole,
             pace,
             topics: wiring.topics.clone(),
             groups: wiring.groups(),
             tap: Some(tap.clone()),
-            metrics: None,
-        });
-        Ok(Self { pipeline: pipeline?, cluster, started: Instant::now(), published: 0 })
+            metrics: sight.metrics.clone(),
+        })?;
+        sight.in_view.turn_to(connection);
+        Ok(Self { pipeline, cluster, started: Instant::now(), published: 0 })
     }
 
     /// About how many batches a partition keeps by now: at most one a record, and one a linger.

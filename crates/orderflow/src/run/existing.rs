@@ -6,6 +6,7 @@ use kafka_transport::{AuditReader, Connection, Membership, Pace, Pipeline, Plan,
 use messaging::Outgoing;
 use messaging::audit::{Flow, Reading};
 
+use super::Sight;
 use super::auditor::Auditor;
 use super::cluster::Cluster;
 use crate::Error;
@@ -31,6 +32,7 @@ impl Existing {
         auditor: &Auditor,
         flow: Arc<dyn Flow>,
         run: &str,
+        sight: &Sight,
     ) -> Result<Self, Error> {
         let subscriptions = wiring.services.iter().map(|(subscription, _)| subscription.clone());
         let topics: Vec<Topic> = wiring.topics.iter().map(|&(topic, _)| topic).collect();
@@ -43,8 +45,9 @@ impl Existing {
             topics: wiring.topics.clone(),
             groups: wiring.groups(),
             tap: Some(Tap::beside_a_reader(flow, auditor.sender(), run)),
-            metrics: None,
+            metrics: sight.metrics.clone(),
         })?;
+        sight.in_view.turn_to(connection.clone());
         let mut this = Self { pipeline, reader };
         this.join()?;
         Ok(this)
