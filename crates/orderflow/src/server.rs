@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 
 use crate::live::Page;
 use crate::{Error, tell};
@@ -118,31 +118,32 @@ impl Bound {
             .max_blocking_threads(MAX_BLOCKING_THREADS)
             .build()
             .map_err(Error::failed)?;
-        let (stop, stopped) = oneshot::channel::<()>();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
         let answer = move || {
             runtime.block_on(async {
                 if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
                     tokio::spawn(axum::serve(listener, routes).into_future());
-                    let _ = stopped.await; // also where who holds the other end is gone
+                    stopped.notified().await;
                 }
             });
             // Whoever is still being answered, or waits for a cluster that is away, is not waited for.
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("http".into()).spawn(answer).map_err(Error::failed)?;
-        Ok(Server { stop: Some(stop), thread: Some(thread) })
+        Ok(Server { stop, thread: Some(thread) })
     }
 }
 
 /// Answers until it is dropped.
 pub(crate) struct Server {
-    stop: Option<oneshot::Sender<()>>,
+    stop: Arc<Notify>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        self.stop.notify_one();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

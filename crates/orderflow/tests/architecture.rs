@@ -117,10 +117,11 @@ const TOP_LEVEL: [&str; 26] = [
 ];
 
 /// How the variables begin that our programs read; others read those of PostgreSQL and AWS.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "KAFKA_",
     "DATABASE_",
     "ORDER_RATE",
+    "ORDERFLOW_TOKEN",
     "RUST_LOG",
     "XDG_",
     "JAVA_HOME",

@@ -2,7 +2,7 @@
 // Whatever comes from the cluster becomes text, never markup.
 
 const picture = JSON.parse(document.getElementById('picture').textContent);
-const KEPT = 180; // looks that charts show
+const KEPT = 180, LEAST = 30; // looks that charts show, and have room for from the beginning
 const looks = [];
 let system = picture.length ? picture[0].system : '';
 let newest = null;
@@ -185,7 +185,7 @@ function movePicture(look, before) {
 function line(values, width, height) {
   const known = values.filter(value => value !== null && value !== undefined);
   const top = Math.max(1, ...known);
-  const step = width / Math.max(1, KEPT - 1), from = width - (values.length - 1) * step;
+  const step = width / (Math.max(LEAST, values.length) - 1), from = width - (values.length - 1) * step;
   const points = values.map((value, index) => value === null || value === undefined ? null : `${(from + index * step).toFixed(1)},${(height - 2 - (height - 4) * value / top).toFixed(1)}`);
   return drawn('polyline', { points: points.filter(Boolean).join(' ') });
 }

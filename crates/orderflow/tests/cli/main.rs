@@ -18,6 +18,7 @@ mod inject; // events into a topic: which, how many, what becomes of bad lines
 mod input; // bad lines set aside, good ones processed
 mod interruption; // Ctrl-C and SIGTERM
 mod inventory; // Ansible's, from what Terraform made
+mod live; // the page, and who may see it
 mod logs; // JSON lines on stderr, when asked for
 mod manual; // completions and man pages
 mod monitor; // without a terminal, or without a cluster
@@ -26,4 +27,11 @@ mod run; // the result: its keys, its numbers, its words
 mod simulate; // schedules, verdicts, replays
 mod topics; // no cluster, or none that one can reach
 mod topology; // the file that ships, and broken ones
+#[path = "../kafka/until.rs"]
+mod until; // something is so
 mod usage; // what is refused before anything starts
+
+use until::until;
+
+/// How long a test waits until something is so.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

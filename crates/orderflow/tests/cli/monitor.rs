@@ -5,7 +5,7 @@ use crate::call::orderflow;
 #[test]
 fn without_a_terminal_it_says_how_a_script_looks() {
     let ended = orderflow("monitor --brokers 127.0.0.1:1").end().with_status(2);
-    let told = "error: stdout is no terminal: `orderflow monitor --once` prints, with --format text or json\n";
+    let told = "error: stdout is no terminal: `orderflow monitor --once` prints, with --format text or json, and --listen shows a page\n";
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", told));
 }
 

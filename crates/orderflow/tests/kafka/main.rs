@@ -3,14 +3,11 @@
 
 use std::time::Duration;
 
-use events::Event;
-use events::shop::OrderPlaced;
 use kafka_cluster::{Cluster, Distribution, Options};
-use kafka_transport::{Membership, Pace, Pipeline, Plan};
-use messaging::Outgoing;
 
 use call::{Call, orderflow};
 use until::until;
+use write::write_orders;
 
 mod audit; // what the topics tell of a run
 #[path = "../cli/call.rs"]
@@ -30,6 +27,7 @@ mod until; // something is so
 mod work; // services as long-running workers: health, metrics, stopping, systemd
 #[allow(dead_code, reason = "shared with the saga's tests, which use the rest of it")]
 mod worker; // one of them, in a process of its own
+mod write; // records, to where orders enter
 
 fn start(options: &Options<'_>) -> Cluster {
     Distribution::find().and_then(|distribution| options.start(&distribution)).unwrap_or_else(|error| panic!("{error}"))
@@ -38,22 +36,6 @@ fn start(options: &Options<'_>) -> Cluster {
 /// A call against a cluster without security.
 fn on(cluster: &Cluster, arguments: &str) -> Call {
     orderflow(&format!("{arguments} --brokers {}", cluster.brokers()))
-}
-
-/// Writes records to where orders enter, in a run of their own.
-fn write_orders(cluster: &Cluster, records: &[Outgoing]) {
-    let pipeline = Pipeline::start(Plan {
-        connection: cluster.connection(),
-        membership: Membership::Shared { instance: None },
-        pace: Pace::BROKERS,
-        topics: vec![(OrderPlaced::TOPIC, 3)],
-        groups: Vec::new(),
-        tap: None,
-        metrics: None,
-    })
-    .unwrap();
-    pipeline.publish(records, "written");
-    pipeline.drain().unwrap();
 }
 
 /// How long a test waits until something is so.

@@ -1,4 +1,4 @@
-//! What an operator sees of Apache Kafka while orders flow, looked at as an operator looks: on a terminal, by its keys.
+//! What an operator sees of Apache Kafka while orders flow, looked at as an operator looks: on a terminal, by its keys, and in a browser, by clicks.
 #![cfg(test)]
 
 use std::time::Duration;
@@ -7,10 +7,13 @@ use kafka_cluster::{Cluster, Distribution, Options};
 
 use call::{Call, orderflow};
 use until::until;
+use write::write_orders;
 
+mod browser; // Chromium, driven
 #[path = "../cli/call.rs"]
 #[allow(dead_code, reason = "shared with the tests of other binaries, which use the rest of it")]
 mod call; // one call of the command, in a folder of its own
+mod page; // the page, in a browser
 mod terminal; // the monitor, by its keys
 mod tmux; // a terminal on which keys are pressed, and which is read
 #[path = "../kafka/until.rs"]
@@ -18,6 +21,8 @@ mod until; // something is so
 #[path = "../kafka/worker.rs"]
 #[allow(dead_code, reason = "shared with the tests of other binaries, which use the rest of it")]
 mod worker; // a service, in a process of its own
+#[path = "../kafka/write.rs"]
+mod write; // records, to where orders enter
 
 /// A cluster of one broker, without security, with our topics.
 fn start() -> Cluster {
