@@ -12,7 +12,7 @@ use crate::monitor::{History, Sampler, Watched, document};
 use crate::{Error, shown};
 
 /// How long a cluster that was just looked at for the first time has until the second look, which tells rates.
-const SOON: Duration = Duration::from_millis(300);
+const SOON: Duration = Duration::from_millis(500);
 
 /// Samples a cluster as long as somebody looks, and tells all of them the same.
 pub(super) struct Feed {
@@ -76,8 +76,9 @@ impl Looker {
             let told = self.sample();
             self.documents.send_replace(told);
             let is_new = self.looked_at.as_ref().is_some_and(|cluster| cluster.history.is_first());
-            let pause = if is_new { self.interval.min(SOON) } else { self.interval };
-            if woken.recv_timeout(pause.saturating_sub(begun.elapsed())) == Err(RecvTimeoutError::Disconnected) {
+            // The first look is mostly spent on connections: the second is so long after its end.
+            let pause = if is_new { self.interval.min(SOON) } else { self.interval.saturating_sub(begun.elapsed()) };
+            if woken.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
                 return;
             }
         }
