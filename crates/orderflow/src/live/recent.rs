@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::topology::Topology;
 use events::Topic;
@@ -13,6 +14,13 @@ use crate::{Error, written_at};
 
 /// Records that are read at most, the last of each partition: enough for the orders of the last moments, and little to read.
 const RECORDS: usize = 6_000;
+
+/// What is read at most, where records are long: what is left out was not read.
+const BYTES: usize = 64 << 20;
+
+/// Records that are read in one go at most, and how long the first of them is waited for.
+const BATCH: usize = 500;
+const WAIT: Duration = Duration::from_millis(50);
 
 /// Orders that are shown.
 const ORDERS: usize = 50;
@@ -69,31 +77,30 @@ pub(super) fn orders(
         .collect();
     let all: Vec<Topic> = topics.keys().copied().collect();
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
-    TopicReader::connect(connection)?.read_all(&tails, |record, at_ms| {
-        let Some(Known { system, flow, is_dead_letter }) = topics.get(&record.topic) else { return Ok(()) };
-        let Some(order_id) = flow.order_id(record.topic, record.key, record.value) else { return Ok(()) };
-        let step = Step::of(record, at_ms, None, is_dead_letter.then_some(&all));
-        let order_id = String::from_utf8_lossy(&order_id).into_owned();
-        let new = || Seen {
-            system,
-            records: 0,
-            first_ms: at_ms,
-            last_ms: i64::MIN,
-            last: String::new(),
-            has_dead_letter: false,
-        };
-        seen.entry(order_id).or_insert_with(new).see(&step);
-        Ok::<(), Error>(())
-    })?;
+    let (mut reader, mut bytes) = (TopicReader::connect(connection)?, 0);
+    reader.begin(&tails)?;
+    while !reader.is_done() && bytes < BYTES {
+        reader.read(WAIT, BATCH, |record, at_ms| {
+            bytes += record.value.map_or(0, <[u8]>::len);
+            let Some(Known { system, flow, is_dead_letter }) = topics.get(&record.topic) else { return };
+            let Some(order_id) = flow.order_id(record.topic, record.key, record.value) else { return };
+            let step = Step::of(record, at_ms, None, is_dead_letter.then_some(&all));
+            let order_id = String::from_utf8_lossy(&order_id).into_owned();
+            seen.entry(order_id).or_insert_with(|| Seen::of(system)).see(&step);
+        })?;
+    }
     let mut newest: Vec<(String, Seen)> = seen.into_iter().collect();
     newest.sort_by_key(|(_, seen)| -seen.last_ms);
     newest.truncate(ORDERS);
-    Ok(
-        json!({ "read": tails.iter().map(|tail| tail.to - tail.from).sum::<i64>(), "orders": newest.iter().map(row).collect::<Vec<_>>() }),
-    )
+    Ok(json!({ "orders": newest.iter().map(row).collect::<Vec<_>>() }))
 }
 
 impl Seen {
+    /// Nothing yet.
+    const fn of(system: &'static str) -> Self {
+        Self { system, records: 0, first_ms: i64::MAX, last_ms: i64::MIN, last: String::new(), has_dead_letter: false }
+    }
+
     fn see(&mut self, step: &Step) {
         self.records += 1;
         self.first_ms = self.first_ms.min(step.at_ms);
