@@ -51,7 +51,7 @@ pub(crate) struct Page {
     html: Html,
     feed: Feed,
     inside: Inside,
-    questions: Semaphore,
+    questions: Arc<Semaphore>,
 }
 
 impl Page {
@@ -71,7 +71,7 @@ impl Page {
             html: Html::new(&picture::of(topology, system)),
             feed: Feed::start(watched, in_view.clone(), interval)?,
             inside: Inside::new(topology, name, system, in_view)?,
-            questions: Semaphore::new(MAX_QUESTIONS),
+            questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
         })
     }
 
@@ -132,11 +132,15 @@ impl Page {
     where
         F: FnOnce(&Inside) -> Result<Value, Error> + Send + 'static,
     {
-        let Ok(Ok(_turn)) = tokio::time::timeout(QUESTION_WAIT, self.questions.acquire()).await else {
+        let turn = Arc::clone(&self.questions).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(QUESTION_WAIT, turn).await else {
             return refused(StatusCode::SERVICE_UNAVAILABLE, "others are reading the cluster: ask again in a moment");
         };
-        let page = Arc::clone(&self);
-        match tokio::task::spawn_blocking(move || question(&page.inside)).await {
+        let answer = move || {
+            let _turn = turn; // held to the end, also where whoever asked has gone
+            question(&self.inside)
+        };
+        match tokio::task::spawn_blocking(answer).await {
             Ok(Ok(found)) => (ALWAYS, Json(inside::shortened(found))).into_response(),
             Ok(Err(error @ Error::Usage(_))) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
             Ok(Err(error @ Error::Failed(_))) => refused(StatusCode::BAD_GATEWAY, &error.to_string()),
@@ -147,4 +151,36 @@ impl Page {
 
 fn refused(status: StatusCode, error: &str) -> Response {
     (status, ALWAYS, Json(json!({ "error": error }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn who_asks_and_goes_makes_no_room_for_more_questions() {
+        let topology = Topology::built_in().unwrap();
+        let page = Arc::new(Page::new(&topology, "topology.json", None, InView::default(), INTERVAL).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (is_asked, asked) = channel();
+        let (answer, may_answer) = channel::<()>();
+        let question = move |_: &Inside| {
+            is_asked.send(()).unwrap();
+            let _ = may_answer.recv();
+            Ok(json!({}))
+        };
+        runtime.block_on(async {
+            let gone = tokio::spawn(Arc::clone(&page).ask(question));
+            tokio::task::yield_now().await;
+            gone.abort();
+            assert!(gone.await.unwrap_err().is_cancelled());
+        });
+        asked.recv().unwrap();
+        assert_eq!(page.questions.available_permits(), MAX_QUESTIONS - 1);
+        answer.send(()).unwrap();
+        drop(runtime); // waits for its threads
+        assert_eq!(page.questions.available_permits(), MAX_QUESTIONS);
+    }
 }
