@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::topology::Topology;
 use clap::ValueEnum;
@@ -20,6 +20,8 @@ pub(super) struct Inside {
     topology: Topology,
     businesses: Vec<Arc<dyn Business>>,
     in_view: InView,
+    /// Held by who redrives: two at once would both find a dead letter open, and redrive it twice.
+    redriving: Mutex<()>,
 }
 
 /// What is to be redriven: one dead letter, or all that are open of a service, with a reason about one thing.
@@ -41,7 +43,7 @@ impl Inside {
         let businesses = systems.into_iter().filter(is_declared);
         let businesses =
             businesses.map(|system| business(system, topology, name, Keep::InMemory)).collect::<Result<_, _>>()?;
-        Ok(Self { topology: topology.clone(), businesses, in_view })
+        Ok(Self { topology: topology.clone(), businesses, in_view, redriving: Mutex::new(()) })
     }
 
     /// The orders that moved last.
@@ -80,6 +82,7 @@ impl Inside {
             Asked::One { place } => dead_letters::Which::At(dead_letters::place(place).map_err(Error::Usage)?),
             Asked::All { service, about } => dead_letters::Which::About { service, about },
         };
+        let _alone = self.redriving.lock().unwrap_or_else(PoisonError::into_inner);
         let never = AtomicBool::new(false);
         dead_letters::redrive(&self.connection()?, &self.topology, &self.businesses, &chosen, &never)
     }
