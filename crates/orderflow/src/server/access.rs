@@ -74,6 +74,12 @@ impl Token {
                 "{TOKEN}: found {length} characters, allowed {SHORTEST} or more; `openssl rand -hex 16` draws them"
             )));
         }
+        // A header holds nothing else, and of a form the blanks around it are cut off.
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::Usage(format!(
+                "{TOKEN}: it has a blank, a line's end or a sign that is not of ASCII; `openssl rand -hex 16` draws one without"
+            )));
+        }
         let hash = digest(&SHA256, text.as_bytes());
         let cookie = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { text, cookie })
@@ -186,6 +192,14 @@ mod tests {
         let refused = Access::of("0.0.0.0:1".parse().unwrap(), Some("hunter2".into())).unwrap_err().to_string();
         assert!(refused.starts_with("ORDERFLOW_TOKEN: found 7 characters, allowed 16 or more"), "{refused}");
         assert!(!refused.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_token_that_no_header_or_form_can_bring_is_refused() {
+        for token in [format!("{SECRET}\n"), format!(" {SECRET}"), format!("{SECRET}ä"), " ".repeat(SHORTEST)] {
+            let refused = Token::new(token.clone()).unwrap_err().to_string();
+            assert!(refused.starts_with("ORDERFLOW_TOKEN: it has a blank,"), "{token:?}: {refused}");
+        }
     }
 
     #[test]
