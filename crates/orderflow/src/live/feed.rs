@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::InView;
+use super::inside::shortened;
+use crate::Error;
 use crate::monitor::{History, Sampler, Watched, document};
-use crate::{Error, shown};
 
 /// How long a cluster that was just looked at for the first time has until the second look, which tells rates.
 const SOON: Duration = Duration::from_millis(500);
@@ -91,7 +92,7 @@ impl Looker {
             None => json!({ "away": "no cluster has been started yet" }),
             Some(connection) => match self.sample_of(&connection) {
                 Ok(told) => told,
-                Err(error) => json!({ "address": connection.brokers(), "away": shown(&error.to_string()) }),
+                Err(error) => json!({ "address": connection.brokers(), "away": shortened(json!(error.to_string())) }),
             },
         };
         told["at"] = json!(humantime::format_rfc3339_millis(asked_at).to_string());
