@@ -248,7 +248,28 @@ const views = {
       topic.topic, number(topic.partitions), number(topic.records), rate(topic.per_s),
       spark(looks.map(one => (one.topics.find(other => other.topic === topic.topic) || {}).per_s))]));
   },
-  workers() {},
+  workers(look) {
+    const names = new Set(ofSystem().services.map(service => service.name));
+    const groups = one => one.workers.flatMap(worker => worker.groups.filter(group => names.has(group.service)).map(group => ({ at: worker.address, ...group })));
+    const breaker = state => ({ said: (state || UNKNOWN).replace('_', ' '), class: state === 'closed' ? 'good' : state ? 'warn' : '' });
+    const fault = (value, shade) => ({ said: rate(value), class: value ? shade : '' });
+    const head = [['worker'], ['service'], ['topic'], ['handled/s', 1], ['retried/s', 1], ['failed/s', 1], ['given up/s', 1], ['p50, ms', 1], ['p99, ms', 1], ['p99 of late'], ['breaker']];
+    table('workers-table', head, groups(look).map(group => {
+      const course = looks.map(one => (groups(one).find(other => other.at === group.at && other.service === group.service && other.topic === group.topic) || {}).p99_ms);
+      return [group.at, group.service, group.topic, rate(group.handled_per_s), fault(group.retried_per_s, 'warn'), fault(group.failed_per_s, 'warn'), fault(group.given_up_per_s, 'bad'),
+        rate(group.p50_ms), rate(group.p99_ms), spark(course), breaker(group.breaker)];
+    }));
+    const functions = look.workers.flatMap(worker => worker.functions);
+    table('functions-table', functions.length ? [['function'], ['invocations/s', 1], ['errors/s', 1], ['retries/s', 1], ['p50, ms', 1], ['p99, ms', 1], ['lag', 1]] : [], functions.map(one => [
+      one.function, rate(one.invocations_per_s), fault(one.errors_per_s, 'bad'), fault(one.retries_per_s, 'warn'), rate(one.p50_ms), rate(one.p99_ms), number(one.lag)]));
+    const silent = look.workers.filter(worker => worker.error).map(worker => `${worker.address} does not answer: ${worker.error}`);
+    const outside = look.workers.flatMap(worker => worker.outside).map(one => `${one.name}: its circuit breaker is ${(one.breaker || UNKNOWN).replace('_', ' ')}`);
+    const known = look.workers.filter(worker => worker.unfinished !== null);
+    // Each of them tells of the whole store.
+    const sagas = known.length ? [`${plural(Math.max(...known.map(worker => worker.unfinished)), 'saga')} not ended, ${number(Math.max(...known.map(worker => worker.stuck)))} of them stuck`] : [];
+    by('workers-said').textContent = [...silent, ...sagas, ...outside].join('. ');
+    by('workers-said').className = silent.length || known.some(worker => worker.stuck) ? 'bad' : '';
+  },
   orders() {},
   'dead-letters'() {},
 };
@@ -415,6 +436,7 @@ source.onmessage = event => {
     return;
   }
   newest = look;
+  by('to-workers').hidden = !look.workers.length;
   looks.push(look);
   if (looks.length > KEPT) looks.shift();
   standing(`${plural(look.brokers, 'broker')} at ${look.address} answer${look.brokers === 1 ? 's' : ''}`, false);
