@@ -1,4 +1,4 @@
-//! What is served at one address: Lambda's API, of which everybody who comes may invoke, and on loopback Secrets Manager.
+//! What is served at one address: Lambda's API, of which everybody who comes may invoke, metrics, and on loopback Secrets Manager.
 
 use std::sync::Weak;
 
@@ -9,6 +9,7 @@ use crate::function::MAX_EVENT_BYTES;
 use crate::functions::Name;
 use crate::http::{Request, Response, Service};
 use crate::invoke_api::invoke;
+use crate::metrics::metrics;
 
 /// What surrounds a payload.
 const SURROUNDINGS: usize = 1024 * 1024;
@@ -29,6 +30,9 @@ impl Service for Api {
         // Lambda's own calls have their action in the path.
         if self.is_local && request.header("X-Amz-Target").is_some() {
             return emulator.secrets().answer(request);
+        }
+        if request.method == "GET" && request.path == "/metrics" {
+            return Some(Response::metrics(metrics(&emulator.functions.status(), &emulator.mappings.summaries())));
         }
         let target = Target::of(&request);
         Some(self.route(&emulator, &target, &request).unwrap_or_else(|error| refusal(&error)))

@@ -75,6 +75,12 @@ impl Response {
         Self { status, headers: vec![("Content-Type", "application/json".into())], body: body.into() }
     }
 
+    /// Metrics in the text of OpenMetrics.
+    pub(crate) fn metrics(text: String) -> Self {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        Self { status: 200, headers: vec![("Content-Type", kind.into())], body: text.into_bytes() }
+    }
+
     pub(crate) const fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }

@@ -20,6 +20,7 @@ mod log; // what a function prints
 mod log_format; // what Lambda itself logs, as text or as JSON
 mod mapping; // Kafka behind it
 mod mappings; // mappings by UUID
+mod metrics; // what functions did and how far mappings are behind, for Prometheus
 mod model; // the bodies of AWS's API
 mod runtime_api; // the Runtime API
 mod schedule; // events at a rate

@@ -17,6 +17,19 @@ fn an_event_comes_as_it_was_sent_and_its_answer_goes_back() {
     assert_eq!(fixture.answer(&event), event);
 }
 
+/// Ours: what functions did, for Prometheus and `orderflow monitor`.
+#[test]
+fn metrics_tell_what_a_function_did() {
+    crate::needs_python!();
+    let fixture = Fixture::with(&json!({}));
+    fixture.answer(&json!({"do": "echo"}));
+    let (head, metrics) = ask(fixture.server.address(), "GET", "/metrics", "", "");
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/openmetrics-text"), "{head}");
+    for series in ["lambda_invocations_total{function=\"f\"} 1\n", "lambda_errors_total{function=\"f\"} 0\n"] {
+        assert!(metrics.contains(series), "{metrics}");
+    }
+}
+
 /// Runtime API: the headers of `next`.
 #[test]
 fn next_names_the_request_its_deadline_and_the_function() {
