@@ -16,24 +16,32 @@ pub(crate) use once::document;
 pub(crate) use sample::{Sampler, Watched};
 use seen::Seen;
 pub(crate) use trend::History;
+use watch::News;
 
 mod keys; // what is pressed, and what is looked at
 mod once; // the same for a script
+mod openmetrics; // the text in which workers tell
 mod sample; // what a cluster says at one moment
 mod screen; // what a person sees
 mod seen; // all that was heard so far
 mod terminal; // taken over, and given back whatever happens
+mod told; // what a worker says at one moment
 mod trend; // what follows from two samples and more
-mod watch; // asks on a thread of its own
+mod watch; // asks on threads of its own
 mod words; // numbers and trends as a person reads them
+mod workers; // what follows from two answers of a worker and more
 
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// Workers that are asked, at most: each by a thread.
+const MOST_WORKERS: usize = 32;
+
 /// Shows live how a cluster with our topics stands: records a second, how far each group is behind and whether it catches up, dead
-/// letters. Reads no record: it asks for offsets and members alone, unless somebody opens orders or dead letters on the page of --listen.
+/// letters; with --worker what services and functions do. Reads no record: it asks for offsets and members alone, unless somebody opens orders or dead letters on the page of --listen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  orderflow monitor --brokers localhost:9092\n  \
+    orderflow monitor --brokers localhost:9092 --worker localhost:9400 --worker localhost:9001\n  \
     orderflow monitor --once --format json --brokers localhost:9092\n  \
     orderflow monitor --listen 127.0.0.1:8080 --brokers localhost:9092\n\n\
     On the screen `?` explains what is seen, and q ends it. Without colours where NO_COLOR is set.")]
@@ -46,6 +54,9 @@ pub(crate) struct Args {
     /// Only this system; all of them if absent.
     #[arg(long, value_enum)]
     system: Option<System>,
+    /// Where a worker listens (`work --listen`), or the functions of `lambda up`, to be asked what they do; may be given several times.
+    #[arg(long = "worker", value_name = "HOST:PORT")]
+    workers: Vec<String>,
     /// Looks twice, an interval apart, prints that and ends.
     #[arg(long, conflicts_with = "listen")]
     once: bool,
@@ -73,19 +84,23 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
             "stdout is no terminal: `orderflow monitor --once` prints, with --format text or json, and --listen shows a page".into(),
         ));
     }
+    if args.workers.len() > MOST_WORKERS {
+        return Err(Error::Usage(format!("--worker: {} of them, allowed {MOST_WORKERS}", args.workers.len())));
+    }
     let connection = args.brokers.connection()?;
     let bound = args.listen.bind()?.map(Bound::with_page).transpose()?;
     let watched = Watched::of(topology, args.system);
     let sampler = Sampler::connect(&connection, &watched)?;
     let first = sampler.take(&watched)?;
+    let mut seen = Seen::new(connection.brokers(), watched.clone(), args.interval, first, &args.workers);
+    seen.hear(watch::ask(&args.workers, sampler.started()));
     if args.once {
-        let mut history = History::default();
-        history.add(first);
         thread::sleep(args.interval);
-        history.add(sampler.take(&watched)?);
+        seen.hear(watch::ask(&args.workers, sampler.started()));
+        seen.hear(News::Answered(Box::new(sampler.take(&watched)?)));
         print(&match args.format {
-            Format::Text => once::text(&watched, &history),
-            Format::Json => format!("{:#}\n", document(connection.brokers(), &watched, &history)),
+            Format::Text => once::text(&seen),
+            Format::Json => format!("{:#}\n", once::json(&seen)),
         })?;
         return Ok(Status::Holds);
     }
@@ -102,8 +117,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
         return Ok(Status::Interrupted);
     }
     let stop = signals::patient_stop_flag()?;
-    let news = watch::start(sampler, watched.clone(), args.interval);
-    let seen = Seen::new(connection.brokers(), watched, args.interval, first);
+    let news = watch::start(sampler, watched, args.workers.clone(), args.interval);
     terminal::show(seen, &news, &stop)
 }
 

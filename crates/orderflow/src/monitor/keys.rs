@@ -8,6 +8,10 @@ pub(crate) enum View {
     /// The partitions of the group that is selected.
     Partitions,
     Topics,
+    /// What services do in their workers.
+    Workers,
+    /// What functions do in an emulator of Lambda.
+    Functions,
 }
 
 /// Where somebody looks.
@@ -20,14 +24,19 @@ pub(crate) struct Place {
     pub(crate) group: usize,
     pub(crate) partition: usize,
     pub(crate) topic: usize,
+    pub(crate) worker: usize,
+    pub(crate) function: usize,
 }
 
-/// How many rows there are of each.
+/// How many rows there are of each, and how many a screen shows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
     pub(crate) groups: usize,
     pub(crate) partitions: usize,
     pub(crate) topics: usize,
+    pub(crate) workers: usize,
+    pub(crate) functions: usize,
+    pub(crate) page: usize,
 }
 
 /// What comes of a key.
@@ -51,9 +60,15 @@ impl Place {
                 (self.view, self.partition) = (View::Partitions, 0);
             }
             KeyCode::Char('t') => self.view = View::Topics,
+            KeyCode::Char('w') => self.view = View::Workers,
+            KeyCode::Char('l') => self.view = View::Functions,
             KeyCode::Char('g') | KeyCode::Esc => self.view = View::Groups,
             KeyCode::Up | KeyCode::Char('k') => self.select(rows, |row| row.saturating_sub(1)),
             KeyCode::Down | KeyCode::Char('j') => self.select(rows, |row| row + 1),
+            KeyCode::PageUp => self.select(rows, |row| row.saturating_sub(rows.page)),
+            KeyCode::PageDown => self.select(rows, |row| row + rows.page),
+            KeyCode::Home => self.select(rows, |_| 0),
+            KeyCode::End => self.select(rows, |_| usize::MAX),
             _ => {}
         }
         Next::GoOn
@@ -64,6 +79,8 @@ impl Place {
             View::Groups => (&mut self.group, rows.groups),
             View::Partitions => (&mut self.partition, rows.partitions),
             View::Topics => (&mut self.topic, rows.topics),
+            View::Workers => (&mut self.worker, rows.workers),
+            View::Functions => (&mut self.function, rows.functions),
         };
         *row = choose(*row).min(rows.saturating_sub(1));
     }
@@ -73,7 +90,7 @@ impl Place {
 mod tests {
     use super::*;
 
-    const ROWS: Rows = Rows { groups: 3, partitions: 2, topics: 1 };
+    const ROWS: Rows = Rows { groups: 3, partitions: 2, topics: 1, workers: 40, functions: 0, page: 15 };
 
     fn after(keys: &[KeyCode]) -> Place {
         let mut place = Place::default();
@@ -92,6 +109,18 @@ mod tests {
         let place = after(&[Down, Enter, Down, Down]);
         assert_eq!((place.view, place.group, place.partition), (View::Partitions, 1, 1));
         assert_eq!(after(&[Char('t'), Down]).topic, 0);
+        assert_eq!(after(&[Char('l'), Down]).function, 0);
+    }
+
+    #[test]
+    fn a_page_is_what_a_screen_shows_and_both_ends_are_one_key_away() {
+        use KeyCode::{Char, End, Home, PageDown, PageUp};
+        let worker = |keys: &[KeyCode]| after(&[&[Char('w')], keys].concat()).worker;
+        assert_eq!(worker(&[PageDown]), 15);
+        assert_eq!(worker(&[PageDown, PageDown, PageDown]), 39);
+        assert_eq!(worker(&[End, PageUp]), 24);
+        assert_eq!(worker(&[PageDown, PageUp, PageUp]), 0);
+        assert_eq!(worker(&[End, Home]), 0);
     }
 
     #[test]
@@ -101,6 +130,9 @@ mod tests {
         assert_eq!(after(&[Char('t'), Esc]).view, View::Groups);
         assert_eq!(after(&[Enter, Char('g')]).view, View::Groups);
         assert_eq!(after(&[Char('t'), Enter]).view, View::Topics);
+        assert_eq!(after(&[Char('w')]).view, View::Workers);
+        assert_eq!(after(&[Char('w'), Char('l')]).view, View::Functions);
+        assert_eq!(after(&[Char('l'), Esc]).view, View::Groups);
     }
 
     #[test]

@@ -3,11 +3,16 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::sample::{Group, Watched};
+use super::seen::Seen;
+use super::told::Breaker;
 use super::trend::{History, Part, Standing, Trend};
 use super::words;
+use super::workers::{Called, Doing, Worker};
+use crate::shown;
 
-/// Each group with a line for how it stands, and the topics.
-pub(crate) fn text(watched: &Watched, history: &History) -> String {
+/// Each group with a line for how it stands, the topics, and what workers do.
+pub(crate) fn text(seen: &Seen) -> String {
+    let Seen { watched, history, .. } = seen;
     let groups = watched.groups.iter().map(|group| {
         let standing = history.standing(group);
         vec![
@@ -32,7 +37,47 @@ pub(crate) fn text(watched: &Watched, history: &History) -> String {
             words::rate(history.rate(topic)),
         ]
     });
-    format!("{groups}\n{}", table(&["topic", "partitions", "records", "in/s"], 1, topics))
+    let topics = table(&["topic", "partitions", "records", "in/s"], 1, topics);
+    let workers: Vec<String> = seen.workers.iter().map(of_one).collect();
+    [vec![groups, topics], workers].concat().join("\n")
+}
+
+/// A worker, and a line for each of its groups or functions.
+fn of_one(worker: &Worker) -> String {
+    let doing = |doing: &Doing<'_>| {
+        vec![
+            shown(doing.service),
+            shown(doing.topic),
+            words::rate(doing.handled_per_s),
+            words::rate(doing.again_per_s()),
+            words::number(doing.counts.given_up as u64, 13),
+            words::latency(doing.p50_s),
+            words::latency(doing.p99_s),
+            words::breaker(doing.counts.breaker),
+        ]
+    };
+    let called = |called: &Called<'_>| {
+        vec![
+            shown(called.function),
+            words::rate(called.invocations_per_s),
+            words::rate(called.errors_per_s),
+            words::rate(called.retries_per_s),
+            words::perhaps(called.calls.lag, 13),
+            words::latency(called.calls.p50_s),
+            words::latency(called.calls.p99_s),
+        ]
+    };
+    let mut text = format!("{}: {}\n", worker.address, words::worker(worker));
+    let (groups, functions) = (worker.groups(), worker.functions());
+    if !groups.is_empty() {
+        let head = ["service", "topic", "done/s", "again/s", "given up", "p50", "p99", "breaker"];
+        text += &table(&head, 2, groups.iter().map(doing));
+    }
+    if !functions.is_empty() {
+        let head = ["function", "calls/s", "errors/s", "again/s", "lag", "p50", "p99"];
+        text += &table(&head, 1, functions.iter().map(called));
+    }
+    text
 }
 
 /// Rows below a head, the first columns flush left and numbers flush right.
@@ -53,6 +98,13 @@ fn table(head: &[&str], left: usize, rows: impl Iterator<Item = Vec<String>>) ->
 }
 
 /// The same for a program; what is not known is null.
+pub(crate) fn json(seen: &Seen) -> Value {
+    let mut document = document(&seen.address, &seen.watched, &seen.history);
+    document["workers"] = seen.workers.iter().map(of_worker).collect();
+    document
+}
+
+/// How a cluster stands, by itself.
 pub(crate) fn document(address: &str, watched: &Watched, history: &History) -> Value {
     let topics = watched.topics.iter().map(|&topic| {
         json!({
@@ -67,6 +119,53 @@ pub(crate) fn document(address: &str, watched: &Watched, history: &History) -> V
         "brokers": history.newest().map(|sample| sample.brokers),
         "groups": watched.groups.iter().map(|group| of_group(group, &history.standing(group))).collect::<Vec<_>>(),
         "topics": topics.collect::<Vec<_>>(),
+    })
+}
+
+fn of_worker(worker: &Worker) -> Value {
+    let ms = |seconds: Option<f64>| seconds.map(|seconds| seconds * 1_000.0);
+    let group = |doing: &Doing<'_>| {
+        json!({
+            "service": doing.service,
+            "topic": doing.topic,
+            "handled": doing.counts.handled as u64,
+            "retried": doing.counts.retried as u64,
+            "failed": doing.counts.failed as u64,
+            "given_up": doing.counts.given_up as u64,
+            "handled_per_s": doing.handled_per_s,
+            "retried_per_s": doing.retried_per_s,
+            "failed_per_s": doing.failed_per_s,
+            "given_up_per_s": doing.given_up_per_s,
+            "p50_ms": ms(doing.p50_s),
+            "p99_ms": ms(doing.p99_s),
+            "breaker": doing.counts.breaker.map(Breaker::as_str),
+            "lag": doing.counts.lag,
+        })
+    };
+    let function = |called: &Called<'_>| {
+        json!({
+            "function": called.function,
+            "invocations": called.calls.invocations as u64,
+            "errors": called.calls.errors as u64,
+            "retries": called.calls.retries as u64,
+            "invocations_per_s": called.invocations_per_s,
+            "errors_per_s": called.errors_per_s,
+            "retries_per_s": called.retries_per_s,
+            "p50_ms": ms(called.calls.p50_s),
+            "p99_ms": ms(called.calls.p99_s),
+            "lag": called.calls.lag,
+        })
+    };
+    let newest = worker.newest();
+    let outside = worker.breakers().map(|(name, state)| json!({"name": name, "breaker": state.as_str()}));
+    json!({
+        "address": worker.address,
+        "error": worker.silence,
+        "unfinished": newest.and_then(|told| told.unfinished),
+        "stuck": newest.and_then(|told| told.stuck),
+        "outside": outside.collect::<Vec<_>>(),
+        "groups": worker.groups().iter().map(group).collect::<Vec<_>>(),
+        "functions": worker.functions().iter().map(function).collect::<Vec<_>>(),
     })
 }
 

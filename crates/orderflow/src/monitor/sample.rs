@@ -81,6 +81,11 @@ impl Sampler {
         Ok(Self { admin, offsets: offsets.collect::<Result<_, _>>()?, started: Instant::now() })
     }
 
+    /// From when on a sample's time counts.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// How the cluster stands now. Groups are asked before their topics, so that none is ahead of its topic.
     ///
     /// # Errors

@@ -9,12 +9,22 @@ use ratatui::widgets::{Cell, HighlightSpacing, Paragraph, Row, Table, TableState
 use super::keys::{Place, View};
 use super::sample::Group;
 use super::seen::Seen;
+use super::told::Breaker;
 use super::trend::Trend;
 use super::words::{self, UNKNOWN};
+use super::workers::{Called, Doing, Worker};
 use crate::{counted, grouped, shown};
 
 /// What everything is laid out for.
 const LEAST: [u16; 2] = [80, 24];
+
+/// Lines that workers have at most; those behind them are counted.
+const HEADS: usize = 6;
+
+/// How many rows a table has on a screen of this height, whatever is above it.
+pub(crate) fn rows(height: u16) -> usize {
+    usize::from(height.saturating_sub(5)).max(1)
+}
 
 /// From so many columns on, groups have all of theirs.
 const WIDE: u16 = 108;
@@ -29,15 +39,15 @@ What is seen of each service and topic that it reads:
   dead          dead letters that stand in its dead-letter topic
   mbr           members of its group: workers that share the partitions
 
-  -             not known: the topic is not there, a broker does not answer, or
-                the user may not see it
+  -             not known: the topic is not there, or nobody answers
+  w, l          of --worker: records done a second, those that come again,
+                dead ones, how long batches took, circuit breakers
 
 Keys:
-
   up, down      select a row (k, j)      enter   the partitions of the group
-  t             topics                   g, esc  back to the groups
+  pgup, pgdn    a screen of rows         home, end  the first, the last row
+  t topics      w workers      l functions of Lambda      g, esc groups
   ?             this                     q       ends it
-
 No record is read: the cluster is asked for offsets and members alone.";
 
 /// Whether colours may be used. None carries what is not said in words, too.
@@ -76,6 +86,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, seen: &Seen, place: &Place, colours: C
     frame.render_widget(Paragraph::new(header(seen, colours, now)), head);
     match place.view {
         _ if place.is_help => frame.render_widget(Paragraph::new(HELP), body),
+        View::Workers => workers(frame, body, seen, place.worker, colours),
+        View::Functions => functions(frame, body, seen, place.function, colours),
         View::Groups => groups(frame, body, seen, place.group, colours),
         View::Partitions => partitions(frame, body, seen, place),
         View::Topics => topics(frame, body, seen, place.topic),
@@ -109,9 +121,11 @@ fn header(seen: &Seen, colours: Colours, now: SystemTime) -> Vec<Line<'static>> 
 fn keys(place: &Place) -> &'static str {
     match place.view {
         _ if place.is_help => "any key goes back   q quit",
-        View::Groups => "up/down select   enter partitions   t topics   ? help   q quit",
-        View::Partitions => "up/down select   esc groups   t topics   ? help   q quit",
-        View::Topics => "up/down select   esc groups   ? help   q quit",
+        View::Groups => "up/down  enter partitions  t topics  w workers  l functions  ? help  q quit",
+        View::Partitions => "up/down  esc groups  t topics  w workers  l functions  ? help  q quit",
+        View::Topics => "up/down  esc groups  w workers  l functions  ? help  q quit",
+        View::Workers => "up/down  esc groups  t topics  l functions  ? help  q quit",
+        View::Functions => "up/down  esc groups  t topics  w workers  ? help  q quit",
     }
 }
 
@@ -172,18 +186,20 @@ fn partitions(frame: &mut Frame<'_>, area: Rect, seen: &Seen, place: &Place) {
     let offset = |offset: Option<i64>| {
         number(offset.map_or_else(|| UNKNOWN.to_owned(), |offset| grouped(offset.unsigned_abs())))
     };
+    let rates = seen.history.rate_of_each(group.topic);
     let row = |(index, part): (usize, &super::trend::Part)| {
         Row::new([
             Cell::new(index.to_string()),
+            number(words::rate(rates.get(index).copied())),
             offset(part.log.as_ref().map(|log| log.start)),
             offset(part.log.as_ref().map(|log| log.end)),
             offset(part.committed),
-            number(if part.log.is_none() { "no leader".to_owned() } else { words::perhaps(part.lag, 15) }),
+            number(if part.log.is_none() { "no leader".to_owned() } else { words::perhaps(part.lag, 13) }),
         ])
     };
-    let widths = [9, 15, 15, 15, 15].map(Constraint::Length).into();
+    let widths = [9, 7, 13, 13, 13, 13].map(Constraint::Length).into();
     let rows = standing.partitions.iter().enumerate().map(row).collect();
-    table(frame, area, &["partition", "first", "end", "committed", "lag"], widths, rows, place.partition);
+    table(frame, area, &["partition", "in/s", "first", "end", "committed", "lag"], widths, rows, place.partition);
 }
 
 fn topics(frame: &mut Frame<'_>, area: Rect, seen: &Seen, selected: usize) {
@@ -204,6 +220,95 @@ fn topics(frame: &mut Frame<'_>, area: Rect, seen: &Seen, selected: usize) {
     table(frame, area, &["topic", "parts", "records", "in/s", "of late"], widths, rows, selected);
 }
 
+/// What services do in their workers, above it how each of those is.
+fn workers(frame: &mut Frame<'_>, area: Rect, seen: &Seen, selected: usize, colours: Colours) {
+    let all = numbered(seen, Worker::groups);
+    let of_late = all.get(selected).map(|(_, doing)| {
+        let course = words::course(&doing.p99s_s, 40);
+        format!("p99 of {} on {} of late: {course}", shown(doing.service), shown(doing.topic))
+    });
+    let area = heads(frame, area, seen, of_late, colours);
+    let row = |(worker, doing): &(usize, Doing<'_>)| {
+        let alarm = |is_alarming: bool, colour| if is_alarming { colours.paint(colour) } else { Style::new() };
+        let comes_again = alarm(doing.again_per_s().is_some_and(|per_s| per_s > 0.0), Color::Yellow);
+        let given_up = alarm(doing.counts.given_up > 0.0, Color::Red);
+        let is_open = alarm(doing.counts.breaker.is_some_and(|state| state != Breaker::Closed), Color::Red);
+        Row::new([
+            number(worker.to_string()),
+            Cell::new(shown(doing.service)),
+            Cell::new(shown(doing.topic)),
+            number(words::rate(doing.handled_per_s)),
+            number(words::rate(doing.again_per_s())).style(comes_again),
+            number(words::number(doing.counts.given_up as u64, 5)).style(given_up),
+            number(words::latency(doing.p50_s)),
+            number(words::latency(doing.p99_s)),
+            Cell::new(words::breaker(doing.counts.breaker)).style(is_open),
+        ])
+    };
+    use Constraint::{Fill, Length};
+    let head = ["#", "service", "topic", "done/s", "again", "dead", "p50", "p99", "brkr"];
+    let widths = vec![Length(2), Length(20), Fill(1), Length(7), Length(5), Length(5), Length(5), Length(5), Length(6)];
+    table(frame, area, &head, widths, all.iter().map(row).collect(), selected);
+}
+
+/// What functions do in an emulator of Lambda.
+fn functions(frame: &mut Frame<'_>, area: Rect, seen: &Seen, selected: usize, colours: Colours) {
+    let all = numbered(seen, Worker::functions);
+    let area = heads(frame, area, seen, None, colours);
+    let row = |(worker, called): &(usize, Called<'_>)| {
+        let fails = called.errors_per_s.is_some_and(|per_s| per_s > 0.0);
+        Row::new([
+            number(worker.to_string()),
+            Cell::new(shown(called.function)),
+            number(words::rate(called.invocations_per_s)),
+            number(words::rate(called.errors_per_s)).style(if fails {
+                colours.paint(Color::Red)
+            } else {
+                Style::new()
+            }),
+            number(words::rate(called.retries_per_s)),
+            number(words::perhaps(called.calls.lag, 9)),
+            number(words::latency(called.calls.p50_s)),
+            number(words::latency(called.calls.p99_s)),
+        ])
+    };
+    use Constraint::{Fill, Length};
+    let head = ["#", "function", "calls/s", "errors/s", "again/s", "lag", "p50", "p99"];
+    let widths = vec![Length(2), Fill(1), Length(7), Length(8), Length(7), Length(9), Length(5), Length(5)];
+    table(frame, area, &head, widths, all.iter().map(row).collect(), selected);
+}
+
+/// What each worker has, with its number.
+fn numbered<'s, T>(seen: &'s Seen, of: impl Fn(&'s Worker) -> Vec<T>) -> Vec<(usize, T)> {
+    let of_each = (1..).zip(seen.workers.iter().map(of));
+    of_each.flat_map(|(number, all)| all.into_iter().map(move |one| (number, one))).collect()
+}
+
+/// A line for each worker, numbered as in the table, and one for what is selected there; gives what is left of the area.
+fn heads(frame: &mut Frame<'_>, area: Rect, seen: &Seen, selected: Option<String>, colours: Colours) -> Rect {
+    let alarm = colours.paint(Color::Red).add_modifier(Modifier::BOLD);
+    let line = |(number, worker): (usize, &Worker)| {
+        let style = if worker.silence.is_some() { alarm } else { Style::new() };
+        Line::styled(format!("{number:>2} {}: {}", shown(&worker.address), words::worker(worker)), style)
+    };
+    let mut lines: Vec<Line<'_>> = (1..).zip(&seen.workers).map(line).collect();
+    if lines.is_empty() {
+        let how =
+            "Nobody is asked: --worker HOST:PORT names a worker (`work --listen`), or the functions of `lambda up`.";
+        lines.push(Line::raw(how));
+    }
+    if lines.len() > HEADS {
+        let more = lines.len() + 1 - HEADS;
+        lines.truncate(HEADS - 1);
+        lines.push(Line::raw(format!("   and {more} more")));
+    }
+    lines.extend(selected.map(Line::raw));
+    lines.push(Line::raw(""));
+    let [head, rest] = Layout::vertical([Constraint::Length(lines.len() as u16), Constraint::Fill(1)]).areas(area);
+    frame.render_widget(Paragraph::new(lines), head);
+    rest
+}
+
 /// A number stands flush right.
 fn number(text: String) -> Cell<'static> {
     Cell::new(Line::raw(text).right_aligned())
@@ -218,7 +323,7 @@ fn table(
     rows: Vec<Row<'_>>,
     selected: usize,
 ) {
-    let words = ["service", "topic", "trend", "partition", "of late"];
+    let words = ["service", "topic", "trend", "partition", "of late", "function", "brkr"];
     let cell = |&word: &&'static str| if words.contains(&word) { Cell::new(word) } else { number(word.to_owned()) };
     let head = Row::new(head.iter().map(cell)).style(Style::new().add_modifier(Modifier::UNDERLINED));
     let table = Table::new(rows, widths)
@@ -237,6 +342,7 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::super::sample::{Sample, Watched};
+    use super::super::told::{Calls, Counts, Told};
     use super::super::watch::News;
     use super::*;
     use crate::System;
@@ -260,7 +366,7 @@ mod tests {
 
     fn seen() -> Seen {
         let watched = Watched::of(&Topology::built_in().unwrap(), Some(System::Shop));
-        let mut seen = Seen::new("localhost:9092", watched, Duration::from_secs(2), sample(0, 10_000, 0));
+        let mut seen = Seen::new("localhost:9092", watched, Duration::from_secs(2), sample(0, 10_000, 0), &[]);
         seen.hear(News::Answered(Box::new(sample(10, 20_000, 15_000))));
         (seen.since, seen.answered_at) = (noon(), noon());
         seen
@@ -293,7 +399,7 @@ mod tests {
         let (mut expected, mark) = (expected.map(str::to_owned), 6);
         expected[mark].replace_range(..1, ">");
         assert_eq!(lines[..expected.len()], expected);
-        assert_eq!(lines[23], "up/down select   enter partitions   t topics   ? help   q quit");
+        assert_eq!(lines[23], "up/down  enter partitions  t topics  w workers  l functions  ? help  q quit");
     }
 
     #[test]
@@ -330,9 +436,9 @@ mod tests {
         assert_eq!(lines[3], "payment_processor reads order_placed as group payment_processor.order_placed, 2");
         assert_eq!(lines[4], "members");
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(words(&lines[6]), "partition first end committed lag");
-        assert_eq!(words(&lines[7]), ">0 50 20,000 15,000 5,000");
-        assert_eq!(words(&lines[8]), "1 - - 15,000 no leader");
+        assert_eq!(words(&lines[6]), "partition in/s first end committed lag");
+        assert_eq!(words(&lines[7]), ">0 0 50 20,000 15,000 5,000");
+        assert_eq!(words(&lines[8]), "1 0 - - 15,000 no leader");
     }
 
     #[test]
@@ -344,6 +450,57 @@ mod tests {
         assert_eq!(words(&top[3]), "topic parts records in/s of late");
         assert_eq!(words(&top[6]), "order_placed 3 60,000 3,000 █");
         assert_eq!(words(&top[4]), ">inventory_result - - - ▁");
+    }
+
+    #[test]
+    fn workers_are_numbered_with_what_they_do_and_what_somebody_should_look_at() {
+        let mut seen = seen();
+        seen.workers = ["a:1", "b:2"].map(Worker::at).into();
+        let told = |handled| {
+            let batches = vec![(0.001, handled / 20.0), (0.002, handled / 10.0), (f64::INFINITY, handled / 10.0)];
+            let counts = Counts { handled, batches, given_up: 3.0, breaker: Some(Breaker::Open), ..Counts::default() };
+            let groups = [(("payment_processor".to_owned(), "order_placed".to_owned()), counts)].into();
+            Told { groups, stuck: Some(1), ..Told::default() }
+        };
+        let [first, second] = [told(0.0), told(10_000.0)];
+        seen.hear(News::Workers(Duration::from_secs(0), vec![Ok(first), Err("refused".into())]));
+        seen.hear(News::Workers(Duration::from_secs(10), vec![Ok(second), Err("refused".into())]));
+        let place = Place { view: View::Workers, ..Place::default() };
+        let lines = lines((80, 24), &seen, &place, Colours::On);
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(lines[3], " 1 a:1: 1 group, sagas stuck 1");
+        assert_eq!(lines[4], " 2 b:2: NO ANSWER: refused");
+        assert_eq!(lines[5], "p99 of payment_processor on order_placed of late: █");
+        assert_eq!(words(&lines[7]), "# service topic done/s again dead p50 p99 brkr");
+        assert_eq!(words(&lines[8]), "> 1 payment_processor order_placed 1,000 0 3 1.0ms 2.0ms open");
+    }
+
+    #[test]
+    fn functions_are_shown_too_and_how_they_come_to_be_seen_where_there_are_none() {
+        let mut seen = seen();
+        let place = Place { view: View::Functions, ..Place::default() };
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(lines((80, 24), &seen, &place, Colours::On)[3].starts_with("Nobody is asked: --worker HOST:PORT"));
+        seen.workers = [Worker::at("a:1")].into();
+        let told = |invocations| {
+            let calls = Calls { invocations, p50_s: Some(0.02), lag: Some(12_345), ..Calls::default() };
+            Told { functions: [("payment_processor".to_owned(), calls)].into(), ..Told::default() }
+        };
+        for (second, invocations) in [(0, 0.0), (10, 50.0)] {
+            seen.hear(News::Workers(Duration::from_secs(second), vec![Ok(told(invocations))]));
+        }
+        let lines = lines((80, 24), &seen, &place, Colours::On);
+        assert_eq!(lines[3], " 1 a:1: 1 function");
+        assert_eq!(words(&lines[5]), "# function calls/s errors/s again/s lag p50 p99");
+        assert_eq!(words(&lines[6]), "> 1 payment_processor 5.0 0 0 12,345 20ms -");
+    }
+
+    #[test]
+    fn more_workers_than_there_are_lines_for_are_counted() {
+        let mut seen = seen();
+        seen.workers = (1..=9).map(|port| Worker::at(&format!("a:{port}"))).collect();
+        let lines = lines((80, 24), &seen, &Place { view: View::Workers, ..Place::default() }, Colours::On);
+        assert_eq!((lines[7].as_str(), lines[8].as_str()), (" 5 a:5: not asked yet", "   and 4 more"));
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime};
 use super::sample::{Sample, Watched};
 use super::trend::History;
 use super::watch::News;
+use super::workers::Worker;
 
 /// What was heard of a cluster so far.
 pub(crate) struct Seen {
@@ -16,6 +17,8 @@ pub(crate) struct Seen {
     /// When it answered last.
     pub(crate) answered_at: SystemTime,
     pub(crate) away: Option<Away>,
+    /// Those that are asked, too.
+    pub(crate) workers: Vec<Worker>,
 }
 
 /// A cluster that does not answer.
@@ -27,12 +30,22 @@ pub(crate) struct Away {
 }
 
 impl Seen {
-    /// With the first answer.
-    pub(crate) fn new(address: &str, watched: Watched, interval: Duration, first: Sample) -> Self {
+    /// With the first answer; these workers will be asked.
+    pub(crate) fn new(address: &str, watched: Watched, interval: Duration, first: Sample, workers: &[String]) -> Self {
         let now = SystemTime::now();
         let mut history = History::default();
         history.add(first);
-        Self { address: address.to_owned(), watched, interval, history, since: now, answered_at: now, away: None }
+        let workers = workers.iter().map(|address| Worker::at(address)).collect();
+        Self {
+            address: address.to_owned(),
+            watched,
+            interval,
+            history,
+            since: now,
+            answered_at: now,
+            away: None,
+            workers,
+        }
     }
 
     pub(crate) fn hear(&mut self, news: News) {
@@ -44,6 +57,9 @@ impl Seen {
             News::Away(asked_at, reason) => {
                 let since = self.away.as_ref().map_or(asked_at, |away| away.since);
                 self.away = Some(Away { since, reason });
+            }
+            News::Workers(at, answers) => {
+                self.workers.iter_mut().zip(answers).for_each(|(worker, answer)| worker.hear(at, answer));
             }
         }
     }
@@ -61,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_cluster_is_away_since_the_first_question_without_an_answer_until_the_next_answer() {
-        let mut seen = Seen::new("a:1", Watched::default(), Duration::from_secs(2), Sample::default());
+        let mut seen = Seen::new("a:1", Watched::default(), Duration::from_secs(2), Sample::default(), &[]);
         let at = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
         seen.hear(News::Away(at(100), "refused".into()));
         seen.hear(News::Away(at(110), "timed out".into()));
@@ -72,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_silence_is_told_before_the_cluster_counts_as_away() {
-        let mut seen = Seen::new("a:1", Watched::default(), Duration::from_secs(2), Sample::default());
+        let mut seen = Seen::new("a:1", Watched::default(), Duration::from_secs(2), Sample::default(), &[]);
         let after = |seen: &Seen, second| seen.silent_for(seen.answered_at + Duration::from_secs(second));
         assert_eq!((after(&seen, 5), after(&seen, 6)), (None, Some(Duration::from_secs(6))));
         seen.hear(News::Away(seen.answered_at, "refused".into()));

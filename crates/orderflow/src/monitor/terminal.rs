@@ -57,7 +57,7 @@ fn follow(
         if let Event::Key(key) = event::read()?
             && key.kind != KeyEventKind::Release
         {
-            match place.press(key, rows(&seen, &place)) {
+            match place.press(key, rows(&seen, &place, terminal.size()?.height)) {
                 Next::GoOn => {}
                 Next::Quit => return Ok(Status::Holds),
                 Next::Interrupted => break,
@@ -67,11 +67,14 @@ fn follow(
     Ok(Status::Interrupted)
 }
 
-fn rows(seen: &Seen, place: &Place) -> Rows {
+fn rows(seen: &Seen, place: &Place, height: u16) -> Rows {
     let selected = seen.watched.groups.get(place.group);
     Rows {
         groups: seen.watched.groups.len(),
         partitions: selected.and_then(|group| seen.history.partitions(group.topic)).unwrap_or(0),
         topics: seen.watched.topics.len(),
+        workers: seen.workers.iter().map(|worker| worker.groups().len()).sum(),
+        functions: seen.workers.iter().map(|worker| worker.functions().len()).sum(),
+        page: screen::rows(height),
     }
 }

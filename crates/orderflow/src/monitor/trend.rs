@@ -7,10 +7,10 @@ use super::sample::{Group, Sample};
 use crate::audit::lag;
 
 /// How far back a rate or a trend looks. Two samples are looked at even where they are further apart.
-const WINDOW: Duration = Duration::from_secs(10);
+pub(super) const WINDOW: Duration = Duration::from_secs(10);
 
 /// Samples that are kept: the courses of rates are drawn from them.
-const KEPT: usize = 121;
+pub(super) const KEPT: usize = 121;
 
 /// The last samples of a cluster, the newest last.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +87,15 @@ impl History {
         rate(self.window(), topic)
     }
 
+    /// The same of each of its partitions.
+    pub(crate) fn rate_of_each(&self, topic: Topic) -> Vec<f64> {
+        let partitions = self.partitions(topic).unwrap_or(0);
+        let of_one = |partition: usize| {
+            rate_of(self.window(), topic, |logs| logs.get(partition).map_or(&[][..], std::slice::from_ref))
+        };
+        (0..partitions).map_while(of_one).collect()
+    }
+
     /// The same from sample to sample, for as long as they are kept.
     pub(crate) fn rates(&self, topic: Topic) -> Vec<f64> {
         self.0.windows(2).map(|pair| rate(pair, topic).unwrap_or_default()).collect()
@@ -147,9 +156,14 @@ impl History {
 
 /// Records a second from the first of the samples to the last.
 fn rate(samples: &[Sample], topic: Topic) -> Option<f64> {
+    rate_of(samples, topic, |logs| logs)
+}
+
+/// The same of some of its partitions.
+fn rate_of(samples: &[Sample], topic: Topic, of: impl Fn(&[Log]) -> &[Log]) -> Option<f64> {
     let (mut records, mut elapsed) = (0, 0.0);
     for pair in samples.windows(2) {
-        let logs = |sample: &Sample| sample.logs.get(topic.as_str()).cloned();
+        let logs = |sample: &'_ Sample| sample.logs.get(topic.as_str()).map(|logs| of(logs).to_vec());
         // Where the topic was not there, or time stood still, nothing is known of what was written.
         if let (Some(before), Some(now), Some(time)) = (logs(&pair[0]), logs(&pair[1]), seconds(&pair[0], &pair[1])) {
             records += written(&before, &now);
@@ -250,6 +264,7 @@ mod tests {
             [at(0, &[(0, 0), (0, 0)], &[]), at(5, &[(0, 500), (0, 0)], &[]), at(10, &[(0, 510), (0, 10)], &[])];
         assert_eq!(history(samples.clone()).rate(ORDERS), Some(52.0));
         assert_eq!(history(samples.clone()).rates(ORDERS), [100.0, 4.0]);
+        assert_eq!(history(samples.clone()).rate_of_each(ORDERS), [51.0, 1.0]);
         let later = at(15, &[(0, 515), (0, 15)], &[]);
         assert_eq!(history(samples.into_iter().chain([later])).rate(ORDERS), Some(3.0));
     }

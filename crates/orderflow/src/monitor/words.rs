@@ -1,7 +1,9 @@
 use std::time::{Duration, SystemTime};
 
+use super::told::{Breaker, Told};
 use super::trend::Trend;
-use crate::grouped;
+use super::workers::Worker;
+use crate::{counted, grouped, shown};
 
 /// What stands where something is not known.
 pub(crate) const UNKNOWN: &str = "-";
@@ -68,6 +70,43 @@ pub(crate) fn course(rates: &[f64], width: usize) -> String {
     rates.iter().map(bar).collect()
 }
 
+/// How long something took, in five columns at most.
+pub(crate) fn latency(seconds: Option<f64>) -> String {
+    match seconds {
+        None => UNKNOWN.to_owned(),
+        Some(short) if short < 0.0095 => format!("{:.1}ms", short * 1_000.0),
+        Some(short) if short < 0.9995 => format!("{:.0}ms", short * 1_000.0),
+        Some(some) if some < 9.95 => format!("{some:.1}s"),
+        Some(long) => span(Duration::try_from_secs_f64(long).unwrap_or(Duration::MAX)),
+    }
+}
+
+/// Whether something is done after failures, in six columns.
+pub(crate) fn breaker(state: Option<Breaker>) -> String {
+    state.map_or(UNKNOWN, |state| if state == Breaker::HalfOpen { "half" } else { state.as_str() }).to_owned()
+}
+
+/// How a worker is, in a line: what it does has lines of its own.
+pub(crate) fn worker(worker: &Worker) -> String {
+    let Some(Told { groups, functions, stuck, unfinished, .. }) = worker.newest() else {
+        return match &worker.silence {
+            Some(reason) => format!("NO ANSWER: {}", shown(reason)),
+            None => "not asked yet".to_owned(),
+        };
+    };
+    let mut words = Vec::new();
+    words.extend(worker.silence.as_ref().map(|reason| format!("NO ANSWER: {}", shown(reason))));
+    words.extend((!groups.is_empty()).then(|| counted(groups.len() as u64, "group")));
+    words.extend((!functions.is_empty()).then(|| counted(functions.len() as u64, "function")));
+    words.extend(stuck.map(|stuck| {
+        let of_all = unfinished.map_or_else(String::new, |all| format!(" of {}", grouped(all)));
+        format!("sagas stuck {}{of_all}", grouped(stuck))
+    }));
+    let away = worker.breakers().filter(|(_, state)| *state != Breaker::Closed);
+    words.extend(away.map(|(name, state)| format!("{} {}", shown(name), state.as_str())));
+    if words.is_empty() { "it does nothing".to_owned() } else { words.join(", ") }
+}
+
 /// A time of the day.
 pub(crate) fn time(at: SystemTime) -> String {
     let at = humantime::format_rfc3339_seconds(at).to_string();
@@ -113,6 +152,36 @@ mod tests {
         check(864_000_000, "10d");
         check(u64::MAX, ">99d");
         assert_eq!((zero_in(Some(Trend::Growing)), zero_in(None)), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_latency_keeps_its_five_columns() {
+        let check = |seconds, expected: &str| assert_eq!(latency(Some(seconds)), expected);
+        check(0.0004, "0.4ms");
+        check(0.0094, "9.4ms");
+        check(0.0096, "10ms");
+        check(0.5, "500ms");
+        check(0.9996, "1.0s");
+        check(9.94, "9.9s");
+        check(32.7, "33s");
+        check(f64::INFINITY, ">99d");
+        assert_eq!(latency(None), "-");
+    }
+
+    #[test]
+    fn a_worker_is_told_in_a_line_with_what_somebody_should_look_at() {
+        let mut known = Worker::at("a:1");
+        assert_eq!(worker(&known), "not asked yet");
+        known.hear(Duration::ZERO, Err("refused\u{1b}[2J".into()));
+        assert_eq!(worker(&known), "NO ANSWER: refused\\u{1b}[2J");
+        known.hear(Duration::ZERO, Ok(Told::default()));
+        assert_eq!(worker(&known), "it does nothing");
+        let outside = [("mailer".to_owned(), Breaker::Closed), ("gateway".to_owned(), Breaker::Open)].into();
+        let told = Told { outside, stuck: Some(2), unfinished: Some(1_200), ..Told::default() };
+        known.hear(Duration::ZERO, Ok(told));
+        assert_eq!(worker(&known), "sagas stuck 2 of 1,200, gateway open");
+        known.hear(Duration::ZERO, Err("timeout".into()));
+        assert_eq!(worker(&known), "NO ANSWER: timeout, sagas stuck 2 of 1,200, gateway open");
     }
 
     #[test]

@@ -26,6 +26,7 @@ fn what_does_not_serve_is_refused_before_anything_is_asked() {
     check("monitor --once --interval 100ms --brokers a:1", "allowed 250ms to 60s");
     check("monitor --once --interval 2m --brokers a:1", "allowed 250ms to 60s");
     check("monitor --once --system shopp --brokers a:1", "'shopp' for '--system");
+    check(&format!("monitor --once --brokers a:1{}", " --worker b:1".repeat(33)), "33 of them, allowed 32");
     check("monitor --format json --brokers a:1", "--once");
     check("monitor --once", "KAFKA_BROKERS   missing");
 }

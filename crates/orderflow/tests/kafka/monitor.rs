@@ -51,7 +51,8 @@ fn a_group_lags_by_each_order_that_nobody_has_handled_and_by_none_after_a_worker
     let line = text.lines().find(|line| line.starts_with("payment_processor ")).unwrap();
     assert_eq!(words(line), ["payment_processor", "order_placed", "0", "250", "steady", "0", "0"]);
 
-    let worker = Worker::start(on(&cluster, "work payment_processor --reject 10%"));
+    let worker = Worker::start(on(&cluster, "work payment_processor --reject 10% --listen 127.0.0.1:0"));
+    let address = worker.await_told("listening")["address"].as_str().unwrap().to_owned();
     until("nothing is behind", || group(&look(&cluster))["lag"] == 0);
     let done = look(&cluster);
     assert_eq!((&group(&done)["members"], &group(&done)["lag"]), (&1.into(), &0.into()));
@@ -59,6 +60,24 @@ fn a_group_lags_by_each_order_that_nobody_has_handled_and_by_none_after_a_worker
     let results = done["topics"].as_array().unwrap().iter().find(|topic| topic["topic"] == "payment_result").unwrap();
     assert!(given_up > 0, "{done}");
     assert_eq!(results["records"].as_u64().unwrap() + given_up, 250);
+
+    let asked = format!("monitor --once --interval 250ms --system shop --worker {address} --worker 127.0.0.1:1");
+    let told = on(&cluster, &format!("{asked} --format json")).end().with_status(0).document();
+    let [worker_told, nobody] = &told["workers"].as_array().unwrap()[..] else { panic!("{told}") };
+    let counts = &worker_told["groups"][0];
+    assert_eq!((&counts["service"], &counts["topic"]), (&"payment_processor".into(), &"order_placed".into()));
+    assert_eq!((&counts["handled"], &counts["given_up"]), (&(250 - given_up).into(), &given_up.into()));
+    assert_eq!(
+        (&counts["breaker"], &counts["lag"], &worker_told["error"]),
+        (&"closed".into(), &0.into(), &Value::Null)
+    );
+    assert_eq!((&nobody["address"], &nobody["groups"]), (&"127.0.0.1:1".into(), &Value::Array(Vec::new())));
+    assert!(nobody["error"].as_str().unwrap().contains("refused"), "{nobody}");
+    let text = on(&cluster, &asked).end().with_status(0).stdout;
+    assert!(
+        text.contains(&format!("\n{address}: 1 group\nservice")) && text.contains("\n127.0.0.1:1: NO ANSWER: "),
+        "{text}"
+    );
     worker.terminate().with_status(0);
 }
 

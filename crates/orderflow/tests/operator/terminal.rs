@@ -4,11 +4,12 @@ use crate::tmux::Tmux;
 use crate::worker::Worker;
 use crate::{on, start};
 
-/// A terminal on which the monitor looks at the shop on this cluster.
-fn monitored(cluster: &Cluster) -> Tmux {
+/// A terminal on which the monitor looks at the shop on this cluster, with these further options.
+fn monitored(cluster: &Cluster, options: &str) -> Tmux {
     let terminal = Tmux::start();
     let brokers = cluster.brokers();
-    terminal.enter(&format!("orderflow monitor --interval 250ms --system shop --brokers {brokers}; echo ended: $?"));
+    let monitor = format!("orderflow monitor --interval 250ms --system shop --brokers {brokers} {options}");
+    terminal.enter(&format!("{monitor}; echo ended: $?"));
     terminal.await_shown("answers, asked every 250ms");
     terminal
 }
@@ -35,7 +36,7 @@ fn payments(screen: &str) -> (f64, f64, String) {
 fn a_lag_is_seen_to_grow_while_nobody_works_and_to_drain_once_somebody_does() {
     let cluster = start();
     let orders = Worker::start(on(&cluster, "work order_generator --rate 200 --seed 7"));
-    let terminal = monitored(&cluster);
+    let terminal = monitored(&cluster, "");
     terminal.await_screen("that the lag grows", |screen| {
         let (per_s, lag, trend) = payments(screen);
         per_s > 50.0 && lag > 1_000.0 && trend == "growing"
@@ -57,11 +58,36 @@ fn a_lag_is_seen_to_grow_while_nobody_works_and_to_drain_once_somebody_does() {
 }
 
 #[test]
+fn workers_are_asked_what_they_do_and_one_that_is_gone_is_told() {
+    let cluster = start();
+    let orders = Worker::start(on(&cluster, "work order_generator --rate 200 --seed 7"));
+    let worker = Worker::start(on(&cluster, "work payment_processor --reject 10% --listen 127.0.0.1:0"));
+    let address = worker.await_told("listening")["address"].as_str().unwrap().to_owned();
+    let terminal = monitored(&cluster, &format!("--worker {address} --worker 127.0.0.1:1"));
+    terminal.press(&["w"]);
+    terminal.await_screen("what the worker does", |screen| {
+        let cells = line(screen, "1 payment_processor ");
+        let [per_s, dead] = [3, 5].map(|index| number(cells.get(index)).unwrap_or(0.0));
+        per_s > 50.0
+            && dead > 0.0
+            && cells.get(7).is_some_and(|p99| p99.contains('s'))
+            && cells.last() == Some(&"closed")
+    });
+    terminal.await_shown(&format!(" 1 {address}: 1 group"));
+    terminal.await_shown(" 2 127.0.0.1:1: NO ANSWER: ");
+    terminal.press(&["l"]);
+    terminal.await_shown("calls/s");
+    orders.terminate().with_status(0);
+    worker.terminate().with_status(0);
+    terminal.await_shown(&format!(" 1 {address}: NO ANSWER: "));
+}
+
+#[test]
 fn keys_lead_through_it_whatever_the_size_and_q_gives_the_terminal_back() {
     let cluster = start();
-    let terminal = monitored(&cluster);
+    let terminal = monitored(&cluster, "");
     assert!(terminal.is_taken_over());
-    terminal.await_shown("up/down select   enter partitions");
+    terminal.await_shown("up/down  enter partitions");
     terminal.press(&["Down", "Down", "j", "Up", "j", "Down"]);
     terminal.await_shown(">payment_processor ");
     terminal.press(&["Enter"]);
