@@ -55,7 +55,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The page of a cluster, of one system or of all.
+    /// The page of a cluster, of one system or of all, and of the workers at these addresses.
     ///
     /// # Errors
     /// Where the topology does not fit the code, or the system gives no thread.
@@ -64,12 +64,13 @@ impl Page {
         name: &str,
         system: Option<System>,
         in_view: InView,
+        workers: Vec<String>,
         interval: Duration,
     ) -> Result<Self, Error> {
         let watched = Watched::of(topology, system);
         Ok(Self {
             html: Html::new(&picture::of(topology, system)),
-            feed: Feed::start(watched, in_view.clone(), interval)?,
+            feed: Feed::start(watched, in_view.clone(), workers, interval)?,
             inside: Inside::new(topology, name, system, in_view)?,
             questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
         })
@@ -155,17 +156,18 @@ fn refused(status: StatusCode, error: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::sync_channel;
 
     use super::*;
 
     #[test]
     fn who_asks_and_goes_makes_no_room_for_more_questions() {
         let topology = Topology::built_in().unwrap();
-        let page = Arc::new(Page::new(&topology, "topology.json", None, InView::default(), INTERVAL).unwrap());
+        let page =
+            Arc::new(Page::new(&topology, "topology.json", None, InView::default(), Vec::new(), INTERVAL).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let (is_asked, asked) = channel();
-        let (answer, may_answer) = channel::<()>();
+        let (is_asked, asked) = sync_channel(1);
+        let (answer, may_answer) = sync_channel::<()>(1);
         let question = move |_: &Inside| {
             is_asked.send(()).unwrap();
             let _ = may_answer.recv();

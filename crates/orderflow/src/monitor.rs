@@ -14,9 +14,8 @@ use crate::server::{Bound, Listen};
 use crate::{Error, Format, Status, System, logging, print, signals};
 pub(crate) use once::document;
 pub(crate) use sample::{Sampler, Watched};
-use seen::Seen;
-pub(crate) use trend::History;
-use watch::News;
+pub(crate) use seen::Seen;
+pub(crate) use watch::{News, ask};
 
 mod keys; // what is pressed, and what is looked at
 mod once; // the same for a script
@@ -93,20 +92,21 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     let sampler = Sampler::connect(&connection, &watched)?;
     let first = sampler.take(&watched)?;
     let mut seen = Seen::new(connection.brokers(), watched.clone(), args.interval, first, &args.workers);
-    seen.hear(watch::ask(&args.workers, sampler.started()));
+    seen.hear(ask(&args.workers, sampler.started()));
     if args.once {
         thread::sleep(args.interval);
-        seen.hear(watch::ask(&args.workers, sampler.started()));
+        seen.hear(ask(&args.workers, sampler.started()));
         seen.hear(News::Answered(Box::new(sampler.take(&watched)?)));
         print(&match args.format {
             Format::Text => once::text(&seen),
-            Format::Json => format!("{:#}\n", once::json(&seen)),
+            Format::Json => format!("{:#}\n", document(&seen)),
         })?;
         return Ok(Status::Holds);
     }
     let serve = |bound: Bound| {
         bound.announce();
-        let page = Page::new(topology, name, args.system, InView::of(&connection), args.interval)?;
+        let page =
+            Page::new(topology, name, args.system, InView::of(&connection), args.workers.clone(), args.interval)?;
         bound.serve(Registry::default(), None, page)
     };
     let _server = bound.map(serve).transpose()?;

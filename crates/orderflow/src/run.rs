@@ -163,7 +163,14 @@ pub(crate) fn execute(
         sight.metrics = Some(Metrics::register(&mut registry));
         business.metrics(&|_| true).into_iter().for_each(|collector| registry.register_collector(collector));
         let name = topology_file.unwrap_or(Path::new("topology.json")).display().to_string();
-        let page = Page::new(topology, &name, Some(args.system), sight.in_view.clone(), live::INTERVAL)?;
+        let page = Page::new(
+            topology,
+            &name,
+            Some(args.system),
+            sight.in_view.clone(),
+            vec![bound.address().to_string()],
+            live::INTERVAL,
+        )?;
         bound.announce();
         bound.serve(registry, None, page)
     };

@@ -239,7 +239,7 @@ mod tests {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Waiting { is_asked, may_answer: Mutex::new(may_answer) }));
         let topology = Topology::built_in().unwrap();
-        let page = Page::new(&topology, "topology.json", None, InView::default(), live::INTERVAL).unwrap();
+        let page = Page::new(&topology, "topology.json", None, InView::default(), Vec::new(), live::INTERVAL).unwrap();
         let bound = Listen { listen: Some("127.0.0.1:0".parse().unwrap()) }.bind().unwrap().unwrap();
         let address = bound.address();
         let _server = bound.serve(registry, None, page).unwrap();

@@ -119,7 +119,14 @@ impl Worker {
         let liveness = Liveness::begin();
         let serve = |bound: Bound| {
             log_listening(&names, bound.address());
-            let page = Page::new(topology, name, None, InView::of(&connection), live::INTERVAL)?;
+            let page = Page::new(
+                topology,
+                name,
+                None,
+                InView::of(&connection),
+                vec![bound.address().to_string()],
+                live::INTERVAL,
+            )?;
             bound.serve(registry, Some(liveness.clone()), page)
         };
         let server = bound.map(serve).transpose()?;

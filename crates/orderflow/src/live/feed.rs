@@ -4,13 +4,13 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use kafka_transport::Connection;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
 
 use super::InView;
 use super::inside::shortened;
 use crate::Error;
-use crate::monitor::{History, Sampler, Watched, document};
+use crate::monitor::{News, Sampler, Seen, Watched, ask, document};
 
 /// How long a cluster that was just looked at for the first time has until the second look, which tells rates.
 const SOON: Duration = Duration::from_millis(500);
@@ -27,10 +27,16 @@ impl Feed {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub(super) fn start(watched: Watched, in_view: InView, interval: Duration) -> Result<Self, Error> {
+    pub(super) fn start(
+        watched: Watched,
+        in_view: InView,
+        workers: Vec<String>,
+        interval: Duration,
+    ) -> Result<Self, Error> {
         let documents = Arc::new(watch::Sender::new(Arc::from("")));
         let (wake, woken) = sync_channel(1);
-        let looker = Looker { watched, in_view, interval, documents: Arc::clone(&documents), looked_at: None };
+        let told = Arc::clone(&documents);
+        let looker = Looker { watched, workers, in_view, interval, documents: told, reached: None };
         let look = move || looker.look(&woken);
         thread::Builder::new().name("live".into()).spawn(look).map_err(Error::failed)?;
         Ok(Self { documents, wake })
@@ -46,20 +52,15 @@ impl Feed {
     }
 }
 
-/// Looks at the cluster.
+/// Looks at the cluster, and asks the workers.
 struct Looker {
     watched: Watched,
+    workers: Vec<String>,
     in_view: InView,
     interval: Duration,
     documents: Arc<watch::Sender<Arc<str>>>,
-    looked_at: Option<LookedAt>,
-}
-
-/// A cluster that has been reached.
-struct LookedAt {
-    address: String,
-    sampler: Sampler,
-    history: History,
+    /// A cluster that has answered, with who asks it.
+    reached: Option<(Sampler, Seen)>,
 }
 
 impl Looker {
@@ -68,7 +69,7 @@ impl Looker {
             if self.documents.receiver_count() == 0 {
                 // What was seen is old by the time that somebody looks again.
                 self.documents.send_replace(Arc::from(""));
-                self.looked_at = None;
+                self.reached = None;
                 if woken.recv().is_err() {
                     return;
                 }
@@ -76,7 +77,7 @@ impl Looker {
             let begun = Instant::now();
             let told = self.sample();
             self.documents.send_replace(told);
-            let is_new = self.looked_at.as_ref().is_some_and(|cluster| cluster.history.is_first());
+            let is_new = self.reached.as_ref().is_some_and(|(_, seen)| seen.history.is_first());
             // The first look is mostly spent on connections: the second is so long after its end.
             let pause = if is_new { self.interval.min(SOON) } else { self.interval.saturating_sub(begun.elapsed()) };
             if woken.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
@@ -90,8 +91,8 @@ impl Looker {
         let asked_at = SystemTime::now();
         let mut told = match self.in_view.connection() {
             None => json!({ "away": "no cluster has been started yet" }),
-            Some(connection) => match self.sample_of(&connection) {
-                Ok(told) => told,
+            Some(connection) => match self.seen_of(&connection) {
+                Ok(seen) => document(seen),
                 Err(error) => json!({ "address": connection.brokers(), "away": shortened(json!(error.to_string())) }),
             },
         };
@@ -99,18 +100,24 @@ impl Looker {
         told.to_string().into()
     }
 
-    fn sample_of(&mut self, connection: &Connection) -> Result<Value, Error> {
-        let is_same = |cluster: &LookedAt| cluster.address == connection.brokers();
-        let cluster = match self.looked_at.take().filter(is_same) {
-            Some(cluster) => cluster,
+    fn seen_of(&mut self, connection: &Connection) -> Result<&Seen, Error> {
+        let is_same = |(_, seen): &(Sampler, Seen)| seen.address == connection.brokers();
+        let (sampler, seen) = match self.reached.take().filter(is_same) {
+            Some((sampler, seen)) => {
+                let sample = sampler.take(&self.watched);
+                let reached = self.reached.insert((sampler, seen)); // one that is away will be asked again by the same client
+                reached.1.hear(News::Answered(Box::new(sample?)));
+                reached
+            }
             None => {
                 let sampler = Sampler::connect(connection, &self.watched)?;
-                LookedAt { address: connection.brokers().to_owned(), sampler, history: History::default() }
+                let first = sampler.take(&self.watched)?;
+                let address = connection.brokers();
+                let seen = Seen::new(address, self.watched.clone(), self.interval, first, &self.workers);
+                self.reached.insert((sampler, seen))
             }
         };
-        let sample = cluster.sampler.take(&self.watched);
-        let cluster = self.looked_at.insert(cluster); // one that is away will be asked again by the same client
-        cluster.history.add(sample?);
-        Ok(document(&cluster.address, &self.watched, &cluster.history))
+        seen.hear(ask(&self.workers, sampler.started()));
+        Ok(seen)
     }
 }

@@ -2,10 +2,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::sample::{Group, Watched};
+use super::sample::Group;
 use super::seen::Seen;
 use super::told::Breaker;
-use super::trend::{History, Part, Standing, Trend};
+use super::trend::{Part, Standing, Trend};
 use super::words;
 use super::workers::{Called, Doing, Worker};
 use crate::shown;
@@ -98,14 +98,8 @@ fn table(head: &[&str], left: usize, rows: impl Iterator<Item = Vec<String>>) ->
 }
 
 /// The same for a program; what is not known is null.
-pub(crate) fn json(seen: &Seen) -> Value {
-    let mut document = document(&seen.address, &seen.watched, &seen.history);
-    document["workers"] = seen.workers.iter().map(of_worker).collect();
-    document
-}
-
-/// How a cluster stands, by itself.
-pub(crate) fn document(address: &str, watched: &Watched, history: &History) -> Value {
+pub(crate) fn document(seen: &Seen) -> Value {
+    let Seen { address, watched, history, .. } = seen;
     let topics = watched.topics.iter().map(|&topic| {
         json!({
             "topic": topic.as_str(),
@@ -119,6 +113,7 @@ pub(crate) fn document(address: &str, watched: &Watched, history: &History) -> V
         "brokers": history.newest().map(|sample| sample.brokers),
         "groups": watched.groups.iter().map(|group| of_group(group, &history.standing(group))).collect::<Vec<_>>(),
         "topics": topics.collect::<Vec<_>>(),
+        "workers": seen.workers.iter().map(of_worker).collect::<Vec<_>>(),
     })
 }
 
