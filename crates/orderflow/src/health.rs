@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::connect::Brokers;
 use crate::stores::Database;
-use crate::{Error, Format, Status, counted, logging, print};
+use crate::{Error, Format, Status, counted, logging, print, server};
 
 /// How long a worker may take to say how it is.
 const WORKER_DEADLINE: Duration = Duration::from_secs(5);
@@ -87,10 +87,7 @@ pub(crate) fn topics(admin: &Admin, topology: &Topology) -> Result<String, Error
 
 /// Asks a worker whether it has its place.
 fn ready(worker: &str) -> Result<String, Error> {
-    let request = ureq::get(format!("http://{worker}/health/ready")).config();
-    // A proxy that the environment names is for the world outside.
-    let request = request.proxy(None).timeout_global(Some(WORKER_DEADLINE)).http_status_as_error(false).build();
-    let mut response = request.call().map_err(Error::failed)?;
+    let mut response = server::ask(worker, "/health/ready", WORKER_DEADLINE).map_err(Error::failed)?;
     let said = response.body_mut().read_to_string().map_err(Error::failed)?.trim().to_owned();
     let status = response.status();
     if status.is_success() { Ok(said) } else { Err(Error::Failed(format!("{status}: {said}"))) }

@@ -130,6 +130,11 @@ enum System {
 }
 
 impl System {
+    /// The one that is asked for, or all of them.
+    fn asked(system: Option<Self>) -> Vec<Self> {
+        system.map_or_else(|| Self::value_variants().to_vec(), |system| vec![system])
+    }
+
     /// Which one it is in `topology.json`.
     const fn declared(self) -> ::topology::System {
         match self {
@@ -240,11 +245,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
     let name = path.as_deref().unwrap_or(Path::new("topology.json")).display().to_string();
     let business = |system, keep: Keep<'_>| business(system, &topology, &name, keep);
     let in_memory = |system| business(system, Keep::InMemory);
-    let all_in_memory = || {
-        let is_declared = |system: &&System| topology.services_of(system.declared()).next().is_some();
-        let systems = System::value_variants().iter().filter(is_declared);
-        systems.map(|&system| in_memory(system)).collect::<Result<Vec<_>, _>>()
-    };
+    let all_in_memory = || in_memory_of(None, &topology, &name);
     match command {
         None => run::execute(&run::Args::parse_from(["run"]), &topology, &in_memory(System::Shop)?, path.as_deref()),
         Some(Command::Run(args)) => {
@@ -295,6 +296,13 @@ fn business(system: System, topology: &Topology, name: &str, keep: Keep<'_>) -> 
         System::Saga => Arc::new(Saga::new(topology, name, keep.saga()?)?),
         System::Food => Arc::new(Food::new(topology, name, keep.food()?)?),
     })
+}
+
+/// The one that is asked for, or all that `topology` declares, for who reads and keeps nothing.
+fn in_memory_of(system: Option<System>, topology: &Topology, name: &str) -> Result<Vec<Arc<dyn Business>>, Error> {
+    let is_declared = |system: &System| topology.services_of(system.declared()).next().is_some();
+    let systems = System::asked(system).into_iter().filter(is_declared);
+    systems.map(|system| business(system, topology, name, Keep::InMemory)).collect()
 }
 
 /// Prints the result to stdout. A reader who has closed it has enough.

@@ -37,7 +37,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 const MOST_WORKERS: usize = 32;
 
 /// Shows live how a cluster with our topics stands: records a second, how far each group is behind and whether it catches up, dead
-/// letters; with --worker what services and functions do. Reads no record: it asks for offsets and members alone, unless somebody opens orders or dead letters on the page of --listen.
+/// letters; with --worker what services and functions do. Reads no record: it asks for offsets and members alone, unless somebody
+/// opens orders or dead letters on the page of --listen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  orderflow monitor --brokers localhost:9092\n  \
     orderflow monitor --brokers localhost:9092 --worker localhost:9400 --worker localhost:9001\n  \

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -57,6 +58,17 @@ impl Listen {
         let address = listener.local_addr().map_err(refused)?;
         Ok(Some(Bound { listener, address, access }))
     }
+}
+
+/// Asks whoever listens there, for so long at most. Any status is an answer.
+pub(crate) fn ask(
+    address: &str,
+    path: &str,
+    within: Duration,
+) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+    let request = ureq::get(format!("http://{address}{path}")).config();
+    // A proxy that the environment names is for the world outside.
+    request.proxy(None).timeout_global(Some(within)).http_status_as_error(false).build().call()
 }
 
 /// The first address of a host.
@@ -190,7 +202,6 @@ mod tests {
     use std::net::TcpStream;
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-    use std::time::Duration;
 
     use ::topology::Topology;
     use prometheus_client::collector::Collector;
@@ -219,7 +230,7 @@ mod tests {
         }
     }
 
-    fn ask(address: SocketAddr, path: &str) -> TcpStream {
+    fn connected(address: SocketAddr, path: &str) -> TcpStream {
         let mut connection = TcpStream::connect(address).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         write!(connection, "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
@@ -244,10 +255,10 @@ mod tests {
         let address = bound.address();
         let _server = bound.serve(registry, None, page).unwrap();
         let answer = answer; // gone before the threads are waited for, also where this fails
-        let metrics = ask(address, "/metrics");
+        let metrics = connected(address, "/metrics");
         asked.recv().unwrap();
         for _ in 0..3 {
-            let live = answer_of(ask(address, "/health/live"));
+            let live = answer_of(connected(address, "/health/live"));
             assert!(live.starts_with("HTTP/1.1 200 OK") && live.ends_with("live\n"), "{live}");
         }
         answer.send(()).unwrap();

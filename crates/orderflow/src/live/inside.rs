@@ -2,15 +2,13 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::topology::Topology;
-use clap::ValueEnum;
 use kafka_transport::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{InView, recent};
 use crate::business::Business;
-use crate::stores::Keep;
-use crate::{Error, System, business, dead_letters, trace};
+use crate::{Error, System, dead_letters, in_memory_of, trace};
 
 /// What is longer is shown in part, so that a record of a megabyte is no page of one.
 const LONGEST: usize = 300;
@@ -38,11 +36,7 @@ impl Inside {
     /// # Errors
     /// Where the topology does not fit the code.
     pub(super) fn new(topology: &Topology, name: &str, system: Option<System>, in_view: InView) -> Result<Self, Error> {
-        let is_declared = |system: &System| topology.services_of(system.declared()).next().is_some();
-        let systems = system.map_or_else(|| System::value_variants().to_vec(), |system| vec![system]);
-        let businesses = systems.into_iter().filter(is_declared);
-        let businesses =
-            businesses.map(|system| business(system, topology, name, Keep::InMemory)).collect::<Result<_, _>>()?;
+        let businesses = in_memory_of(system, topology, name)?;
         Ok(Self { topology: topology.clone(), businesses, in_view, redriving: Mutex::new(()) })
     }
 

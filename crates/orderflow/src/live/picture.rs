@@ -6,8 +6,7 @@ use crate::System;
 
 /// Who writes and reads what, system by system, as the page draws it.
 pub(super) fn of(topology: &Topology, system: Option<System>) -> Value {
-    let systems = system.map_or_else(|| System::value_variants().to_vec(), |system| vec![system]);
-    let picture = systems.into_iter().filter_map(|system| {
+    let picture = System::asked(system).into_iter().filter_map(|system| {
         let name = system.to_possible_value()?.get_name().to_owned();
         let service = |service: &Service| {
             let reads = |consumption: &::topology::Consumption| {

@@ -107,12 +107,8 @@ impl Seen {
         self.has_dead_letter |= matches!(step.kind, Kind::DeadLetter(_));
         if step.at_ms >= self.last_ms {
             self.last_ms = step.at_ms;
-            self.last = match &step.kind {
-                Kind::DeadLetter(_) => "given up".into(),
-                Kind::Settlement(settlement) => settlement.fate.to_string(),
-                Kind::Event if step.event_type.is_empty() => step.topic.to_string(),
-                Kind::Event => step.event_type.clone(),
-            };
+            let is_dead_letter = matches!(step.kind, Kind::DeadLetter(_));
+            self.last = if is_dead_letter { "given up" } else { step.name() }.to_owned();
         }
     }
 }

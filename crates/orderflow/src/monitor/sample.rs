@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ::topology::Topology;
-use clap::ValueEnum;
 use events::Topic;
 use kafka_transport::{Admin, Connection, GroupOffsets, Log};
 
@@ -30,7 +29,7 @@ pub(crate) struct Group {
 impl Watched {
     /// Of one system, or of all.
     pub(crate) fn of(topology: &Topology, system: Option<System>) -> Self {
-        let systems: Vec<System> = system.map_or_else(|| System::value_variants().to_vec(), |system| vec![system]);
+        let systems = System::asked(system);
         let is_watched = |name: &str| {
             let mut topics = systems.iter().flat_map(|system| topology.topics_of(system.declared()));
             topics.any(|topic| topic.name == name)

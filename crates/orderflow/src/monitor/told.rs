@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::openmetrics::{self, Series};
+use crate::server;
 
 /// How long one may take to tell, and how much it may say.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -81,10 +82,7 @@ impl Told {
     /// # Errors
     /// Why it does not tell, in words.
     pub(crate) fn ask(address: &str) -> Result<Self, String> {
-        let request = ureq::get(format!("http://{address}/metrics")).config();
-        // A proxy that the environment names is for the world outside.
-        let request = request.proxy(None).timeout_global(Some(DEADLINE)).http_status_as_error(false).build();
-        let mut response = request.call().map_err(|error| error.to_string())?;
+        let mut response = server::ask(address, "/metrics", DEADLINE).map_err(|error| error.to_string())?;
         let status = response.status();
         if !status.is_success() {
             return Err(format!("{status} for /metrics: is it a worker?"));

@@ -49,6 +49,16 @@ impl Step {
         Self { topic, partition, offset, at_ms, event_type, event_id, cause, run, mark, kind, redrives }
     }
 
+    /// What it is, in a word.
+    pub(crate) fn name(&self) -> &str {
+        match &self.kind {
+            Kind::DeadLetter(_) => "dead letter",
+            Kind::Settlement(settlement) => settlement.fate.as_str(),
+            Kind::Event if self.event_type.is_empty() => self.topic.as_str(),
+            Kind::Event => &self.event_type,
+        }
+    }
+
     pub(crate) const fn place(&self) -> Place {
         (self.topic, self.partition, self.offset)
     }

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::search::End;
-use super::step::{Kind, Step};
+use super::step::Kind;
 use super::way::Way;
 use crate::{counted, shown, written_at};
 
@@ -13,12 +13,15 @@ pub(crate) fn text(order_id: &str, way: &Way, end: End) -> String {
     let runs = way.steps().iter().filter_map(|step| step.run.as_deref());
     let run = runs.min().map_or_else(String::new, |run| format!(", run {}", shown(run)));
     let mut text = format!("order {}{run}\n\n", shown(order_id));
-    let width =
-        order.iter().map(|&(index, depth)| 3 * depth + name(&way.steps()[index]).chars().count()).max().unwrap_or(0);
+    let width = order
+        .iter()
+        .map(|&(index, depth)| 3 * depth + shown(way.steps()[index].name()).chars().count())
+        .max()
+        .unwrap_or(0);
     for &(index, depth) in &order {
         let step = &way.steps()[index];
         let branch = if depth == 0 { String::new() } else { format!("{}└─ ", "   ".repeat(depth - 1)) };
-        let what = format!("{branch}{}", name(step));
+        let what = format!("{branch}{}", shown(step.name()));
         let note = note(way, index);
         let line = format!(
             "{}  {:>9}  {what:<width$}  {}-{}@{}{note}",
@@ -42,7 +45,7 @@ pub(crate) fn line(way: &Way, index: usize) -> String {
         "{}  {:>9}  {}  {}-{}@{}{}\n",
         written_at(step.at_ms),
         after(way, index),
-        name(step),
+        shown(step.name()),
         step.topic,
         step.partition,
         step.offset,
@@ -85,15 +88,6 @@ pub(crate) fn record(way: &Way, index: usize) -> Value {
         Kind::Event | Kind::DeadLetter(_) => Value::Null,
     };
     record
-}
-
-fn name(step: &Step) -> String {
-    match (&step.kind, step.event_type.is_empty()) {
-        (Kind::DeadLetter(_), _) => "dead letter".to_owned(),
-        (Kind::Settlement(settlement), _) => settlement.fate.to_string(),
-        (Kind::Event, true) => step.topic.to_string(),
-        (Kind::Event, false) => shown(&step.event_type),
-    }
 }
 
 fn note(way: &Way, index: usize) -> String {
@@ -161,6 +155,7 @@ mod tests {
     use messaging::audit::Mark;
     use messaging::{Fate, GivenUp, Origin, Settlement};
 
+    use super::super::step::Step;
     use super::*;
 
     const PLACED: Topic = Topic::new("order_placed");

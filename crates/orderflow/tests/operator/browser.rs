@@ -1,7 +1,6 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Instant;
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::PATIENCE;
+use crate::until::until_or_told;
 
 /// Chromium without a screen, driven as a person would drive it. It ends with the test, whatever happens.
 pub(crate) struct Browser {
@@ -124,11 +123,7 @@ impl Browser {
 
     #[track_caller]
     fn await_true(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so(self) {
-            assert!(Instant::now() < deadline, "no {what}, but\n{}", self.text("body"));
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
+        until_or_told(what, || is_so(self), || format!("; the page says\n{}", self.text("body")));
     }
 
     /// A picture of what is shown, for the documents: where `ORDERFLOW_SCREENSHOTS` names a folder.

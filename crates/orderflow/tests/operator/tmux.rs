@@ -1,12 +1,11 @@
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use kafka_transport::{BROKERS, CA_FILE, CA_PEM, PASSWORD, USERNAME};
 use tempfile::TempDir;
 
-use crate::{PATIENCE, until};
+use crate::until;
+use crate::until::until_or_told;
 
 /// A terminal of 80x24 with a shell that finds `orderflow`, in a tmux of its own: no other one is touched, and it ends with the test.
 pub(crate) struct Tmux {
@@ -62,15 +61,7 @@ impl Tmux {
     /// Waits until what stands on it is so; what it shows instead is told.
     #[track_caller]
     pub(crate) fn await_screen(&self, what: &str, is_so: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let screen = self.screen();
-            if is_so(&screen) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}; the screen shows\n{screen}");
-            thread::sleep(Duration::from_millis(50));
-        }
+        until_or_told(what, || is_so(&self.screen()), || format!("; the screen shows\n{}", self.screen()));
     }
 
     fn told(&self, arguments: &[&str]) -> String {
