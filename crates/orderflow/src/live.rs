@@ -144,6 +144,7 @@ impl Page {
         match tokio::task::spawn_blocking(answer).await {
             Ok(Ok(found)) => (ALWAYS, Json(inside::shortened(found))).into_response(),
             Ok(Err(error @ Error::Usage(_))) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+            Ok(Err(error @ Error::Absent(_))) => refused(StatusCode::NOT_FOUND, &error.to_string()),
             Ok(Err(error @ Error::Failed(_))) => refused(StatusCode::BAD_GATEWAY, &error.to_string()),
             Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "the question broke off: the log says why"),
         }

@@ -174,6 +174,9 @@ enum Error {
     /// The call or a file it names is wrong.
     #[error("{0}")]
     Usage(String),
+    /// There is nothing of what was asked for.
+    #[error("{0}")]
+    Absent(String),
     /// The work broke off.
     #[error("{0}")]
     Failed(String),
@@ -198,7 +201,7 @@ fn main() -> ExitCode {
             tell(&format!("error: {error}"));
             ExitCode::from(match error {
                 Error::Usage(_) => 2,
-                Error::Failed(_) => 1,
+                Error::Absent(_) | Error::Failed(_) => 1,
             })
         }
     }

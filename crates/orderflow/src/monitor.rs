@@ -91,13 +91,13 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     let bound = args.listen.bind()?.map(Bound::with_page).transpose()?;
     let watched = Watched::of(topology, args.system);
     let sampler = Sampler::connect(&connection, &watched)?;
-    let first = sampler.take(&watched)?;
+    let first = sampler.take(&watched)?.whole()?;
     let mut seen = Seen::new(connection.brokers(), watched.clone(), args.interval, first, &args.workers);
     seen.hear(ask(&args.workers, sampler.started()));
     if args.once {
         thread::sleep(args.interval);
         seen.hear(ask(&args.workers, sampler.started()));
-        seen.hear(News::Answered(Box::new(sampler.take(&watched)?)));
+        seen.hear(News::Answered(Box::new(sampler.take(&watched)?.whole()?)));
         print(&match args.format {
             Format::Text => once::text(&seen),
             Format::Json => format!("{:#}\n", document(&seen)),

@@ -79,7 +79,7 @@ impl<'a> Stages<'a> {
         match stop {
             Stop::Interrupted => Ok(Status::Interrupted),
             Stop::Failed(Error::Usage(text)) => Err(Error::Usage(text)),
-            Stop::Failed(Error::Failed(_)) => Ok(Status::Fails),
+            Stop::Failed(Error::Absent(_) | Error::Failed(_)) => Ok(Status::Fails),
         }
     }
 }

@@ -98,7 +98,7 @@ fn found(
 fn ended(search: &mut Search, way: &mut Way, connection: &Connection, order_id: &str) -> Result<End, Error> {
     if way.is_empty() {
         let (records, topics, address) = (search.records(), search.topics() as u64, connection.brokers());
-        return Err(Error::Failed(format!(
+        return Err(Error::Absent(format!(
             "order {}: nothing of it in the {} of {} on {address}; is the id right, and are its records kept as long?",
             shown(order_id),
             counted(records, "record"),

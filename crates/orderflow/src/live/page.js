@@ -439,7 +439,8 @@ source.onmessage = event => {
   by('to-workers').hidden = !look.workers.length;
   looks.push(look);
   if (looks.length > KEPT) looks.shift();
-  standing(`${plural(look.brokers, 'broker')} at ${look.address} answer${look.brokers === 1 ? 's' : ''}`, false);
+  const answers = `${plural(look.brokers, 'broker')} at ${look.address} answer${look.brokers === 1 ? 's' : ''}`;
+  standing(look.refusal ? `${answers}, but not all is shown: ${look.refusal}` : answers, Boolean(look.refusal));
   render();
 };
 source.onerror = () => standing('orderflow does not answer: it may have ended; asked again and again', true);

@@ -111,6 +111,7 @@ pub(crate) fn document(seen: &Seen) -> Value {
     json!({
         "address": address,
         "brokers": history.newest().map(|sample| sample.brokers),
+        "refusal": history.newest().and_then(|sample| sample.refusal.as_ref()),
         "groups": watched.groups.iter().map(|group| of_group(group, &history.standing(group))).collect::<Vec<_>>(),
         "topics": topics.collect::<Vec<_>>(),
         "workers": seen.workers.iter().map(of_worker).collect::<Vec<_>>(),

@@ -62,6 +62,16 @@ pub(crate) struct Sample {
     pub(crate) committed: BTreeMap<String, Vec<Option<i64>>>,
     /// By group; `None` where not all brokers could say so.
     pub(crate) members: Option<BTreeMap<String, usize>>,
+    /// Why a group is not in it, where the user may not see one.
+    pub(crate) refusal: Option<String>,
+}
+
+impl Sample {
+    /// # Errors
+    /// Where something is not in it that the user may not see.
+    pub(crate) fn whole(self) -> Result<Self, Error> {
+        self.refusal.clone().map_or(Ok(self), |refusal| Err(Error::Failed(refusal)))
+    }
 }
 
 /// Asks a cluster.
@@ -85,23 +95,27 @@ impl Sampler {
         self.started
     }
 
-    /// How the cluster stands now. Groups are asked before their topics, so that none is ahead of its topic.
+    /// How the cluster stands now, as far as the user may see it. Groups are asked before their topics, so that none is ahead of
+    /// its topic.
     ///
     /// # Errors
-    /// Where the brokers do not answer or refuse.
+    /// Where the brokers do not answer, or refuse us.
     pub(crate) fn take(&self, watched: &Watched) -> Result<Sample, Error> {
         let topics: Vec<&str> = watched.topics.iter().map(|topic| topic.as_str()).collect();
         let layout = self.admin.layout(&topics)?;
-        let mut committed = BTreeMap::new();
+        let (mut committed, mut refusal) = (BTreeMap::new(), None);
         for (group, offsets) in watched.groups.iter().zip(&self.offsets) {
             let topic = group.topic.as_str();
-            if let Some(partitions) = layout.topics.get(topic) {
-                committed.insert(group.name.clone(), offsets.committed(topic, partitions.len() as u32)?);
+            let Some(partitions) = layout.topics.get(topic) else { continue };
+            match offsets.committed(topic, partitions.len() as u32) {
+                Ok(offsets) => drop(committed.insert(group.name.clone(), offsets)),
+                Err(error @ kafka_transport::Error::Forbidden { .. }) => refusal = refusal.or(Some(error.to_string())),
+                Err(error) => return Err(error.into()),
             }
         }
         let members = self.admin.members();
         let logs = self.admin.logs(&layout)?;
-        Ok(Sample { at: self.started.elapsed(), brokers: layout.brokers, logs, committed, members })
+        Ok(Sample { at: self.started.elapsed(), brokers: layout.brokers, logs, committed, members, refusal })
     }
 }
 

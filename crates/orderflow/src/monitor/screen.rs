@@ -361,6 +361,7 @@ mod tests {
             logs: [("order_placed".to_owned(), vec![Some(0..orders); 3]), (dead_letter, vec![Some(0..7)])].into(),
             committed: [("payment_processor.order_placed".to_owned(), vec![Some(paid); 3])].into(),
             members: Some([("payment_processor.order_placed".to_owned(), 2)].into()),
+            refusal: None,
         }
     }
 

@@ -245,6 +245,7 @@ mod tests {
             logs: [("orders".to_owned(), logs.iter().map(|&(start, end)| Some(start..end)).collect())].into(),
             committed: [("s.orders".to_owned(), committed.to_vec())].into(),
             members: None,
+            refusal: None,
         }
     }
 

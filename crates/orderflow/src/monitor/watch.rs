@@ -24,7 +24,7 @@ pub(crate) fn start(sampler: Sampler, watched: Watched, workers: Vec<String>, in
     }
     every(interval, sender, move || {
         let asked_at = SystemTime::now();
-        match sampler.take(&watched) {
+        match sampler.take(&watched).and_then(Sample::whole) {
             Ok(sample) => News::Answered(Box::new(sample)),
             Err(error) => News::Away(asked_at, error.to_string()),
         }

@@ -78,7 +78,7 @@ mod tests {
     fn check(path: &Path, needed: &[&Path], reason: &str) {
         match PageFile::at(path, needed) {
             Err(Error::Usage(text)) => assert!(text.contains(reason), "{text}"),
-            Err(Error::Failed(text)) => panic!("{text}"),
+            Err(error) => panic!("{error}"),
             Ok(_) => panic!("{} was taken", path.display()),
         }
     }

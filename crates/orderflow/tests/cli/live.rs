@@ -84,7 +84,9 @@ fn a_run_shows_itself_to_this_machine_alone() {
     let nowhere = redrive(json, "{\"place\":\"a-0@1\"}");
     assert!(nowhere.0 == 400 && nowhere.2.contains("a: no topic of dead letters; there are "), "{}", nowhere.2);
     assert_eq!(redrive(json, "{}").0, 422);
-    let unknown: Value = serde_json::from_str(&run.ask("GET /api/orders/%3Cb%3E", LOCAL, "").2).unwrap();
+    let (status, _, unknown) = run.ask("GET /api/orders/%3Cb%3E", LOCAL, "");
+    let unknown: Value = serde_json::from_str(&unknown).unwrap();
+    assert_eq!(status, 404, "{unknown}");
     assert!(unknown["error"].as_str().unwrap().starts_with("order <b>: nothing of it in the "), "{unknown}");
 }
 

@@ -1,5 +1,6 @@
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ use topology::Topology;
 
 use crate::call::orderflow;
 use crate::worker::Worker;
-use crate::{on, start, until};
+use crate::{PATIENCE, on, start, until};
 
 const GROUP: &str = "payment_processor.order_placed";
 
@@ -120,6 +121,49 @@ fn a_user_without_rights_is_told_which_at_once_and_the_administrator_sees_all() 
         "user payment_processor may not DESCRIBE group inventory_manager.order_placed and topic order_placed";
     assert!(refused.stderr.contains(expected), "{}", refused.stderr);
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn the_page_of_a_worker_shows_what_its_user_may_see_and_says_what_it_may_not() {
+    let topology = Topology::built_in().unwrap();
+    let cluster = start(&Options::secured(&topology));
+    let of = |user: &str, arguments: &str| orderflow(arguments).on(&cluster.connection_as(user).unwrap());
+    of(ADMIN, "topics create").end().with_status(0);
+    of("order_generator", "work order_generator --orders 50 --seed 7").end().with_status(0);
+    let worker = Worker::start(of("payment_processor", "work payment_processor --listen 127.0.0.1:0"));
+    let handled = |seen: &Value| {
+        let groups = seen["workers"][0]["groups"].as_array().cloned().unwrap_or_default();
+        groups.first().is_some_and(|group| group["handled"] == 50)
+    };
+    let seen = await_seen(&worker, |seen| group(seen)["lag"] == 0 && handled(seen));
+    assert!(
+        seen["refusal"].as_str().unwrap().contains("user payment_processor may not DESCRIBE group order_service."),
+        "{seen}"
+    );
+    let hidden = |name: &str| {
+        seen["groups"].as_array().unwrap().iter().any(|group| group["group"] == name && group["lag"].is_null())
+    };
+    assert!(hidden("inventory_manager.order_placed"), "{seen}");
+    worker.terminate().with_status(0);
+}
+
+/// Looks at what the page of a worker is told until it is so; answers with that.
+#[track_caller]
+fn await_seen(worker: &Worker, is_so: impl Fn(&Value) -> bool) -> Value {
+    let address = worker.await_told("listening")["address"].as_str().unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    for line in BufReader::new(stream).lines() {
+        let Some(document) = line.unwrap().strip_prefix("data: ").map(str::to_owned) else { continue };
+        let seen = serde_json::from_str(&document).unwrap();
+        if is_so(&seen) {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}; the last that was told: {seen}");
+    }
+    panic!("the page has ended");
 }
 
 /// `orderflow monitor` on a terminal of its own.
