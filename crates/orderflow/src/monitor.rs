@@ -110,13 +110,14 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
             Page::new(topology, name, args.system, InView::of(&connection), args.workers.clone(), args.interval)?;
         bound.serve(Registry::default(), None, page)
     };
+    // The page has its own, as long as somebody looks: before that this one is gone, or both take memory at once.
+    let sampler = is_on_terminal.then_some(sampler);
     let _server = bound.map(serve).transpose()?;
-    if !is_on_terminal {
-        drop(sampler); // the page has its own, as long as somebody looks
+    let Some(sampler) = sampler else {
         let stop = signals::stop_flag()?;
         while !signals::is_stopped_within(Duration::MAX, Instant::now(), &stop) {}
         return Ok(Status::Interrupted);
-    }
+    };
     let stop = signals::patient_stop_flag()?;
     let news = watch::start(sampler, watched, args.workers.clone(), args.interval);
     terminal::show(seen, &news, &stop)
