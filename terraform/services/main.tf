@@ -1,5 +1,5 @@
-# What the topology says, as this root needs it. The functions, their mappings, secrets, endpoints and schedules stand in
-# files of these names.
+# What the topology says, as this root needs it. The functions, their mappings, secrets, endpoints, schedules, alarms and dashboard
+# stand in files of these names.
 
 locals {
   topology = jsondecode(file(var.topology_file))

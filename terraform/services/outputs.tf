@@ -15,6 +15,21 @@ output "log_groups" {
   value       = { for name, function in module.function : name => function.log_group.name }
 }
 
+output "alarms" {
+  description = "Names of the alarms."
+  value       = sort([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])
+}
+
+output "dashboard" {
+  description = "The page in CloudWatch with all functions."
+  value       = "https://${var.cluster.region}.console.aws.amazon.com/cloudwatch/home?region=${var.cluster.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.this.dashboard_name}"
+}
+
+output "alarm_topic" {
+  description = "Where alarms are told, or null."
+  value       = one(aws_sns_topic.alarms[*].arn)
+}
+
 output "zips" {
   description = "Zips in S3 by function."
   value       = { for name, function in module.function : name => "s3://${function.zip.bucket}/${function.zip.key}" }

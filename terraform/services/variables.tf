@@ -113,6 +113,29 @@ variable "log_retention_days" {
   }
 }
 
+variable "lag_alarm_records" {
+  description = "How many records a function may be behind on one of its topics, for a quarter of an hour, before an alarm rings."
+  type        = number
+  default     = 100
+  nullable    = false
+
+  validation {
+    condition     = floor(var.lag_alarm_records) == var.lag_alarm_records && var.lag_alarm_records >= 1
+    error_message = "lag_alarm_records is ${var.lag_alarm_records}: use a whole number of records, 1 or more."
+  }
+}
+
+variable "alarm_email" {
+  description = "Who is told by mail that an alarm rings, and that it is over; null tells nobody."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null ? true : can(regex("^[^@\\s]+@[^@\\s]+[.][^@\\s.]+$", var.alarm_email))
+    error_message = "alarm_email is \"${coalesce(var.alarm_email, "null")}\": use an address such as ops@example.com, or null."
+  }
+}
+
 variable "topology_file" {
   description = "The topology; a path is taken from this folder."
   type        = string

@@ -25,7 +25,7 @@ resource "aws_iam_role_policy" "deployer" {
       {
         Sid      = "Look"
         Effect   = "Allow"
-        Action   = ["ec2:Describe*", "ec2:GetConsoleOutput", "lambda:ListFunctions", "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "route53:Get*", "route53:List*", "scheduler:List*", "secretsmanager:ListSecrets", "s3:ListAllMyBuckets", "iam:ListRoles", "iam:ListInstanceProfiles", "iam:ListPolicies", "tag:GetResources"]
+        Action   = ["ec2:Describe*", "ec2:GetConsoleOutput", "cloudwatch:DescribeAlarms", "cloudwatch:ListDashboards", "lambda:ListFunctions", "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "route53:Get*", "route53:List*", "scheduler:List*", "secretsmanager:ListSecrets", "s3:ListAllMyBuckets", "sns:ListTopics", "iam:ListRoles", "iam:ListInstanceProfiles", "iam:ListPolicies", "tag:GetResources"]
         Resource = "*"
       },
       {
@@ -99,6 +99,20 @@ resource "aws_iam_role_policy" "deployer" {
         Effect   = "Allow"
         Action   = "logs:*"
         Resource = flatten([for name in keys(var.functions) : [for rest in ["", ":*"] : "arn:aws:logs:${local.in_account}:log-group:/aws/lambda/${name}${rest}"]])
+      },
+      {
+        Sid      = "Alarms"
+        Effect   = "Allow"
+        Action   = ["cloudwatch:*", "sns:*"]
+        Resource = ["arn:aws:cloudwatch:${local.in_account}:alarm:orderflow-*", "arn:aws:cloudwatch::${local.account_id}:dashboard/orderflow", "arn:aws:sns:${local.in_account}:orderflow-alarms"]
+      },
+      {
+        # A subscription cannot be named in a policy.
+        Sid       = "Subscriptions"
+        Effect    = "Allow"
+        Action    = ["sns:GetSubscriptionAttributes", "sns:Unsubscribe"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:RequestedRegion" = var.region } }
       },
       {
         # GetSecretValue, because the provider asks by it whether a version is there, also of a secret that it only writes.
