@@ -1,4 +1,4 @@
-# All functions on one page: which alarms ring, what each function does and how long it takes, how far each is behind.
+# All functions on one page: which alarms went off, what each function does and how long it takes, how far each is behind.
 
 locals {
   # Six charts, a line for each function and metric.

@@ -114,7 +114,7 @@ variable "log_retention_days" {
 }
 
 variable "lag_alarm_records" {
-  description = "How many records a function may be behind on one of its topics, for a quarter of an hour, before an alarm rings."
+  description = "How many records a function may be behind on one of its topics, for a quarter of an hour, before an alarm goes off."
   type        = number
   default     = 100
   nullable    = false
@@ -126,7 +126,7 @@ variable "lag_alarm_records" {
 }
 
 variable "alarm_email" {
-  description = "Who is told by mail that an alarm rings, and that it is over; null tells nobody."
+  description = "Who is told by mail that an alarm goes off, and that it is over; null tells nobody."
   type        = string
   default     = null
 

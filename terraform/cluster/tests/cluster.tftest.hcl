@@ -264,6 +264,13 @@ run "B11_B12_B13_B23_each_role_trusts_few_and_may_do_what_its_use_needs_and_noth
   }
 
   assert {
+    condition = { for statement in jsondecode(module.iam.deployer_policy.policy).Statement : statement.Sid => statement.Resource if contains(["Alarms"], statement.Sid) } == {
+      Alarms = ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:orderflow-*", "arn:aws:cloudwatch::123456789012:dashboard/orderflow", "arn:aws:sns:us-east-1:123456789012:orderflow-alarms"]
+    }
+    error_message = "B12: The deployer may touch alarms, dashboards or topics of others, or not its own."
+  }
+
+  assert {
     condition = alltrue([
       for statement in jsondecode(module.iam.deployer_policy.policy).Statement :
       # Whatever no name narrows is narrowed by a region or a function, or looks only, or is Route 53's, which has neither.

@@ -9,6 +9,10 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:other" }
   }
 
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:us-east-1:123456789012:orderflow-alarms" }
+  }
+
   # For the run that applies terraform/cluster.
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
@@ -285,6 +289,141 @@ run "B23_everything_stops_after_some_hours" {
   }
 }
 
+run "X05_O06_each_function_has_its_alarms_and_its_dead_letters_are_counted" {
+  command = plan
+
+  assert {
+    condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset(flatten([
+      for name in concat(["hello_world"], [for name, service in local.topology.services : name if service.host == "lambda"]) : concat(
+        ["${name}.errors", "${name}.throttles"],
+        length(try(local.topology.services[name].consumes, [])) == 0 ? [] : ["${name}.offset_lag", "${name}.dead_letters"],
+      )
+    ])) && length(aws_cloudwatch_metric_alarm.this) == 20
+    error_message = "X05: Alarms are others than two of each function and two more of each that reads a topic: ${join(", ", keys(aws_cloudwatch_metric_alarm.this))}."
+  }
+
+  assert {
+    condition = alltrue([for name in output.function_names : alltrue([for metric in ["Errors", "Throttles"] : (
+      aws_cloudwatch_metric_alarm.this["${name}.${lower(metric)}"].namespace == "AWS/Lambda" &&
+      aws_cloudwatch_metric_alarm.this["${name}.${lower(metric)}"].metric_name == metric &&
+      aws_cloudwatch_metric_alarm.this["${name}.${lower(metric)}"].dimensions == tomap({ FunctionName = name }) &&
+      aws_cloudwatch_metric_alarm.this["${name}.${lower(metric)}"].statistic == "Sum" &&
+      aws_cloudwatch_metric_alarm.this["${name}.${lower(metric)}"].threshold == 0 &&
+      aws_cloudwatch_metric_alarm.this["${name}.${lower(metric)}"].treat_missing_data == "notBreaching"
+    )])])
+    error_message = "X05: Errors or throttles of a function go off late, of another function, or while nobody invokes it."
+  }
+
+  assert {
+    condition     = toset([for name, alarm in aws_cloudwatch_metric_alarm.this : "${split(".", name)[1]} ${alarm.evaluation_periods} x ${alarm.period} s ${alarm.comparison_operator}"]) == toset(["errors 2 x 300 s GreaterThanThreshold", "throttles 1 x 300 s GreaterThanThreshold", "offset_lag 3 x 300 s GreaterThanThreshold", "dead_letters 1 x 300 s GreaterThanThreshold"])
+    error_message = "X05: Alarms go off after other times than docs/monitoring.md says."
+  }
+
+  # AWS has OffsetLag by function, whatever the number of its mappings, and adds nothing up over topics.
+  assert {
+    condition = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.namespace == "AWS/Lambda" && alarm.metric_name == "OffsetLag" && alarm.statistic == "Maximum" && alarm.threshold == 100 &&
+      alarm.dimensions == tomap({ FunctionName = split(".", name)[0] }) && alarm.treat_missing_data == "missing" if endswith(name, ".offset_lag")
+    ])
+    error_message = "O06: Lag of a function does not go off where its furthest mapping is 100 records behind, or looks well where nobody polls."
+  }
+
+  assert {
+    condition = toset([for group in keys(aws_lambda_event_source_mapping.this) : split(".", group)[0]]) == toset(keys(aws_cloudwatch_log_metric_filter.dead_letters)) && alltrue([for name, filter in aws_cloudwatch_log_metric_filter.dead_letters :
+      filter.log_group_name == "/aws/lambda/${name}" && one(filter.metric_transformation).value == "1" &&
+      one(filter.metric_transformation).dimensions == tomap({ service = "$.service" }) && one(filter.metric_transformation).default_value == null
+    ])
+    error_message = "X05: Dead letters of a function that a mapping invokes are not counted, or in a way that CloudWatch refuses: a dimension excludes a default."
+  }
+
+  assert {
+    condition = alltrue([for name, filter in aws_cloudwatch_log_metric_filter.dead_letters : (
+      aws_cloudwatch_metric_alarm.this["${name}.dead_letters"].namespace == one(filter.metric_transformation).namespace &&
+      aws_cloudwatch_metric_alarm.this["${name}.dead_letters"].metric_name == one(filter.metric_transformation).name &&
+      aws_cloudwatch_metric_alarm.this["${name}.dead_letters"].dimensions == tomap({ service = name }) &&
+      aws_cloudwatch_metric_alarm.this["${name}.dead_letters"].statistic == "Sum" && aws_cloudwatch_metric_alarm.this["${name}.dead_letters"].threshold == 0
+    )])
+    error_message = "X05: The first dead letter of a service does not set an alarm off: the alarm looks at another metric than the filter makes."
+  }
+
+  # By these names the policy of who deploys knows them, and `orderflow destroy` what remains.
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : startswith(alarm.alarm_name, "orderflow-")]) && aws_cloudwatch_dashboard.this.dashboard_name == "orderflow" && length(output.alarms) == 20 && endswith(output.dashboard, "#dashboards/dashboard/orderflow")
+    error_message = "B26: An alarm or the dashboard has a name that is not ours, or is in no output."
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.alarms) == 0 && length(aws_sns_topic_subscription.alarms) == 0 && output.alarm_topic == null && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : length(coalesce(alarm.alarm_actions, [])) == 0])
+    error_message = "X05: Somebody is told, though no address was given."
+  }
+}
+
+run "X05_who_gives_an_address_is_told_when_an_alarm_goes_off_and_when_it_is_over" {
+  variables {
+    alarm_email       = "ops@example.com"
+    lag_alarm_records = 5
+  }
+
+  assert {
+    condition     = one(aws_sns_topic_subscription.alarms).endpoint == "ops@example.com" && one(aws_sns_topic_subscription.alarms).protocol == "email" && one(aws_sns_topic_subscription.alarms).topic_arn == one(aws_sns_topic.alarms).arn && one(aws_sns_topic.alarms).name == "orderflow-alarms"
+    error_message = "X05: Mail goes elsewhere."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([output.alarm_topic]) && alarm.ok_actions == toset([output.alarm_topic])])
+    error_message = "X05: An alarm tells nobody."
+  }
+
+  assert {
+    condition     = toset([for name, alarm in aws_cloudwatch_metric_alarm.this : alarm.threshold if endswith(name, ".offset_lag")]) == toset([5])
+    error_message = "O06: Lag sets an alarm off at another number of records than was asked for."
+  }
+}
+
+run "X05_O06_the_dashboard_shows_metrics_and_logs_that_there_are" {
+  # Metrics that Lambda publishes of a function (Lambda's developer guide, Types of metrics), with a statistic that says something.
+  assert {
+    condition = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : alltrue([for metric in widget.properties.metrics :
+      contains(["AWS/Lambda Invocations FunctionName Sum", "AWS/Lambda Errors FunctionName Sum", "AWS/Lambda Throttles FunctionName Sum", "AWS/Lambda Duration FunctionName p50", "AWS/Lambda Duration FunctionName p99", "AWS/Lambda OffsetLag FunctionName Maximum", "orderflow DeadLetters service Sum"], "${join(" ", slice(metric, 0, 3))} ${metric[4].stat}")
+    ]) if widget.type == "metric"])
+    error_message = "X05: The dashboard names a metric that nobody publishes."
+  }
+
+  assert {
+    condition = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets :
+      toset([for metric in widget.properties.metrics : metric[3]]) == toset(contains(["OffsetLag", "DeadLetters"], widget.properties.metrics[0][1]) ? keys(aws_cloudwatch_log_metric_filter.dead_letters) : output.function_names) if widget.type == "metric"
+    ])
+    error_message = "X05: A chart leaves a function out, or shows one that has no such metric."
+  }
+
+  assert {
+    condition     = [for filter in values(aws_cloudwatch_log_metric_filter.dead_letters) : "${one(filter.metric_transformation).namespace} ${one(filter.metric_transformation).name}"] == [for name in keys(aws_cloudwatch_log_metric_filter.dead_letters) : "orderflow DeadLetters"]
+    error_message = "X05: The dashboard looks for dead letters elsewhere than the filters count them."
+  }
+
+  assert {
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : toset(widget.properties.alarms) if widget.type == "alarm"] == [toset([for alarm in aws_cloudwatch_metric_alarm.this : alarm.arn])]
+    error_message = "X05: The dashboard does not show every alarm."
+  }
+
+  assert {
+    condition = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets :
+      alltrue([for group in values(output.log_groups) : strcontains(widget.properties.query, "SOURCE '${group}'")]) if widget.type == "log"
+    ])
+    error_message = "O06: A question leaves a log out."
+  }
+
+  assert {
+    condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.x + widget.width <= 24 && (widget.type == "alarm" || lookup(widget.properties, "region", "") == "us-east-1")])
+    error_message = "X05: Something is off the page, or shows another region."
+  }
+
+  assert {
+    condition     = join(" ", jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[*].type) == "alarm metric metric metric metric metric metric log log"
+    error_message = "X05: The page has other parts than its alarms, six charts and two questions."
+  }
+}
+
 run "a_new_service_and_topic_need_no_change_here" {
   command = plan
 
@@ -310,6 +449,11 @@ run "a_new_service_and_topic_need_no_change_here" {
   assert {
     condition     = module.function["refund_handler"].log_group.name == "/aws/lambda/refund_handler" && module.secret["refund_handler"].secret.name == "orderflow/kafka/refund_handler"
     error_message = "The new service has no log group, or no user."
+  }
+
+  assert {
+    condition     = setsubtract(output.alarms, run.X05_O06_each_function_has_its_alarms_and_its_dead_letters_are_counted.alarms) == toset([for name in ["dead_letters", "errors", "offset_lag", "throttles"] : "orderflow-refund_handler-${name}"])
+    error_message = "The new service has other alarms than those of a service that reads topics."
   }
 
   assert {
@@ -390,10 +534,12 @@ run "values_that_cannot_be_are_refused" {
     schedule           = "every minute"
     stop_after_hours   = 0.5
     log_retention_days = 8
+    lag_alarm_records  = 0
+    alarm_email        = "ops"
     credentials_file   = ".terraform/tests/credentials-odd.json"
   }
 
-  expect_failures = [var.credentials_file, var.poller_mode, var.schedule, var.stop_after_hours, var.log_retention_days]
+  expect_failures = [var.credentials_file, var.poller_mode, var.schedule, var.stop_after_hours, var.log_retention_days, var.lag_alarm_records, var.alarm_email]
 }
 
 run "missing_files_and_roles_are_named" {
