@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::deployment::{Settings, System};
-use crate::{Error, Format, Status, print};
+use crate::{Error, Format, Status, package, print};
 
 /// List prices in US dollars, with their date and where they stand.
 const PRICES: &str = include_str!("cost/prices.json");
@@ -32,6 +32,9 @@ const ZONES: f64 = 3.0;
 
 /// Interface endpoints that functions and pollers need in a VPC: Secrets Manager's always, Lambda's and STS's for pollers on demand.
 const ENDPOINTS: (f64, f64) = (3.0, 1.0);
+
+/// Alarms of each function, and more of each that reads topics.
+const ALARMS: (f64, f64) = (2.0, 2.0);
 
 /// `rate(1 minute)`, an order each time.
 const ORDERS_AN_HOUR: f64 = 60.0;
@@ -81,6 +84,9 @@ struct Prices {
     million_scheduled: f64,
     secret_month: f64,
     log_gib: f64,
+    alarm_month: f64,
+    dashboard_month: f64,
+    metric_month: f64,
     traffic_gib: f64,
     bucket_gib_month: f64,
     hosted_zone_month: f64,
@@ -199,6 +205,16 @@ fn of_functions(topology: &Topology, prices: &Prices, hours: f64) -> Vec<Item> {
     items.push(Item::of(format!("{orders:.0} events of the schedule"), cost));
     items.push(Item::of("logs".to_owned(), invocations * LOG_BYTES / GIB * prices.log_gib));
 
+    let mut readers: Vec<&str> = groups.iter().map(|(service, _)| service.name.as_str()).collect();
+    readers.dedup();
+    let (of_each, of_readers) = ALARMS;
+    let readers = readers.len() as f64;
+    let alarms = of_each * package::functions(topology).len() as f64 + of_readers * readers;
+    items.push(Item::of(format!("{alarms} alarms"), alarms * prices.alarm_month * months));
+    items.push(Item::of("the dashboard".to_owned(), prices.dashboard_month * months));
+    let cost = readers * prices.metric_month * months;
+    items.push(Item::of(format!("counts of dead letters, {readers} at most"), cost));
+
     let users = topology.services().filter(|service| service.host == Host::Lambda).count() as f64;
     let cost = (users + 1.0) * prices.secret_month * months;
     items.push(Item::of(format!("{} secrets: a user each, and the CA", users + 1.0), cost));
@@ -308,6 +324,16 @@ mod tests {
     }
 
     #[test]
+    fn alarms_are_those_that_terraform_makes() {
+        let of = |functions: &str| {
+            let is_such =
+                |line: &&str| line.trim().strip_prefix("functions").is_some_and(|rest| rest.ends_with(functions));
+            include_str!("../../../terraform/services/alarms.tf").lines().filter(is_such).count() as f64
+        };
+        assert_eq!((of("= local.function_names"), of("= local.consumers")), ALARMS);
+    }
+
+    #[test]
     fn four_hours_cost_what_their_hours_cost() {
         let items = bill_of(System::Shop, 4.0);
         costs(&items, "brokers", (3.0 * 0.0116 * 4.0, 3.0 * 0.0116 * 4.0));
@@ -327,6 +353,9 @@ mod tests {
         costs(&items, "volumes, 128 GiB", (128.0 * 0.08, 128.0 * 0.08));
         costs(&items, "6 secrets", (6.0 * 0.4, 6.0 * 0.4));
         costs(&items, "private zone", (0.5, 0.5));
+        costs(&items, "20 alarms", (20.0 * 0.1, 20.0 * 0.1));
+        costs(&items, "dashboard", (3.0, 3.0));
+        costs(&items, "dead letters, 4 at most", (4.0 * 0.3, 4.0 * 0.3));
     }
 
     #[test]

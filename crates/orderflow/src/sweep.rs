@@ -318,6 +318,21 @@ mod tests {
                 &["orderflow/kafka/ca"],
             ),
             (
+                "alarm",
+                r#"{"MetricAlarms": [{"AlarmName": "orderflow-hello_world-errors"}, {"AlarmName": "orderflow"}, {"AlarmName": "orderflow-food-disk"}, {"AlarmName": "errors"}], "CompositeAlarms": []}"#,
+                &["orderflow-hello_world-errors"],
+            ),
+            (
+                "dashboard",
+                r#"{"DashboardEntries": [{"DashboardName": "orderflow"}, {"DashboardName": "orderflow-food"}, {"DashboardName": "mine"}]}"#,
+                &["orderflow"],
+            ),
+            (
+                "notification topic",
+                r#"{"Topics": [{"TopicArn": "arn:aws:sns:us-east-1:1:orderflow-alarms"}, {"TopicArn": "arn:aws:sns:us-east-1:1:alarms"}]}"#,
+                &["arn:aws:sns:us-east-1:1:orderflow-alarms"],
+            ),
+            (
                 "schedule",
                 r#"{"Schedules": [{"Name": "order_generator", "GroupName": "orderflow"}, {"Name": "order_generator", "GroupName": "default"}]}"#,
                 &["order_generator"],
@@ -450,6 +465,8 @@ mod tests {
             arn("logs:us-east-1:1:log-group:/aws/lambda/hello_world"),
             arn("secretsmanager:us-east-1:1:secret:orderflow/kafka/ca-sMXWVf"),
             arn("scheduler:us-east-1:1:schedule-group/orderflow"),
+            arn("cloudwatch:us-east-1:1:alarm:orderflow-hello_world-errors"),
+            arn("sns:us-east-1:1:orderflow-alarms"),
         ];
         check(
             "anything else with our tag",
@@ -466,6 +483,9 @@ mod tests {
             ("schedule group", r#"{"ScheduleGroups": [{"Name": "orderflow"}]}"#),
             ("function", r#"{"Functions": [{"FunctionName": "order_generator"}]}"#),
             ("log group", r#"{"logGroups": [{"logGroupName": "/aws/lambda/order_generator"}]}"#),
+            ("alarm", r#"{"MetricAlarms": [{"AlarmName": "orderflow-hello_world-errors"}]}"#),
+            ("dashboard", r#"{"DashboardEntries": [{"DashboardName": "orderflow"}]}"#),
+            ("notification topic", r#"{"Topics": [{"TopicArn": "arn:aws:sns:eu-west-1:1:orderflow-alarms"}]}"#),
             ("secret", r#"{"SecretList": [{"Name": "orderflow/kafka/ca"}]}"#),
             ("instance", r#"{"Reservations": [{"Instances": [{"InstanceId": "i-1", "State": {"Name": "running"}, "VpcId": "vpc-1"}]}]}"#),
             ("volume", r#"{"Volumes": [{"VolumeId": "vol-1", "Attachments": [{"InstanceId": "i-1", "DeleteOnTermination": true}]}, {"VolumeId": "vol-2", "Attachments": [{"InstanceId": "i-1", "DeleteOnTermination": false}]}, {"VolumeId": "vol-3", "Tags": TAG, "Attachments": []}]}"#),

@@ -101,6 +101,44 @@ fn what_is_no_batch_is_refused_by_a_consumer() {
     assert_eq!(lambda.invoke("payment_processor", &empty), Ok(json!({"batchItemFailures": []})));
 }
 
+/// What CloudWatch counts as dead letters, as `{ $.FIELD = "VALUE" }`: field and value.
+fn counted_as_dead_letter() -> (String, String) {
+    let terraform = include_str!("../../../terraform/services/alarms.tf");
+    let pattern = terraform.lines().find_map(|line| line.trim().strip_prefix("pattern")).unwrap();
+    let pattern = pattern.trim_matches([' ', '=']).trim_matches('"').replace("\\\"", "\"");
+    let inner =
+        pattern.strip_prefix("{ $.").and_then(|rest| rest.strip_suffix("\" }")).expect("another form of pattern");
+    let (field, value) = inner.split_once(" = \"").expect("another form of pattern");
+    (field.to_owned(), value.to_owned())
+}
+
+#[test]
+fn a_dead_letter_is_a_line_that_the_filter_of_cloudwatch_counts_with_its_service_and_a_handled_record_is_none() {
+    let topology = Topology::built_in().unwrap();
+    let topics = topology.topics_of(System::Shop).map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
+    let cluster = EmbeddedCluster::start(topics).unwrap();
+    let lambda = Lambda::start();
+    // Every record is told, so that there is a line of one that was handled.
+    let variables = json!({BROKERS: cluster.brokers(), "ANSWER_MODE": "whole", "RUST_LOG": "debug,librdkafka=off"});
+    lambda.create("payment_processor", &variables);
+    let order = Outgoing::of(&generate_order_event(7, Timestamp::parse("2026-11-21T09:30:00Z").unwrap(), 0));
+    let record = |offset: u8, key: &[u8], value: &[u8]| {
+        json!({"topic": "order_placed", "partition": 0, "offset": offset, "timestamp": 1, "timestampType": "CREATE_TIME",
+            "key": STANDARD.encode(key), "value": STANDARD.encode(value), "headers": []})
+    };
+    // Given a batch of an order that can be read and one that cannot, the first is handled and the second given up.
+    let records = [record(0, &order.key, &order.value), record(1, b"x", b"{")];
+    let batch = json!({"eventSource": "SelfManagedKafka", "records": {"order_placed-0": records}});
+    assert_eq!(lambda.invoke("payment_processor", &batch), Ok(json!({"batchItemFailures": []})));
+    let log = lambda.log("payment_processor");
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let (field, value) = counted_as_dead_letter();
+    let counted: Vec<&Value> = lines.iter().filter(|line| line[&field] == *value).collect();
+    assert_eq!(counted.len(), 1, "{log}");
+    assert_eq!((&counted[0]["service"], &counted[0]["offset"]), (&json!("payment_processor"), &json!(1)));
+    assert!(lines.iter().any(|line| line["status"] == "handled" && line["offset"] == 0), "{log}");
+}
+
 /// A function as the payment processor's user, in an emulator with these secrets: the error that it answers with, and its log.
 fn failure_with(secrets: &[(String, Value)], variables: Value) -> (Value, String) {
     let secrets = secrets.iter().map(|(id, secret)| (id.clone(), secret.to_string())).collect();

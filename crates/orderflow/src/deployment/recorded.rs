@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// What is named in a summary; the rest is counted in one sum.
-const NOTABLE: [(&str, &str); 9] = [
+const NOTABLE: [(&str, &str); 10] = [
     ("aws_instance", "hosts"),
     ("aws_vpc", "network"),
     ("aws_s3_bucket", "bucket"),
@@ -19,6 +19,7 @@ const NOTABLE: [(&str, &str); 9] = [
     ("aws_secretsmanager_secret", "secrets"),
     ("aws_vpc_endpoint", "endpoints"),
     ("aws_cloudwatch_log_group", "log groups"),
+    ("aws_cloudwatch_metric_alarm", "alarms"),
 ];
 
 /// What a root's state has recorded: things of AWS, and what they are called.

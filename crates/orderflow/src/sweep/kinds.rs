@@ -47,7 +47,7 @@ enum Removal {
 /// Those that others stand in, hang on or go with; each after those that it stands in itself.
 pub(super) const HOLDERS: [&str; 4] = ["VPC", "security group", "instance", "VPC endpoint"];
 
-pub(super) static KINDS: [Kind; 25] = [
+pub(super) static KINDS: [Kind; 28] = [
     Kind {
         name: "event source mapping",
         list: &["lambda", "list-event-source-mappings"],
@@ -126,6 +126,40 @@ pub(super) static KINDS: [Kind; 25] = [
         }),
         is_ours: |item, ours| item.is_tagged || ours.marks.functions.known.contains(function_of_log(&item.about)),
         removal: Removal::Call("logs delete-log-group --log-group-name"),
+    },
+    Kind {
+        name: "alarm",
+        list: &["cloudwatch", "describe-alarms"],
+        items: &["MetricAlarms"],
+        id: "AlarmName",
+        label: None,
+        arn: "cloudwatch:alarm",
+        tags: Tags::Listed,
+        is_ours: |item, ours| ours.marks.names(text(&item.about, "AlarmName")),
+        removal: Removal::Call("cloudwatch delete-alarms --alarm-names"),
+    },
+    Kind {
+        name: "dashboard",
+        list: &["cloudwatch", "list-dashboards"],
+        items: &["DashboardEntries"],
+        id: "DashboardName",
+        label: None,
+        arn: "cloudwatch:dashboard",
+        tags: Tags::Listed,
+        is_ours: |item, ours| text(&item.about, "DashboardName") == ours.marks.project,
+        removal: Removal::Call("cloudwatch delete-dashboards --dashboard-names"),
+    },
+    Kind {
+        // Its subscriptions go with it.
+        name: "notification topic",
+        list: &["sns", "list-topics"],
+        items: &["Topics"],
+        id: "TopicArn",
+        label: None,
+        arn: "sns",
+        tags: Tags::Listed,
+        is_ours: |item, ours| ours.marks.names(text(&item.about, "TopicArn").rsplit(':').next().unwrap_or_default()),
+        removal: Removal::Call("sns delete-topic --topic-arn"),
     },
     Kind {
         name: "secret",

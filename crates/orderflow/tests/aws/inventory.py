@@ -9,7 +9,7 @@ import zlib
 import boto3
 from botocore.exceptions import ClientError
 
-ec2, s3, iam, logs = (boto3.client(service) for service in ["ec2", "s3", "iam", "logs"])
+ec2, s3, iam, logs, cloudwatch, sns = (boto3.client(service) for service in ["ec2", "s3", "iam", "logs", "cloudwatch", "sns"])
 route53, secrets, scheduler, functions = (
     boto3.client(service) for service in ["route53", "secretsmanager", "scheduler", "lambda"]
 )
@@ -94,6 +94,11 @@ def end_schedule(name):
             scheduler.delete_schedule(Name=name, GroupName=schedule["GroupName"])
 
 
+def end_filter(name):
+    for found in logs.describe_metric_filters(filterNamePrefix=name)["metricFilters"]:
+        logs.delete_metric_filter(logGroupName=found["logGroupName"], filterName=found["filterName"])
+
+
 # Each type: the client and its list call, what that gives, and how one is ended; in the order in which they can be. What has none
 # goes with another.
 TYPES = [
@@ -101,6 +106,11 @@ TYPES = [
     (functions, "list_functions", listed("Functions", "FunctionName"), lambda name: functions.delete_function(FunctionName=name)),
     (scheduler, "list_schedules", listed("Schedules", "Name"), end_schedule),
     (scheduler, "list_schedule_groups", listed("ScheduleGroups", "Name"), lambda name: scheduler.delete_schedule_group(Name=name)),
+    (cloudwatch, "list_dashboards", listed("DashboardEntries", "DashboardName"), lambda name: cloudwatch.delete_dashboards(DashboardNames=[name])),
+    (cloudwatch, "describe_alarms", listed("MetricAlarms", "AlarmName"), lambda name: cloudwatch.delete_alarms(AlarmNames=[name])),
+    (sns, "list_subscriptions", listed("Subscriptions", "SubscriptionArn"), lambda arn: sns.unsubscribe(SubscriptionArn=arn)),
+    (sns, "list_topics", listed("Topics", "TopicArn"), lambda arn: sns.delete_topic(TopicArn=arn)),
+    (logs, "describe_metric_filters", listed("metricFilters", "filterName"), end_filter),
     (logs, "describe_log_groups", listed("logGroups", "logGroupName"), lambda name: logs.delete_log_group(logGroupName=name)),
     (secrets, "list_secrets", listed("SecretList", "Name"), lambda name: secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)),
     (route53, "list_hosted_zones", listed("HostedZones", "Id"), end_zone),
