@@ -16,6 +16,7 @@ mod heard; // what librdkafka says beside its answers
 pub mod log; // one log event a record, on every host
 mod member; // what a group gives its member and takes back
 mod metrics; // what groups count, for Prometheus
+pub mod names; // what those metrics are called
 mod partitioner; // where a record with a key stands
 mod pipeline; // all groups of a system, the intake, the drain
 mod poller; // one topic for a host that hands batches on and commits once they are handled

@@ -7,7 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::consumer::MAX_OPEN_BATCHES;
+use crate::names;
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -32,7 +32,7 @@ impl MetricConstructor<Histogram> for BatchSeconds {
 }
 
 impl Metrics {
-    /// Counts into a registry.
+    /// Counts into a registry that adds nothing to names.
     pub fn register(registry: &mut Registry) -> Self {
         let this = Self {
             records: Family::default(),
@@ -41,29 +41,12 @@ impl Metrics {
             breaker: Family::default(),
             open_batches: Family::default(),
         };
-        registry.register(
-            "records",
-            "Records by what became of them: handled, retried (the handler asked for another attempt), failed (a write \
-             was not confirmed, the batch comes again), dead_lettered, or skipped by a group without dead letters",
-            this.records.clone(),
-        );
-        registry.register_with_unit(
-            "batch",
-            "From the fetch of a batch to the confirmation of all that follows from it",
-            Unit::Seconds,
-            this.batch_seconds.clone(),
-        );
-        registry.register("lag_records", "Records of a partition that the group is not done with", this.lag.clone());
-        registry.register(
-            "breaker_state",
-            "0 closed: all partitions flow; 1 open: one waits after a failure; 2 half-open: one tries again",
-            this.breaker.clone(),
-        );
-        registry.register(
-            "open_batches",
-            format!("Batches whose writes are not confirmed yet; {MAX_OPEN_BATCHES} at most"),
-            this.open_batches.clone(),
-        );
+        registry.register(names::RECORDS.family, names::RECORDS.help, this.records.clone());
+        let batch = this.batch_seconds.clone();
+        registry.register_with_unit(names::BATCH.family, names::BATCH.help, Unit::Seconds, batch);
+        registry.register(names::LAG.family, names::LAG.help, this.lag.clone());
+        registry.register(names::BREAKER.family, names::BREAKER.help, this.breaker.clone());
+        registry.register(names::OPEN_BATCHES.family, names::OPEN_BATCHES.help, this.open_batches.clone());
         this
     }
 
@@ -152,5 +135,39 @@ impl Lag {
                 self.family.remove(&labels);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use events::Topic;
+    use messaging::RetryPolicy;
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+    use crate::MAX_OPEN_BATCHES;
+
+    #[test]
+    fn what_a_group_counts_is_served_by_its_names() {
+        let mut registry = Registry::default();
+        let subscription = Subscription {
+            service: "pay".into(),
+            topic: Topic::named("orders"),
+            group: "pay.orders".into(),
+            dead_letter: None,
+            batch_records: 1,
+            retry: RetryPolicy::try_new(1, 1, 1).unwrap(),
+        };
+        let metrics = Metrics::register(&mut registry).of(&subscription);
+        metrics.lag().set(0, Some(7));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split('{').next());
+        let known = |name: &&str| !name.ends_with("_seconds_sum") && !name.ends_with("_seconds_count");
+        let served: BTreeSet<&str> = series.filter(known).collect();
+        assert_eq!(served, names::ALL.iter().map(|metric| metric.series).collect());
+        assert!(names::OPEN_BATCHES.help.ends_with(&format!("; {MAX_OPEN_BATCHES} at most")));
     }
 }

@@ -22,6 +22,7 @@ mod mapping; // Kafka behind it
 mod mappings; // mappings by UUID
 mod metrics; // what functions did and how far mappings are behind, for Prometheus
 mod model; // the bodies of AWS's API
+pub mod names; // what those metrics are called
 mod runtime_api; // the Runtime API
 mod schedule; // events at a rate
 mod secrets; // Secrets Manager, as far as functions and mappings ask it

@@ -1,35 +1,38 @@
 use std::fmt::Write as _;
 
+use kafka_transport::names::Metric;
+
 use crate::emulator::MappingSummary;
+use crate::names::{DURATION, ERRORS, INVOCATIONS, LAG, RETRIES};
 use crate::tally::FunctionStatus;
 
 /// What functions have done and how far their mappings are behind, in the text of OpenMetrics.
 pub(crate) fn metrics(functions: &[FunctionStatus], mappings: &[MappingSummary]) -> String {
     let mut text = String::new();
     // Writing to memory does not fail. No name of a function, a topic or a group has a character that would have to be escaped.
-    let mut counter = |name: &str, help: &str, count: fn(&FunctionStatus) -> u64| {
-        let _ = writeln!(text, "# TYPE lambda_{name} counter\n# HELP lambda_{name} {help}.");
+    let mut counter = |Metric { family, series, help }: Metric, count: fn(&FunctionStatus) -> u64| {
+        let _ = writeln!(text, "# TYPE {family} counter\n# HELP {family} {help}.");
         for function in functions {
-            let _ = writeln!(text, "lambda_{name}_total{{function=\"{}\"}} {}", function.function, count(function));
+            let _ = writeln!(text, "{series}{{function=\"{}\"}} {}", function.function, count(function));
         }
     };
-    counter("invocations", "Invocations that ended", |function| function.invocations);
-    counter("errors", "Of them those that failed", |function| function.errors);
-    counter("retries", "Events and batches that came again", |function| function.retries);
-    let _ = writeln!(text, "# TYPE lambda_duration_seconds summary\n# UNIT lambda_duration_seconds seconds");
-    let _ = writeln!(text, "# HELP lambda_duration_seconds How long invocations took since the start, without INIT.");
+    counter(INVOCATIONS, |function| function.invocations);
+    counter(ERRORS, |function| function.errors);
+    counter(RETRIES, |function| function.retries);
+    let Metric { family, series, help } = DURATION;
+    let _ = writeln!(text, "# TYPE {family} summary\n# UNIT {family} seconds\n# HELP {family} {help}.");
     for FunctionStatus { function, p50, p99, .. } in functions.iter().filter(|function| function.invocations > 0) {
         for (quantile, took) in [("0.5", p50), ("0.99", p99)] {
             let labels = format!("function=\"{function}\",quantile=\"{quantile}\"");
-            let _ = writeln!(text, "lambda_duration_seconds{{{labels}}} {}", took.as_secs_f64());
+            let _ = writeln!(text, "{series}{{{labels}}} {}", took.as_secs_f64());
         }
     }
-    let _ = writeln!(text, "# TYPE lambda_lag_records gauge");
-    let _ = writeln!(text, "# HELP lambda_lag_records Records that the group of a mapping is not done with.");
+    let Metric { family, series, help } = LAG;
+    let _ = writeln!(text, "# TYPE {family} gauge\n# HELP {family} {help}.");
     for MappingSummary { function, topic, group, status } in mappings {
         if let Some(lag) = status.lag {
             let labels = format!("function=\"{function}\",topic=\"{topic}\",group=\"{group}\"");
-            let _ = writeln!(text, "lambda_lag_records{{{labels}}} {lag}");
+            let _ = writeln!(text, "{series}{{{labels}}} {lag}");
         }
     }
     text + "# EOF\n"

@@ -40,6 +40,7 @@ mod lines; // JSON lines, the bad ones set aside
 mod live; // the page that shows a cluster live
 mod logging; // log events as JSON lines on stderr
 mod manual; // completions and man pages
+mod metrics; // names of metrics, and the rules and the dashboard made of them
 mod monitor; // how a cluster with our topics stands, live
 mod package; // one zip a function
 mod page; // what a person can show around
@@ -103,6 +104,8 @@ enum Command {
     Doctor(doctor::Args),
     Health(health::Args),
     Monitor(monitor::Args),
+    #[command(subcommand, after_help = "Example: orderflow metrics alerts >alerts.yml")]
+    Metrics(metrics::Command),
     #[command(subcommand, after_help = "Example: orderflow cluster up")]
     Cluster(cluster::Command),
     Package(package::Args),
@@ -269,6 +272,7 @@ fn execute(Cli { topology: path, command }: Cli) -> Result<Status, Error> {
         Some(Command::Doctor(args)) => doctor::execute(&args, &topology, &name),
         Some(Command::Health(args)) => health::execute(&args, &topology),
         Some(Command::Monitor(args)) => monitor::execute(&args, &topology, &name),
+        Some(Command::Metrics(command)) => metrics::execute(&command),
         Some(Command::Work(args)) => work::execute(&args, &topology, &name),
         Some(Command::Cluster(command)) => cluster::execute(&command, &topology, path.as_deref()),
         Some(Command::Topology(topology::Command::Show { format })) => topology::show(format, &topology),

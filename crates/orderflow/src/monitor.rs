@@ -12,11 +12,13 @@ use crate::connect::Brokers;
 use crate::live::{InView, Page};
 use crate::server::{Bound, Listen};
 use crate::{Error, Format, Status, System, logging, print, signals};
+use collected::Collected;
 pub(crate) use once::document;
 pub(crate) use sample::{Sampler, Watched};
 pub(crate) use seen::Seen;
 pub(crate) use watch::{News, ask};
 
+mod collected; // how a cluster stands, for Prometheus
 mod keys; // what is pressed, and what is looked at
 mod once; // the same for a script
 mod openmetrics; // the text in which workers tell
@@ -104,11 +106,14 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
         })?;
         return Ok(Status::Holds);
     }
+    let watched_by_prometheus = watched.clone();
     let serve = |bound: Bound| {
         bound.announce();
         let page =
             Page::new(topology, name, args.system, InView::of(&connection), args.workers.clone(), args.interval)?;
-        bound.serve(Registry::default(), None, page)
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Collected::new(connection.clone(), watched_by_prometheus)));
+        bound.serve(registry, None, page)
     };
     // The page has its own, as long as somebody looks: before that this one is gone, or both take memory at once.
     let sampler = is_on_terminal.then_some(sampler);

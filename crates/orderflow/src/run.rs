@@ -159,7 +159,7 @@ pub(crate) fn execute(
     }
     let mut sight = Sight::default();
     let serve = |bound: Bound| {
-        let mut registry = Registry::with_prefix("orderflow");
+        let mut registry = Registry::default();
         sight.metrics = Some(Metrics::register(&mut registry));
         business.metrics(&|_| true).into_iter().for_each(|collector| registry.register_collector(collector));
         let name = topology_file.unwrap_or(Path::new("topology.json")).display().to_string();

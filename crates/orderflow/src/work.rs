@@ -111,7 +111,7 @@ impl Worker {
         let names = args.services.join(",");
         let businesses = args.businesses(topology, name, Keep::Shared(&|| warn_in_memory(&names)))?;
         let connection = args.brokers.connection()?;
-        let mut registry = Registry::with_prefix("orderflow");
+        let mut registry = Registry::default();
         let bound = args.listen.bind()?;
         let metrics = bound.is_some().then(|| Metrics::register(&mut registry));
         let collectors = businesses.iter().filter_map(|business| business.metrics(&is_asked));

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kafka_transport::names as groups;
+use lambda_emulator::names as lambda;
+
 use super::openmetrics::{self, Series};
+use crate::metrics::saga;
 use crate::server;
 
 /// How long one may take to tell, and how much it may say.
@@ -105,44 +109,41 @@ impl Told {
     fn hear(&mut self, Series { name, labels, value }: &Series) {
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
         let count = (*value >= 0.0).then_some(*value as u64);
-        if let Some(name) = name.strip_prefix("lambda_") {
+        if let Some(metric) = lambda::ALL.into_iter().find(|metric| metric.series == name) {
             let function = self.functions.entry(label("function")).or_default();
-            match (name, label("quantile").as_str()) {
-                ("invocations_total", _) => function.invocations = *value,
-                ("errors_total", _) => function.errors = *value,
-                ("retries_total", _) => function.retries = *value,
-                ("duration_seconds", "0.5") => function.p50_s = Some(*value),
-                ("duration_seconds", "0.99") => function.p99_s = Some(*value),
-                ("lag_records", _) => function.lag = add(function.lag, count),
+            match (metric, label("quantile").as_str()) {
+                (lambda::INVOCATIONS, _) => function.invocations = *value,
+                (lambda::ERRORS, _) => function.errors = *value,
+                (lambda::RETRIES, _) => function.retries = *value,
+                (lambda::DURATION, "0.5") => function.p50_s = Some(*value),
+                (lambda::DURATION, "0.99") => function.p99_s = Some(*value),
+                (lambda::LAG, _) => function.lag = add(function.lag, count),
                 _ => {}
             }
-            return;
         }
-        let Some(name) = name.strip_prefix("orderflow_") else { return };
-        match name {
-            "sagas_unfinished" => self.unfinished = count,
-            "sagas_stuck" => self.stuck = count,
-            "circuit_breaker_state" => {
+        match saga::ALL.into_iter().find(|metric| metric.series == name) {
+            Some(saga::UNFINISHED) => self.unfinished = count,
+            Some(saga::STUCK) => self.stuck = count,
+            Some(saga::CIRCUIT_BREAKER) => {
                 self.outside.extend(Breaker::of(*value).map(|state| (label("outside"), state)));
             }
-            _ => {
-                let (service, topic) = (label("service"), label("topic"));
-                if service.is_empty() || topic.is_empty() {
-                    return;
-                }
-                let group = self.groups.entry((service, topic)).or_default();
-                match (name, label("status").as_str()) {
-                    ("records_total", "handled") => group.handled = *value,
-                    ("records_total", "retried") => group.retried = *value,
-                    ("records_total", "failed") => group.failed = *value,
-                    ("records_total", _) => group.given_up = *value,
-                    ("batch_seconds_bucket", _) => {
-                        group.batches.extend(label("le").parse().ok().map(|le| (le, *value)));
-                    }
-                    ("breaker_state", _) => group.breaker = Breaker::of(*value),
-                    ("lag_records", _) => group.lag = add(group.lag, count),
-                    _ => {}
-                }
+            _ => {}
+        }
+        let (service, topic) = (label("service"), label("topic"));
+        if service.is_empty() || topic.is_empty() {
+            return;
+        }
+        if let Some(metric) = groups::ALL.into_iter().find(|metric| metric.series == name) {
+            let group = self.groups.entry((service, topic)).or_default();
+            match (metric, label("status").as_str()) {
+                (groups::RECORDS, "handled") => group.handled = *value,
+                (groups::RECORDS, "retried") => group.retried = *value,
+                (groups::RECORDS, "failed") => group.failed = *value,
+                (groups::RECORDS, _) => group.given_up = *value,
+                (groups::BATCH, _) => group.batches.extend(label("le").parse().ok().map(|le| (le, *value))),
+                (groups::BREAKER, _) => group.breaker = Breaker::of(*value),
+                (groups::LAG, _) => group.lag = add(group.lag, count),
+                _ => {}
             }
         }
     }

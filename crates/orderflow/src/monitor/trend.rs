@@ -222,7 +222,7 @@ fn parts(sample: &Sample, group: &Group) -> Vec<Part> {
 }
 
 /// The records that a group is not done with; `None` where its topic is not there.
-fn total(sample: &Sample, group: &Group) -> Option<u64> {
+pub(super) fn total(sample: &Sample, group: &Group) -> Option<u64> {
     sample.logs.get(group.topic.as_str())?;
     Some(parts(sample, group).iter().filter_map(|part| part.lag).sum())
 }

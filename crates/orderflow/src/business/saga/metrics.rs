@@ -9,6 +9,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use crate::metrics::saga;
+
 /// How often the store is asked, however often somebody looks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,8 +54,8 @@ impl fmt::Debug for SagaMetrics {
 
 impl Collector for SagaMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Of a service outside: 0 closed: it is called; 1 open: it is spared; 2 half-open: one call tries";
-        let mut family = encoder.encode_descriptor("circuit_breaker_state", help, None, MetricType::Gauge)?;
+        let metric = saga::CIRCUIT_BREAKER;
+        let mut family = encoder.encode_descriptor(metric.family, metric.help, None, MetricType::Gauge)?;
         for breaker in &self.breakers {
             let state = match breaker.state() {
                 Breaker::Closed => 0,
@@ -64,12 +66,9 @@ impl Collector for SagaMetrics {
             ConstGauge::new(state).encode(family.encode_family(&labels)?)?;
         }
         let Some(Unfinished { all, stuck }) = self.unfinished() else { return Ok(()) };
-        for (name, help, count) in [
-            ("sagas_unfinished", "Sagas that have not come to their end", all),
-            ("sagas_stuck", "Of those, sagas of which something could not be undone yet: somebody should look", stuck),
-        ] {
+        for (metric, count) in [(saga::UNFINISHED, all), (saga::STUCK, stuck)] {
             let count = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
-            count.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+            count.encode(encoder.encode_descriptor(metric.family, metric.help, None, MetricType::Gauge)?)?;
         }
         Ok(())
     }
