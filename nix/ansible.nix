@@ -1,13 +1,17 @@
-# The playbooks, by `ci/ansible`: lint, syntax, every template, and refusals.
+# The playbooks, by `ci/ansible`: lint, syntax, every template, alerts, and refusals.
 {
   runCommand,
   openssl,
+  prometheus,
   sources,
   venvs,
 }:
 runCommand "ansible-check"
   {
-    nativeBuildInputs = [ openssl ];
+    nativeBuildInputs = [
+      openssl
+      prometheus.cli
+    ];
     ORDERFLOW_VENVS = venvs;
     LC_ALL = "C.UTF-8";
   }

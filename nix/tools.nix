@@ -32,6 +32,7 @@ in
     pkgs.openssl
     pkgs.perl
     pkgs.postgresql
+    pkgs.prometheus.cli # promtool
     pkgs.python3
     pkgs.shellcheck
     pkgs.zookeeper
