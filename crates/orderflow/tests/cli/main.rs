@@ -21,6 +21,7 @@ mod inventory; // Ansible's, from what Terraform made
 mod live; // the page, and who may see it
 mod logs; // JSON lines on stderr, when asked for
 mod manual; // completions and man pages
+mod metrics; // what Prometheus and Grafana are given
 mod monitor; // without a terminal, or without a cluster
 mod report; // a run as a page to show around
 mod run; // the result: its keys, its numbers, its words

@@ -1,4 +1,6 @@
 use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -20,9 +22,18 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Boots it; hosts find Kafka's archive at http://packages/files.
     pub(crate) fn up(more: &[&str]) -> Self {
+        Self::serving(&[], more)
+    }
+
+    /// The same, where hosts find these files, too.
+    pub(crate) fn serving(files: &[&Path], more: &[&str]) -> Self {
         let archive = succeeded(repository("ci/kafka-dist").arg("--archive").output().unwrap());
         let fleet = Self { folder: TempDir::new().unwrap(), archive: archive.trim().into() };
-        let served = fleet.archive.parent().unwrap();
+        let served = fleet.path("served");
+        fs::create_dir(&served).unwrap();
+        for file in files.iter().copied().chain([fleet.archive.as_path()]) {
+            symlink(file, served.join(file.file_name().unwrap())).unwrap();
+        }
         succeeded(fleet.ci_fleet().args(["up", "--serve"]).arg(served).args(more).output().unwrap());
         fleet
     }

@@ -26,6 +26,7 @@ mod arguments; // of every process of this machine
 mod command; // where commands of ours run, and what one said
 mod fleet; // the hosts
 mod food; // the food orders on one of them
+mod monitoring; // Prometheus, and an alert
 mod ports; // who reaches whom
 mod until; // something is so
 
