@@ -41,7 +41,7 @@ pub struct Due {
 impl Due {
     /// What it follows from.
     pub fn follows(&self) -> Follows<'_> {
-        Follows { run: self.run.as_deref(), cause: Some(&self.cause) }
+        Follows { run: self.run.as_deref(), cause: Some(&self.cause), ..Follows::NOTHING }
     }
 }
 

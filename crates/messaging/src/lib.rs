@@ -17,6 +17,7 @@ mod retry; // how long to wait before the next attempt
 mod services; // a system's code, held beside topology.json
 mod steady_rate; // so many a second, evenly
 mod subscription; // a consumer group of a service on a topic
+mod trace_context; // which trace a record belongs to
 mod worker; // the at-least-once loop
 
 pub use chance::{Draw, Rate};
@@ -29,4 +30,5 @@ pub use retry::RetryPolicy;
 pub use services::{Code, NewStep, Services, ServicesError};
 pub use steady_rate::SteadyRate;
 pub use subscription::Subscription;
+pub use trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
 pub use worker::{Answer, BatchId, Breaker, Effect, Worker};

@@ -3,7 +3,7 @@ use std::fmt;
 use events::{Event, EventId, Topic};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::Failure;
+use crate::{Failure, TRACEPARENT, TRACESTATE, TraceContext};
 
 /// The header with the event's id, by which a redelivery is recognised.
 pub const EVENT_ID: &str = "event_id";
@@ -104,21 +104,39 @@ pub struct Follows<'a> {
     pub run: Option<&'a [u8]>,
     /// The id of the event that led to it, for the header [`CAUSATION_ID`].
     pub cause: Option<&'a [u8]>,
+    /// The span that led to it, for the header [`TRACEPARENT`].
+    pub span: Option<TraceContext>,
+    /// What tracing systems have added to that, for the header [`TRACESTATE`].
+    pub trace_state: Option<&'a [u8]>,
 }
 
 impl<'a> Follows<'a> {
     /// From nothing that is known: it enters from outside, in no run.
-    pub const NOTHING: Self = Self { run: None, cause: None };
+    pub const NOTHING: Self = Self { run: None, cause: None, span: None, trace_state: None };
 
     /// From nothing: it enters from outside, in this run.
     pub const fn run(run: &'a str) -> Self {
-        Self { run: Some(run.as_bytes()), cause: None }
+        Self { run: Some(run.as_bytes()), ..Self::NOTHING }
     }
 
-    /// From a record: what its handler decided.
+    /// From a record: what its handler decided. Where nobody makes a span of that, the span is the one that led to the record.
     pub fn from(record: &Record<'a>) -> Self {
-        let cause = record.headers.last(EVENT_ID).filter(|id| EventId::parse(id).is_some());
-        Self { run: record.headers.last(RUN), cause }
+        let (mut run, mut cause, mut span, mut trace_state) = (None, None, None, None);
+        // One pass: a host reads headers out of its client's memory, one call each.
+        record.headers.visit(&mut |name, value| match name {
+            RUN => run = value,
+            EVENT_ID => cause = value,
+            TRACEPARENT => span = value,
+            TRACESTATE => trace_state = value,
+            _ => {}
+        });
+        let span = span.and_then(TraceContext::parse);
+        Self {
+            run,
+            cause: cause.filter(|id| EventId::parse(id).is_some()),
+            span,
+            trace_state: trace_state.filter(|_| span.is_some()),
+        }
     }
 }
 
@@ -141,11 +159,27 @@ impl Outgoing {
         Self { topic: E::TOPIC, key: event.key().to_vec(), value: event.encode(), event_id: event.event_id() }
     }
 
-    /// The headers that every record of ours carries: its event id, and what it follows from where that is known.
-    pub fn headers<'a>(event_id: &'a [u8; 36], follows: Follows<'a>) -> impl Iterator<Item = (&'static str, &'a [u8])> {
-        let Follows { run, cause } = follows;
-        let known = [(RUN, run), (CAUSATION_ID, cause)].into_iter();
-        [(EVENT_ID, &event_id[..])].into_iter().chain(known.filter_map(|(name, value)| Some((name, value?))))
+    /// Adds the headers that every record of ours carries to `list`: its event id, and what it follows from where that is known.
+    pub fn fold_headers<L>(
+        &self,
+        follows: &Follows<'_>,
+        list: L,
+        mut add: impl FnMut(L, &'static str, &[u8]) -> L,
+    ) -> L {
+        let Follows { run, cause, span, trace_state } = *follows;
+        let mut list = add(list, EVENT_ID, &self.event_id.encode());
+        for (name, value) in [(RUN, run), (CAUSATION_ID, cause)] {
+            if let Some(value) = value {
+                list = add(list, name, value);
+            }
+        }
+        if let Some(span) = span {
+            list = add(list, TRACEPARENT, &span.encode());
+        }
+        match trace_state.filter(|_| span.is_some()) {
+            Some(trace_state) => add(list, TRACESTATE, trace_state),
+            None => list,
+        }
     }
 
     /// The record as it arrives where no broker is between: at the first place of its topic, without headers.
@@ -208,6 +242,37 @@ mod tests {
     fn a_record_is_named_by_where_it_stands() {
         let record = Record { partition: 2, offset: 4711, ..record(None, None) };
         assert_eq!(format!("{record:?}"), "inventory_result-2@4711");
+    }
+
+    const SPAN: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    /// The headers of what follows from a record with these.
+    fn passed_on(headers: &[(&str, &[u8])]) -> Vec<(&'static str, Vec<u8>)> {
+        let headers: Vec<Header> =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), Some(value.to_vec()))).collect();
+        let follows = Follows::from(&Record { headers: &headers, ..record(None, None) });
+        let add = |mut list: Vec<_>, name, value: &[u8]| {
+            list.push((name, value.to_vec()));
+            list
+        };
+        let mut found = Outgoing::of(&inventory_result()).fold_headers(&follows, Vec::new(), add);
+        assert_eq!(found.remove(0), (EVENT_ID, inventory_result().event_id().encode().to_vec()));
+        found
+    }
+
+    #[test]
+    fn what_follows_from_a_record_has_its_run_its_event_id_as_the_cause_and_its_span() {
+        let id = inventory_result().event_id().encode();
+        let headers = [(TRACESTATE, &b"vendor=1"[..]), (EVENT_ID, &id), (TRACEPARENT, SPAN), (RUN, b"the-run")];
+        let expected = [(RUN, &b"the-run"[..]), (CAUSATION_ID, &id), (TRACEPARENT, SPAN), (TRACESTATE, b"vendor=1")];
+        assert_eq!(passed_on(&headers), expected.map(|(name, value)| (name, value.to_vec())));
+    }
+
+    #[test]
+    fn what_is_no_span_is_not_passed_on_and_neither_is_what_belongs_to_it() {
+        assert_eq!(passed_on(&[]), []);
+        assert_eq!(passed_on(&[(TRACEPARENT, b"00-4bf9-00f0-01"), (TRACESTATE, b"vendor=1")]), []);
+        assert_eq!(passed_on(&[(TRACESTATE, b"vendor=1")]), []);
     }
 
     #[test]

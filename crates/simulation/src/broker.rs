@@ -31,9 +31,11 @@ pub struct Stored {
 impl Stored {
     /// A record as a host writes it.
     pub fn of(record: &Outgoing, follows: Follows<'_>) -> Self {
-        let event_id = record.event_id.encode();
-        let owned = |(name, value): (&str, &[u8])| (name.to_owned(), Some(value.to_vec()));
-        let headers = Outgoing::headers(&event_id, follows).map(owned).collect();
+        let add = |mut list: Vec<Header>, name: &str, value: &[u8]| {
+            list.push((name.to_owned(), Some(value.to_vec())));
+            list
+        };
+        let headers = record.fold_headers(&follows, Vec::new(), add);
         Self { key: Some(record.key.clone()), value: Some(record.value.clone()), headers }
     }
 }

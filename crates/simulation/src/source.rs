@@ -40,7 +40,7 @@ impl Run<'_> {
 
     pub(crate) fn send_order(&mut self, order: usize) {
         let record = &self.orders[order].record;
-        let stored = Stored::of(record, Follows { run: Some(&self.run_id), cause: None });
+        let stored = Stored::of(record, Follows { run: Some(&self.run_id), ..Follows::NOTHING });
         let Ok(partition) = self.broker.partition_of(record.topic, Some(&record.key)) else { return };
         let sender = Sender::Source { order };
         let request = Request { sender, topic: record.topic, partition, records: vec![stored] };
