@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use events::Topic;
 use messaging::audit::Observation;
 use messaging::{Answer, BatchId, BatchStep, Clock, Effect, Follows, Record, Subscription, Worker};
+use otlp::{Span, Traces};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) producer: Arc<Producer>,
     pub(crate) tap: Option<Tap>,
     pub(crate) metrics: Option<Metrics>,
+    pub(crate) traces: Option<Traces>,
     /// Set when the groups are to come to rest.
     pub(crate) stop: Arc<AtomicBool>,
     /// Records answered so far.
@@ -77,6 +79,8 @@ pub(crate) struct ConsumerLoop {
     /// Partitions that failed and are to go back to an offset, as soon as librdkafka lets them.
     resuming: BTreeMap<i32, i64>,
     metrics: Option<GroupMetrics>,
+    /// Whose the spans are.
+    group: Arc<Subscription>,
     /// What others may know of it.
     pulse: Arc<Pulse>,
 }
@@ -106,6 +110,8 @@ struct OpenBatch {
     answered: u64,
     /// What the audit hears once the broker has confirmed it.
     observations: Vec<Observation>,
+    /// What is told of its records once it has come to its end.
+    spans: Vec<Span>,
 }
 
 /// The machine's clock, which never goes back.
@@ -157,6 +163,7 @@ impl ConsumerLoop {
             }
         };
         let clock = Arc::new(Monotonic(Instant::now()));
+        let group = Arc::new(subscription.clone());
         let worker = Worker::new(subscription, step, clock, MAX_OPEN_BATCHES.min(slots.len()));
         Ok(Self {
             worker,
@@ -168,6 +175,7 @@ impl ConsumerLoop {
             awaited: None,
             resuming: BTreeMap::new(),
             metrics,
+            group,
             pulse: Arc::default(),
         })
     }
@@ -223,7 +231,11 @@ impl ConsumerLoop {
             tap.tell(due.iter().filter_map(|due| tap.written(&due.record)).collect());
         }
         for due in &due {
-            self.shared.producer.publish(TIMERS, &due.record, due.follows());
+            let mut follows = due.follows();
+            if let Some(traces) = &self.shared.traces {
+                follows = traces.entered(&due.record, follows, SystemTime::now());
+            }
+            self.shared.producer.publish(TIMERS, &due.record, follows);
         }
     }
 
@@ -236,7 +248,7 @@ impl ConsumerLoop {
         let Subscription { topic, batch_records, .. } = *self.worker.subscription();
         let wait = if self.open.is_empty() { IDLE_WAIT } else { BUSY_WAIT };
         let Batch { mut messages, errors } = self.queue.fetch(wait, batch_records);
-        let fetched = Instant::now();
+        let (fetched, fetched_at) = (Instant::now(), SystemTime::now());
         errors.into_iter().try_for_each(|error| self.check(error))?;
         // What came before its partition went to somebody else is his to handle.
         messages.retain(|message| self.stored.contains_key(&message.partition()));
@@ -257,7 +269,9 @@ impl ConsumerLoop {
             .collect();
         let id = self.worker.receive(&records, effects);
         self.free_slots.pop();
-        let mut observations = Vec::new();
+        let (mut observations, mut spans) = (Vec::new(), Vec::new());
+        // What follows from the record that was answered last: what it makes comes behind its answer.
+        let mut answered_last = None;
         self.shared.producer.open(slot);
         let (mut handled, mut answered) = (0, 0);
         for effect in effects.extract_if(.., |effect| is_about_records(effect)) {
@@ -275,13 +289,22 @@ impl ConsumerLoop {
                         Answer::Retried(_) => &self.pulse.retried,
                     };
                     count.fetch_add(1, Ordering::Relaxed);
+                    if let Some(traces) = &self.shared.traces {
+                        let record = &records[index];
+                        let (follows, span) =
+                            traces.answered(&self.group, record, Follows::from(record), &answer, fetched_at);
+                        spans.extend(span);
+                        answered_last = Some((index, follows));
+                    }
                     observations.extend(self.observe(&records[index], answer));
                 }
                 Effect::Produce { index, record, .. } => {
                     if let Some(tap) = &self.shared.tap {
                         observations.extend(tap.written(&record));
                     }
-                    self.shared.producer.publish(slot, &record, Follows::from(&records[index]));
+                    let follows = answered_last.filter(|(answered, _)| *answered == index).map(|(_, follows)| follows);
+                    let follows = follows.unwrap_or_else(|| Follows::from(&records[index]));
+                    self.shared.producer.publish(slot, &record, follows);
                 }
                 Effect::DeadLetter { dead_letter, .. } => {
                     self.shared.producer.dead_letter(slot, &dead_letter);
@@ -294,7 +317,7 @@ impl ConsumerLoop {
         }
         self.shared.producer.close(slot);
         self.shared.handled.fetch_add(handled, Ordering::Relaxed);
-        self.open.push_back(OpenBatch { id, slot, fetched, answered, observations });
+        self.open.push_back(OpenBatch { id, slot, fetched, answered, observations, spans });
         drop(records);
         drop(messages);
         self.carry_out_control(effects)
@@ -325,6 +348,9 @@ impl ConsumerLoop {
                 metrics.settled(waited.as_secs_f64(), failed);
             }
             let result = result.map_err(|error| error.to_string());
+            if let Some(traces) = &self.shared.traces {
+                traces.end(batch.spans, SystemTime::now(), result.as_ref().map(|()| ()).map_err(String::as_str));
+            }
             if let Err(reason) = &result {
                 log::failed(self.worker.subscription(), reason);
             }

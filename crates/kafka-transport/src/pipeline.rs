@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use events::Topic;
 use messaging::{BatchStep, Follows, Outgoing, Subscription};
+use otlp::Traces;
 
 use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Membership, Pulse, Shared};
 use crate::producer::{Producer, Slot};
@@ -48,6 +49,8 @@ pub struct Plan {
     pub tap: Option<Tap>,
     /// Where the groups count.
     pub metrics: Option<Metrics>,
+    /// Where spans of records are told. Without it nobody begins a trace; what came with a record goes on with what follows from it.
+    pub traces: Option<Traces>,
 }
 
 /// The groups of a system, a thread each, and a producer that they share.
@@ -111,7 +114,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// Where a client cannot be made, the brokers do not answer within 10 s, or refuse the user, a topic or a group.
-    pub fn start(Plan { connection, membership, pace, topics, groups, tap, metrics }: Plan) -> Result<Self, Error> {
+    pub fn start(plan: Plan) -> Result<Self, Error> {
+        let Plan { connection, membership, pace, topics, groups, tap, metrics, traces } = plan;
         let slots = GROUPS + groups.len() * MAX_OPEN_BATCHES;
         let producer = Arc::new(Producer::new(&connection, pace, &topics, slots)?);
         producer.connect()?;
@@ -124,6 +128,7 @@ impl Pipeline {
             producer,
             tap,
             metrics,
+            traces,
             stop: Arc::new(AtomicBool::new(false)),
             handled: Arc::new(AtomicU64::new(0)),
         };
@@ -152,7 +157,11 @@ impl Pipeline {
             tap.tell(records.iter().filter_map(|record| tap.written(record)).collect());
         }
         for record in records {
-            self.shared.producer.publish(INTAKE, record, Follows::run(run));
+            let mut follows = Follows::run(run);
+            if let Some(traces) = &self.shared.traces {
+                follows = traces.entered(record, follows, SystemTime::now());
+            }
+            self.shared.producer.publish(INTAKE, record, follows);
         }
     }
 

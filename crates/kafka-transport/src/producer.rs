@@ -132,9 +132,8 @@ impl Producer {
 
     /// Writes a record of ours, with the headers that each of them has.
     pub(crate) fn publish(&self, slot: Slot, record: &Outgoing, follows: Follows<'_>) {
-        let event_id = record.event_id.encode();
-        let add = |headers: OwnedHeaders, (key, value)| headers.insert(Header { key, value: Some(value) });
-        let headers = Outgoing::headers(&event_id, follows).fold(OwnedHeaders::new_with_capacity(3), add);
+        let add = |headers: OwnedHeaders, key, value: &[u8]| headers.insert(Header { key, value: Some(value) });
+        let headers = record.fold_headers(&follows, OwnedHeaders::new_with_capacity(3), add);
         let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
         self.write(slot, Write { topic: record.topic, partition: None, key, value, headers });
     }

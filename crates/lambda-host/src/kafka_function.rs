@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use events::Topic;
 use kafka_transport::{Slot, Writer, log};
 use messaging::{BatchStep, Clock, DeadLetter, Effect, Follows, NewStep, Outgoing, Record, Subscription, Worker};
+use otlp::{Span, Traces};
 
 use crate::{AnswerMode, BatchFailed, BatchResponse, Delivered, Position};
 
@@ -58,6 +59,7 @@ pub struct KafkaFunction<B> {
     groups: Vec<(Subscription, NewStep)>,
     broker: B,
     mode: AnswerMode,
+    traces: Option<Traces>,
 }
 
 /// Why a batch was not answered as a success.
@@ -90,9 +92,9 @@ impl Clock for Still {
 }
 
 impl<B: Broker> KafkaFunction<B> {
-    /// The groups of one service, each with what makes its steps.
-    pub fn new(groups: Vec<(Subscription, NewStep)>, broker: B, mode: AnswerMode) -> Self {
-        Self { groups, broker, mode }
+    /// The groups of one service, each with what makes its steps. Spans of records are told to `traces`, where there are any.
+    pub fn new(groups: Vec<(Subscription, NewStep)>, broker: B, mode: AnswerMode, traces: Option<Traces>) -> Self {
+        Self { groups, broker, mode, traces }
     }
 
     /// Handles a batch: records by topic and partition, in the order of their offsets, as [`crate::read_batch`] gives them.
@@ -114,6 +116,7 @@ impl<B: Broker> KafkaFunction<B> {
                 self.handle_partitions(subscription, new_step(), partitions, deadline, &mut stopped);
             }
         }
+        crate::export(self.traces.as_ref(), deadline);
         Ok(self.mode.answer(stopped)?)
     }
 
@@ -139,6 +142,8 @@ impl<B: Broker> KafkaFunction<B> {
         let mut worker = Worker::new(subscription.clone(), step, Arc::new(Still), partitions.len());
         let mut effects = Vec::new();
         let mut reasons = BTreeMap::new();
+        let group = Arc::new(subscription.clone());
+        let received = SystemTime::now();
         let mut open = Vec::with_capacity(partitions.len());
         let under_way = UnderWay { broker: &self.broker, slots: Cell::new(0..0) };
         for (slot, records) in partitions.iter().enumerate() {
@@ -146,15 +151,20 @@ impl<B: Broker> KafkaFunction<B> {
             let records: Vec<Record<'_>> = records.iter().map(|delivered| record(topic, delivered)).collect();
             self.broker.open(slot);
             under_way.slots.set(0..slot + 1);
-            open.push(worker.receive(&records, &mut effects));
+            let id = worker.receive(&records, &mut effects);
+            let mut told = Told { group: &group, received, spans: Vec::new(), answered_last: None };
             for effect in effects.drain(..) {
-                self.carry_out(slot, &worker, &records, effect, &mut reasons);
+                self.carry_out(slot, &worker, &records, effect, &mut reasons, &mut told);
             }
+            open.push((id, told.spans));
         }
         let mut ends = BTreeMap::new();
-        for (slot, id) in open.into_iter().enumerate() {
+        for (slot, (id, spans)) in open.into_iter().enumerate() {
             let confirmed = self.broker.confirm(slot, deadline);
             under_way.slots.set(slot + 1..partitions.len());
+            if let Some(traces) = &self.traces {
+                traces.end(spans, SystemTime::now(), confirmed.as_ref().map(|()| ()).map_err(String::as_str));
+            }
             if let Err(reason) = &confirmed {
                 log::failed(subscription, reason);
                 reasons.insert(partitions[slot][0].partition, reason.clone());
@@ -177,29 +187,46 @@ impl<B: Broker> KafkaFunction<B> {
         }
     }
 
-    fn carry_out(
+    fn carry_out<'a>(
         &self,
         slot: Slot,
         worker: &Worker<Box<dyn BatchStep>>,
-        records: &[Record<'_>],
+        records: &[Record<'a>],
         effect: Effect,
         reasons: &mut BTreeMap<i32, String>,
+        told: &mut Told<'a>,
     ) {
         match effect {
             Effect::Answered { index, answer } => {
                 log::answered(worker, &records[index], &answer);
+                if let Some(traces) = &self.traces {
+                    let (record, received) = (&records[index], told.received);
+                    let (follows, span) = traces.answered(told.group, record, Follows::from(record), &answer, received);
+                    told.spans.extend(span);
+                    told.answered_last = Some((index, follows));
+                }
                 if let messaging::Answer::Retried(reason) = answer {
                     reasons.insert(records[index].partition, reason);
                 }
             }
             Effect::Produce { index, record, .. } => {
-                self.broker.publish(slot, &record, Follows::from(&records[index]));
+                let follows = told.answered_last.filter(|(answered, _)| *answered == index).map(|(_, follows)| follows);
+                self.broker.publish(slot, &record, follows.unwrap_or_else(|| Follows::from(&records[index])));
             }
             Effect::DeadLetter { dead_letter, .. } => self.broker.dead_letter(slot, &dead_letter),
             // Offsets are the mapping's, and so is the wait before the next attempt.
             Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}
         }
     }
+}
+
+/// What is told of a partition's records.
+struct Told<'a> {
+    group: &'a Arc<Subscription>,
+    received: SystemTime,
+    spans: Vec<Span>,
+    /// What follows from the record that was answered last: what it makes comes behind its answer.
+    answered_last: Option<(usize, Follows<'a>)>,
 }
 
 /// Slots that are open: where a step panics, which Lambda's runtime survives, their writes are given up before it answers.

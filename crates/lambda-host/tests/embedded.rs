@@ -23,7 +23,7 @@ fn function(brokers: &str, mode: AnswerMode) -> PaymentProcessor {
     let groups =
         services.iter().filter(is_ours).map(|(subscription, new_step)| (subscription.clone(), new_step)).collect();
     let writer = Writer::new(&Connection::plaintext(brokers), &TOPICS, Duration::from_secs(2)).unwrap();
-    KafkaFunction::new(groups, writer, mode)
+    KafkaFunction::new(groups, writer, mode, None)
 }
 
 /// Orders in one partition, from offset 0 on.

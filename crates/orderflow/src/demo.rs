@@ -137,6 +137,7 @@ fn play(topology: &Topology, saga: &Arc<dyn Business>) -> Result<(Vec<Step>, boo
         groups: wiring.groups(),
         tap: Some(Tap::new(saga.flow(), auditor.sender())),
         metrics: None,
+        traces: None,
     })?;
     let order = order()?;
     auditor.accept(vec![Observation::Accepted { order_id: order.order_id.clone(), at_us: auditor.now_us() }]);

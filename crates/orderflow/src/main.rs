@@ -61,6 +61,7 @@ mod tool; // programs that a deployment calls
 mod topics; // our topics on a cluster
 mod topology; // what topology.json says
 mod trace; // the way of one order through all topics
+mod traces; // spans for a collector
 mod verify; // a deployment under load, and a report of it
 mod wiring; // the topics and groups of a topology, for whatever runs them
 mod work; // services as long-running workers

@@ -9,6 +9,7 @@ use ::topology::Topology;
 use clap::Parser;
 use kafka_transport::{Connection, Metrics, Pace, Tap};
 use messaging::SteadyRate;
+use otlp::Traces;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
@@ -22,7 +23,7 @@ use crate::server::{Bound, Listen};
 use crate::stores::Keep;
 use crate::tool::quoted;
 use crate::wiring::Wiring;
-use crate::{Error, Format, Status, System, logging, resources, seed, signals, tell};
+use crate::{Error, Format, Status, System, logging, resources, seed, signals, tell, traces};
 pub(crate) use auditor::{Auditor, MAX_ORDERS};
 use cluster::Cluster;
 use embedded::Embedded;
@@ -157,9 +158,10 @@ pub(crate) fn execute(
         let status = dry_run::execute(business.services(), topology, &mut orders);
         return orders.broken().map_or(Ok(status), Err);
     }
-    let mut sight = Sight::default();
+    let mut sight = Sight { traces: traces::start(topology)?, ..Sight::default() };
     let serve = |bound: Bound| {
         let mut registry = Registry::default();
+        sight.traces.iter().for_each(|traces| traces.register(&mut registry));
         sight.metrics = Some(Metrics::register(&mut registry));
         business.metrics(&|_| true).into_iter().for_each(|collector| registry.register_collector(collector));
         let name = topology_file.unwrap_or(Path::new("topology.json")).display().to_string();
@@ -220,6 +222,7 @@ struct Run {
 #[derive(Clone, Default)]
 struct Sight {
     metrics: Option<Metrics>,
+    traces: Option<Traces>,
     /// The cluster that takes new orders.
     in_view: InView,
 }
@@ -251,6 +254,7 @@ impl Run {
         let cluster = intake.wait_for_ends()?;
         let usage = meter.read();
         let records = cluster.drain()?;
+        traces::finish(self.sight.traces.as_ref());
         let audited = auditor.finish()?;
         // On a Kafka that is there others may be at work: what does not add up now may be on its way.
         let discrepancies =

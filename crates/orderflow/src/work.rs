@@ -11,6 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use events::Topic;
 use kafka_transport::{Connection, Group, Membership, Metrics, Pace, Pipeline, Plan};
 use messaging::{Rate, Subscription};
+use otlp::Traces;
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
 use tracing_subscriber::filter::LevelFilter;
@@ -22,7 +23,7 @@ use crate::live::{self, InView, Page};
 use crate::server::{Bound, Listen, Liveness, Server};
 use crate::stores::Keep;
 use crate::wiring::Wiring;
-use crate::{Error, Status, System, business, logging, signals};
+use crate::{Error, Status, System, business, logging, signals, traces};
 use fault::Faulty;
 use food_producer::FoodProducer;
 use progress::Progress;
@@ -92,6 +93,7 @@ struct Worker {
     pipeline: Pipeline,
     sources: Vec<Box<dyn Source>>,
     progress: Progress,
+    traces: Option<Traces>,
     /// Whether its orders are all that it does.
     is_source_alone: bool,
 }
@@ -111,7 +113,9 @@ impl Worker {
         let names = args.services.join(",");
         let businesses = args.businesses(topology, name, Keep::Shared(&|| warn_in_memory(&names)))?;
         let connection = args.brokers.connection()?;
+        let traces = traces::start(topology)?;
         let mut registry = Registry::default();
+        traces.iter().for_each(|traces| traces.register(&mut registry));
         let bound = args.listen.bind()?;
         let metrics = bound.is_some().then(|| Metrics::register(&mut registry));
         let collectors = businesses.iter().filter_map(|business| business.metrics(&is_asked));
@@ -146,11 +150,12 @@ impl Worker {
             groups,
             tap: None,
             metrics,
+            traces: traces.clone(),
         })?;
-        let sources = args.sources(topology, &businesses, food_rate, &connection, &topics)?;
+        let sources = args.sources(topology, &businesses, food_rate, &connection, &topics, traces.as_ref())?;
         log(&names, "started");
         let progress = Progress::start(pipeline.tallies());
-        Ok(Self { names, liveness, _server: server, pipeline, sources, progress, is_source_alone })
+        Ok(Self { names, liveness, _server: server, pipeline, sources, progress, traces, is_source_alone })
     }
 
     fn work(&mut self, stop: &AtomicBool) -> Result<(), Error> {
@@ -194,6 +199,7 @@ impl Worker {
                 Err(error)
             }
         };
+        traces::finish(self.traces.as_ref());
         self.progress.tell();
         if ended.is_ok() {
             log(&self.names, "stopped");
@@ -235,12 +241,20 @@ impl Args {
         food_rate: Option<u32>,
         connection: &Connection,
         topics: &[(Topic, i32)],
+        traces: Option<&Traces>,
     ) -> Result<Vec<Box<dyn Source>>, Error> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
         for service in self.places_orders() {
             let run = Uuid::now_v7().to_string();
             if let Some(rate) = food_rate.filter(|_| service == food_orders::food_producer::NAME) {
-                sources.push(Box::new(FoodProducer::start(&self.source, rate, connection, topics, &run)?));
+                sources.push(Box::new(FoodProducer::start(
+                    &self.source,
+                    rate,
+                    connection,
+                    topics,
+                    &run,
+                    traces.cloned(),
+                )?));
                 continue;
             }
             let system = topology.service(service).map(|of| of.system);

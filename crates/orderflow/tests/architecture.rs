@@ -25,7 +25,7 @@ enum Role {
 }
 
 /// Every crate that there is or will be.
-const ROLES: [(&str, Role); 16] = [
+const ROLES: [(&str, Role); 17] = [
     ("events", Role::Pure),
     ("topology", Role::Pure),
     ("messaging", Role::Pure),
@@ -35,6 +35,7 @@ const ROLES: [(&str, Role); 16] = [
     ("kafka-transport", Role::Adapter),
     ("postgres-store", Role::Adapter),
     ("lambda-host", Role::Adapter),
+    ("otlp", Role::Adapter),
     ("simulation", Role::Adapter),
     ("kafka-cluster", Role::Adapter),
     ("postgres-server", Role::Adapter),
@@ -53,7 +54,7 @@ const CLIENTS: [(&str, &[&str]); 11] = [
     ("rdkafka-sys", &["kafka-transport"]),
     ("lambda_runtime", &["lambda-host", "shop-functions"]),
     ("aws-sdk-secretsmanager", &["shop-functions"]),
-    ("ureq", &["lambda-emulator", "orderflow"]),
+    ("ureq", &["lambda-emulator", "orderflow", "otlp"]),
     ("postgres", &["postgres-store"]),
     ("tokio-postgres", &["postgres-store"]),
     ("deadpool-postgres", &["postgres-store"]),
@@ -117,12 +118,13 @@ const TOP_LEVEL: [&str; 26] = [
 ];
 
 /// How the variables begin that our programs read; others read those of PostgreSQL and AWS.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 11] = [
     "KAFKA_",
     "DATABASE_",
     "ORDER_RATE",
     "ORDERFLOW_TOKEN",
     "RUST_LOG",
+    "OTEL_",
     "XDG_",
     "JAVA_HOME",
     "ANSWER_MODE",

@@ -1,9 +1,12 @@
 //! Orders, on a schedule or by hand.
 
+use std::time::SystemTime;
+
 use events::{Event, Timestamp, hash64_of};
 use kafka_transport::Writer;
 use lambda_host::{Function, Invocation, InvocationError};
 use messaging::{Follows, Outgoing};
+use otlp::Traces;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use shop::order_generator::{NAME, generate_order_event};
@@ -16,6 +19,7 @@ const SLOT: usize = 0;
 
 pub(crate) struct Generator {
     pub(crate) writer: Writer,
+    pub(crate) traces: Option<Traces>,
     pub(crate) seed: u64,
 }
 
@@ -82,8 +86,15 @@ impl Function for Generator {
         let plan = Plan::of(event, self.seed, &invocation.request_id)
             .map_err(|reason| InvocationError::new("Event.Refused", reason))?;
         self.writer.open(SLOT);
-        plan.records().for_each(|record| self.writer.publish(SLOT, &record, Follows::run(&plan.run)));
+        for record in plan.records() {
+            let mut follows = Follows::run(&plan.run);
+            if let Some(traces) = &self.traces {
+                follows = traces.entered(&record, follows, SystemTime::now());
+            }
+            self.writer.publish(SLOT, &record, follows);
+        }
         let confirmed = self.writer.confirm(SLOT, invocation.deadline);
+        lambda_host::export(self.traces.as_ref(), invocation.deadline);
         confirmed.map_err(|error| InvocationError::new("Orders.NotWritten", error))?;
 
         let first = generate_order_event(plan.seed, plan.base_time, 0).order_id;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use events::Topic;
 use kafka_transport::{Error as KafkaError, Writer};
 use lambda_host::{KafkaFunction, report_init_error, run};
+use otlp::Traces;
 use topology::Topology;
 use tracing_subscriber::EnvFilter;
 
@@ -67,16 +68,22 @@ fn start() -> Result<Started, Failure> {
     let topology = Topology::built_in()?;
     Ok(match Settings::read(&topology, |name| std::env::var(name).ok())? {
         Settings::HelloWorld => Started::HelloWorld,
-        Settings::Generator { kafka, seed } => {
-            Started::Generator(Generator { writer: writer(&kafka, &topology, shop::order_generator::NAME)?, seed })
+        Settings::Generator { kafka, traces, seed } => {
+            let writer = writer(&kafka, &topology, shop::order_generator::NAME)?;
+            Started::Generator(Generator { writer, traces: start_traces(traces, &topology)?, seed })
         }
-        Settings::Consumer { kafka, service, services, mode } => {
+        Settings::Consumer { kafka, traces, service, services, mode } => {
             let writer = writer(&kafka, &topology, &service)?;
+            let traces = start_traces(traces, &topology)?;
             let is_ours = services.iter().filter(|(subscription, _)| subscription.service == service);
             let groups = is_ours.map(|(subscription, new_step)| (subscription.clone(), new_step)).collect();
-            Started::Consumer(Consumer(KafkaFunction::new(groups, writer, mode)))
+            Started::Consumer(Consumer(KafkaFunction::new(groups, writer, mode, traces)))
         }
     })
+}
+
+fn start_traces(settings: Option<otlp::Settings>, topology: &Topology) -> std::io::Result<Option<Traces>> {
+    settings.map(|settings| Traces::start(settings, topology, rand::random())).transpose()
 }
 
 /// The one producer. Brokers that cannot be reached yet do not fail INIT; those that refuse us do.

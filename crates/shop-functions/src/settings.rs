@@ -21,8 +21,8 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// Which function this is, with its settings.
 pub(crate) enum Settings {
     HelloWorld,
-    Generator { kafka: Kafka, seed: u64 },
-    Consumer { kafka: Kafka, service: String, services: Services, mode: AnswerMode },
+    Generator { kafka: Kafka, traces: Option<otlp::Settings>, seed: u64 },
+    Consumer { kafka: Kafka, traces: Option<otlp::Settings>, service: String, services: Services, mode: AnswerMode },
 }
 
 /// How it reaches Kafka.
@@ -62,6 +62,7 @@ impl Settings {
             return Err(Wrong(vec![line(HANDLER, &format!("{found}, allowed {}", handlers(topology).join(", ")))]));
         };
         let credentials = Credentials::read(&variable).map_err(|lines| wrong.extend(lines));
+        let traces = otlp::Settings::from_environment(&variable).map_err(|lines| wrong.extend(lines.into_lines()));
         let mode = match variable(ANSWER_MODE) {
             None => AnswerMode::default(),
             Some(text) => AnswerMode::parse(&text).unwrap_or_else(|| {
@@ -92,16 +93,17 @@ impl Settings {
         if service.name == order_generator::NAME && seed.is_none() {
             wrong.push(format!("services.{}.settings.{}: missing", service.name, order_generator::SEED));
         }
-        let (Ok(credentials), Ok(services), true) = (credentials, services, wrong.is_empty()) else {
+        let (Ok(credentials), Ok(traces), Ok(services), true) = (credentials, traces, services, wrong.is_empty())
+        else {
             return Err(Wrong(wrong));
         };
         // A function has its answer to give when a write has failed.
         let write_deadline = WRITE_DEADLINE.min(Duration::from_secs(u64::from(service.timeout_s)) / 2);
         let (kafka, name) = (Kafka { credentials, write_deadline }, service.name.clone());
         Ok(if name == order_generator::NAME {
-            Self::Generator { kafka, seed: seed.unwrap_or_default() }
+            Self::Generator { kafka, traces, seed: seed.unwrap_or_default() }
         } else {
-            Self::Consumer { kafka, service: name, services, mode }
+            Self::Consumer { kafka, traces, service: name, services, mode }
         })
     }
 }

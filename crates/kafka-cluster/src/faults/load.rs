@@ -40,6 +40,7 @@ impl Load {
             groups: Vec::new(),
             tap: None,
             metrics: None,
+            traces: None,
         })?;
         let thread = thread::spawn({
             let (published, is_enough) = (Arc::clone(&published), Arc::clone(&is_enough));

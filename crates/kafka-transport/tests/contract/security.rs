@@ -115,7 +115,8 @@ fn failure_of(
     records: &[Outgoing],
 ) -> Error {
     let topics = vec![(topic, PARTITIONS)];
-    let plan = Plan { connection, membership, pace: Pace::BROKERS, topics, groups, tap: None, metrics: None };
+    let plan =
+        Plan { connection, membership, pace: Pace::BROKERS, topics, groups, tap: None, metrics: None, traces: None };
     let mut pipeline = match Pipeline::start(plan) {
         Ok(pipeline) => pipeline,
         Err(error) => return error,

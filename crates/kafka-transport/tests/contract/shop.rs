@@ -50,6 +50,7 @@ pub(crate) fn run(
                 .collect(),
             tap: Some(Tap::new(Arc::new(ShopFlow), sender.clone())),
             metrics: None,
+            traces: None,
         });
         pipelines.push((services, pipeline.unwrap()));
     }

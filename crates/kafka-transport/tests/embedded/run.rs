@@ -87,6 +87,7 @@ impl Shop {
             groups: self.groups,
             tap: Some(tap),
             metrics: None,
+            traces: None,
         };
         let pipeline = Pipeline::start(plan).unwrap();
         let audit = Audit::new(ShopFlow, 1_000_000);

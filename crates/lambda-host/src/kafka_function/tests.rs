@@ -93,7 +93,7 @@ fn new_step() -> NewStep {
 
 fn handle(broker: Notes, mode: AnswerMode, batch: &[Delivered]) -> (Result<String, Error>, Vec<String>) {
     let groups = ["order_placed", "order_shipped"].map(|topic| (subscription(topic), new_step()));
-    let function = KafkaFunction::new(groups.into(), broker, mode);
+    let function = KafkaFunction::new(groups.into(), broker, mode, None);
     let answer = function.handle(batch, Instant::now()).map(|answer| serde_json::to_string(&answer).unwrap());
     assert_eq!(function.broker.open.take(), [] as [Slot; 0], "batches left open");
     (answer, function.broker.written.take())
@@ -150,7 +150,7 @@ fn more_partitions_than_slots_are_handled_one_lot_after_the_other() {
 #[test]
 fn a_step_that_panics_leaves_no_batch_open() {
     let groups = vec![(subscription("order_placed"), new_step())];
-    let function = KafkaFunction::new(groups, Notes::default(), AnswerMode::Whole);
+    let function = KafkaFunction::new(groups, Notes::default(), AnswerMode::Whole, None);
     let batch = [records("order_placed", 0, "a"), records("order_placed", 1, "panic")].concat();
     let handle = || function.handle(&batch, Instant::now());
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(handle)).is_err();

@@ -119,6 +119,7 @@ impl Generation {
             groups: wiring.groups(),
             tap: Some(tap.clone()),
             metrics: sight.metrics.clone(),
+            traces: sight.traces.clone(),
         })?;
         sight.in_view.turn_to(connection);
         Ok(Self { pipeline, cluster, started: Instant::now(), published: 0 })

@@ -46,6 +46,7 @@ impl Existing {
             groups: wiring.groups(),
             tap: Some(Tap::beside_a_reader(flow, auditor.sender(), run)),
             metrics: sight.metrics.clone(),
+            traces: sight.traces.clone(),
         })?;
         sight.in_view.turn_to(connection.clone());
         let mut this = Self { pipeline, reader };

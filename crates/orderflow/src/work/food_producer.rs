@@ -1,6 +1,6 @@
 use std::env;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ::topology::Topology;
 use events::food::FoodOrder;
@@ -9,6 +9,7 @@ use food_orders::food_producer::{self, NUMBERS, ORDER_RATE};
 use food_orders::{menu, number};
 use kafka_transport::{Connection, Pipeline, Slot, Writer};
 use messaging::{Clock, Follows, Outgoing, SteadyRate};
+use otlp::Traces;
 
 use super::delivery::Delivery;
 use super::source::{self, PAUSE, Source};
@@ -27,6 +28,7 @@ const SLOT: Slot = 0;
 /// Places orders of food at a steady rate: each is confirmed before those behind it are placed.
 pub(crate) struct FoodProducer {
     writer: Writer,
+    traces: Option<Traces>,
     run: OrderId,
     seed: u64,
     orders: u64,
@@ -50,6 +52,7 @@ impl FoodProducer {
         connection: &Connection,
         topics: &[(Topic, i32)],
         run: &str,
+        traces: Option<Traces>,
     ) -> Result<Self, Error> {
         let seed = seed::or_random(args.seed);
         let writer = Writer::steady(connection, topics)?;
@@ -58,6 +61,7 @@ impl FoodProducer {
         tracing::info!(order_id = "", event_type = "", service, status = "publishing", run, seed, rate, "run begins");
         Ok(Self {
             writer,
+            traces,
             run: OrderId::parse(run).map_err(Error::failed)?,
             seed,
             orders: args.orders.unwrap_or(u64::MAX),
@@ -75,7 +79,7 @@ impl FoodProducer {
         let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let Some(delivery) = &mut self.delivery else { return Ok(true) };
         if delivery.is_due(now_ms) {
-            write(&self.writer, delivery.records(), &self.run);
+            write(&self.writer, delivery.records(), &self.run, self.traces.as_ref());
         }
         if delivery.waits() {
             std::thread::sleep(PAUSE);
@@ -151,7 +155,7 @@ impl Source for FoodProducer {
             std::thread::sleep(PAUSE);
             return Ok(true);
         }
-        write(&self.writer, &records, &self.run);
+        write(&self.writer, &records, &self.run, self.traces.as_ref());
         self.delivery = Some(Delivery::of(records));
         Ok(true)
     }
@@ -171,9 +175,16 @@ impl Source for FoodProducer {
     }
 }
 
-fn write(writer: &Writer, records: &[Outgoing], run: &OrderId) {
+fn write(writer: &Writer, records: &[Outgoing], run: &OrderId, traces: Option<&Traces>) {
     writer.open(SLOT);
-    records.iter().for_each(|record| writer.publish(SLOT, record, Follows::run(run.as_str())));
+    for record in records {
+        let mut follows = Follows::run(run.as_str());
+        // A ticket is nobody's order.
+        if let Some(traces) = traces.filter(|_| record.topic != NUMBERS) {
+            follows = traces.entered(record, follows, SystemTime::now());
+        }
+        writer.publish(SLOT, record, follows);
+    }
     writer.close(SLOT);
 }
 

@@ -53,6 +53,7 @@ impl Flow {
             groups: self.groups,
             tap: None,
             metrics: None,
+            traces: None,
         })
         .unwrap();
         for (run, records) in lots {

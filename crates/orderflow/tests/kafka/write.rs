@@ -14,6 +14,7 @@ pub(crate) fn write_orders(cluster: &Cluster, records: &[Outgoing]) {
         groups: Vec::new(),
         tap: None,
         metrics: None,
+        traces: None,
     })
     .unwrap();
     pipeline.publish(records, "written");

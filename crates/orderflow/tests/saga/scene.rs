@@ -90,6 +90,7 @@ impl Scene {
             groups: Vec::new(),
             tap: None,
             metrics: None,
+            traces: None,
         })
         .unwrap();
         pipeline.publish(records, run);

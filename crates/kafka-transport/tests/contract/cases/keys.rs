@@ -61,6 +61,7 @@ pub(super) fn a_key_stands_where_javas_clients_would_put_it(broker: &dyn Broker,
         groups: Vec::new(),
         tap: None,
         metrics: None,
+        traces: None,
     })
     .unwrap();
     pipeline.publish(&MURMUR2.map(|(key, _)| record(key)), "the-run");
