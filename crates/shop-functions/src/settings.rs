@@ -205,6 +205,13 @@ mod tests {
             ],
         );
         refuses(
+            &[("_HANDLER", "payment_processor"), ("KAFKA_BROKERS", "a"), (otlp::ENDPOINT, "c:4317")],
+            &[
+                "KAFKA_BROKERS   found \"a\", allowed HOST:PORT,HOST:PORT",
+                "OTEL_EXPORTER_OTLP_ENDPOINT found \"c:4317\", allowed http://HOST:PORT, such as http://localhost:4318",
+            ],
+        );
+        refuses(
             &[("_HANDLER", "payment_processor"), ("KAFKA_BROKERS", "a:1"), ("SUCCESS_PERCENT", "101")],
             &["SUCCESS_PERCENT found \"101\", allowed 0 to 100"],
         );

@@ -16,6 +16,12 @@ use serde_json::{Value, json};
 use shop::order_generator::generate_order_event;
 use topology::{System, Topology};
 
+use collector::Collector;
+
+#[path = "../../otlp/tests/export/collector.rs"]
+#[allow(dead_code, reason = "shared with the tests of otlp, which use the rest of it")]
+mod collector; // a collector of spans
+
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The emulator with functions from the one binary.
@@ -89,6 +95,18 @@ fn brokers_that_are_away_fail_the_invocation_and_not_init() {
     let error = lambda.invoke("order_generator", &json!({})).unwrap_err();
     assert_eq!(error["errorType"], "Orders.NotWritten");
     assert!(lambda.log("order_generator").contains(r#""status":"cold""#));
+}
+
+#[test]
+fn orders_that_a_function_has_placed_are_told_to_the_collector_that_it_was_given() {
+    let cluster = EmbeddedCluster::start([(Topic::new("order_placed"), 1)]).unwrap();
+    let (lambda, collector) = (Lambda::start(), Collector::start());
+    let variables = json!({"KAFKA_BROKERS": cluster.brokers(), otlp::ENDPOINT: collector.endpoint()});
+    lambda.create("order_generator", &variables);
+    lambda.invoke("order_generator", &json!({"orders": 3})).unwrap();
+    let spans = collector.spans();
+    let told: Vec<_> = spans.iter().map(|(service, span)| (service.as_str(), span["name"].as_str().unwrap())).collect();
+    assert_eq!(told, [("order_generator", "send order_placed"); 3]);
 }
 
 #[test]

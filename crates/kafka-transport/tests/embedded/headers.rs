@@ -4,7 +4,7 @@ use events::shop::{InventoryResult, Notification, OrderPlaced, OrderShipped, Pay
 use events::{Event, EventId, Topic};
 use kafka_transport::Error;
 use messaging::audit::{Observation, Written};
-use messaging::{CAUSATION_ID, EVENT_ID, Outgoing, RUN};
+use messaging::{CAUSATION_ID, EVENT_ID, Outgoing, RUN, TRACEPARENT, TRACESTATE};
 use shop::ShopFlow;
 
 use crate::from_outside::{Stranger, read};
@@ -61,7 +61,7 @@ fn a_strangers_headers_do_no_harm_and_of_its_runs_the_last_is_copied() {
     run.observe(Observation::Written(Written::encoded(&ShopFlow, &record).unwrap()));
     let event_id = record.event_id.encode();
     let headers: [(&str, Option<&[u8]>); 7] = [
-        ("traceparent", Some(b"00-4bf9-00f0-01")),
+        (TRACEPARENT, Some(b"00-4bf9-00f0-01")),
         (RUN, Some(b"an earlier run")),
         ("null", None),
         ("empty", Some(b"")),
@@ -80,6 +80,20 @@ fn a_strangers_headers_do_no_harm_and_of_its_runs_the_last_is_copied() {
     }
     // It came in behind the pipeline's back, which is seen.
     assert!(matches!(ended.drained, Err(Error::Watermark { topic, .. }) if topic == OrderPlaced::TOPIC));
+}
+
+#[test]
+fn where_nobody_makes_spans_a_trace_of_somebody_else_goes_on_as_it_came() {
+    let mut run = Shop::with_partitions(1).only(["payment_processor.order_placed"]).start();
+    let record = Outgoing::of(&orders(1)[0]);
+    let span = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let headers = [(TRACEPARENT, Some(&span[..])), (TRACESTATE, Some(b"vendor=1"))];
+    Stranger::connect(&run.brokers).write(OrderPlaced::TOPIC, 0, Some(&record.key), Some(&record.value), &headers);
+    run.until("an answer", |run| run.pipeline.handled() == 1);
+    let ended = run.drain();
+    let [answer] = &read(&ended.brokers, PaymentResult::TOPIC, 1)[..] else { panic!("one record expected") };
+    assert_eq!(answer.values(TRACEPARENT), [Some(&span[..])]);
+    assert_eq!(answer.values(TRACESTATE), [Some(&b"vendor=1"[..])]);
 }
 
 #[test]

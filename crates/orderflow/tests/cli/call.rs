@@ -27,7 +27,9 @@ pub(crate) fn orderflow(arguments: &str) -> Call {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orderflow"));
     command.args(arguments.split_whitespace()).current_dir(&folder);
     // Whatever is set where the tests run.
-    for name in ["RUST_LOG", "DATABASE_URL", BROKERS, USERNAME, PASSWORD, CA_FILE, CA_PEM] {
+    for name in
+        ["RUST_LOG", "DATABASE_URL", BROKERS, USERNAME, PASSWORD, CA_FILE, CA_PEM, otlp::ENDPOINT, otlp::SAMPLER]
+    {
         command.env_remove(name);
     }
     // With a backtrace on every panic, so that none goes unseen.

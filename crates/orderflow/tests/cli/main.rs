@@ -4,6 +4,9 @@
 mod audit; // what the topics tell of a run
 mod call; // one call of the command, in a folder of its own
 mod cluster; // a secured cluster to play with
+#[path = "../../../otlp/tests/export/collector.rs"]
+#[allow(dead_code, reason = "shared with the tests of otlp, which use the rest of it")]
+mod collector; // a collector of spans
 mod demo; // one order through the saga, as the README shows it
 mod deploy; // what is refused before AWS is asked, and how stages are told of
 mod digest; // equal orders, equal digest: whatever carries them
@@ -26,6 +29,7 @@ mod monitor; // without a terminal, or without a cluster
 mod report; // a run as a page to show around
 mod run; // the result: its keys, its numbers, its words
 mod simulate; // schedules, verdicts, replays
+mod spans; // of a run, told to a collector, or to nobody
 mod topics; // no cluster, or none that one can reach
 mod topology; // the file that ships, and broken ones
 #[path = "../kafka/until.rs"]

@@ -13,6 +13,9 @@ mod audit; // what the topics tell of a run
 #[path = "../cli/call.rs"]
 #[allow(dead_code, reason = "shared with the tests beside these, which use the rest of it")]
 mod call; // one call of the command, in a folder of its own
+#[path = "../../../otlp/tests/export/collector.rs"]
+#[allow(dead_code, reason = "shared with the tests of otlp, which use the rest of it")]
+mod collector; // a collector of spans
 mod dead_letters; // what services have given up
 mod doctor; // what is wrong with a cluster, and what to do
 mod inject; // events into a topic, some broken on purpose
@@ -21,6 +24,7 @@ mod monitor; // how a cluster stands, told to a script
 mod on; // a call as one of a cluster's users
 mod repair; // what was given up, redriven or discarded
 mod reset; // topics emptied, groups at their beginning
+mod spans; // an order's, told to a collector by all that it meets
 mod topics; // created, compared, mended
 mod trace; // one order through all topics
 mod until; // something is so
