@@ -12,6 +12,6 @@ mod settings; // where to, and how many traces
 mod span; // what is told of a record
 mod traces; // what hosts speak to
 
-pub use settings::{ENDPOINT, SAMPLER, SAMPLER_ARG, Settings, WrongSettings};
+pub use settings::{ENDPOINT, SAMPLER, SAMPLER_ARG, Settings, VARIABLES, WrongSettings};
 pub use span::Span;
 pub use traces::Traces;

@@ -10,6 +10,9 @@ pub const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 /// The share of them, 0 to 1.
 pub const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
 
+/// All of these, for a process that we start.
+pub const VARIABLES: [&str; 3] = [ENDPOINT, SAMPLER, SAMPLER_ARG];
+
 const ALL: &str = "parentbased_always_on";
 const RATIO: &str = "parentbased_traceidratio";
 

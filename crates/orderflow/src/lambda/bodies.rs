@@ -22,6 +22,8 @@ pub(super) struct Deployment<'a> {
     pub(super) secrets: &'a Secrets,
     /// Whether functions report single records, which their mappings have to know: in provisioned mode alone.
     pub(super) reports_failures: bool,
+    /// What functions are told of a collector.
+    pub(super) traces: &'a [(&'static str, String)],
 }
 
 impl Deployment<'_> {
@@ -30,6 +32,9 @@ impl Deployment<'_> {
         let mode = if self.reports_failures { "partial" } else { "whole" };
         let mut variables = json!({"KAFKA_BROKERS": self.brokers, "ANSWER_MODE": mode});
         for (name, value) in self.secrets.variables(name) {
+            variables[name] = json!(value);
+        }
+        for (name, value) in self.traces {
             variables[name] = json!(value);
         }
         let service = self.topology.service(name);
@@ -81,6 +86,7 @@ mod tests {
             brokers: "a:1,b:2",
             secrets: &secrets,
             reports_failures,
+            traces: &[],
         };
         for reports_failures in [false, true] {
             let groups: BTreeSet<String> = deployment(reports_failures)
@@ -101,6 +107,9 @@ mod tests {
         let variables: Vec<(&str, &str)> =
             body.environment.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(variables, [("ANSWER_MODE", "partial"), ("KAFKA_BROKERS", "a:1,b:2"), ("SUCCESS_PERCENT", "90")]);
+        let traces = [(otlp::ENDPOINT, "http://c:4318".to_owned())];
+        let traced = Deployment { traces: &traces, ..deployment(true) }.function("payment_processor", "fileb://z");
+        assert_eq!(traced["Environment"]["Variables"][otlp::ENDPOINT], "http://c:4318");
         assert_eq!((body.timeout, body.memory_size, body.handler.as_str()), (30, 128, "payment_processor"));
     }
 

@@ -15,7 +15,7 @@ use super::bodies::{Deployment, schedule};
 use super::place::ADDRESS;
 use super::secrets::Secrets;
 use super::table::{Live, table};
-use crate::{Error, Status, logging, package, print, signals, tell};
+use crate::{Error, Status, logging, package, print, signals, tell, traces};
 
 /// How often the emulator looks whether it is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -70,6 +70,7 @@ pub(super) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
         None => logging::start(LevelFilter::WARN),
     }
     let stop = signals::stop_flag()?;
+    let traces = traces::variables()?;
     let topics = topology.topics().map(|topic| (Topic::named(&topic.name), topic.partitions as i32));
     let (named, secrets) = match &args.credentials {
         Some(folder) => {
@@ -96,7 +97,13 @@ pub(super) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let options = Options { pace, secrets: secrets.texts(), faults, clock, ..Options::new(&args.logs) };
     let emulator = Emulator::start(options).map_err(Error::failed)?;
     let zip = format!("fileb://{}", zip.display());
-    let deployment = Deployment { topology, brokers: &brokers, secrets: &secrets, reports_failures: args.partial };
+    let deployment = Deployment {
+        topology,
+        brokers: &brokers,
+        secrets: &secrets,
+        reports_failures: args.partial,
+        traces: &traces,
+    };
     for name in package::functions(topology) {
         let body = serde_json::from_value(deployment.function(name, &zip)).map_err(Error::failed)?;
         emulator.create_function(&body).map_err(Error::failed)?;
