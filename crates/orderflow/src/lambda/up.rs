@@ -97,13 +97,8 @@ pub(super) fn execute(args: &Args, topology: &Topology) -> Result<Status, Error>
     let options = Options { pace, secrets: secrets.texts(), faults, clock, ..Options::new(&args.logs) };
     let emulator = Emulator::start(options).map_err(Error::failed)?;
     let zip = format!("fileb://{}", zip.display());
-    let deployment = Deployment {
-        topology,
-        brokers: &brokers,
-        secrets: &secrets,
-        reports_failures: args.partial,
-        traces: &traces,
-    };
+    let deployment =
+        Deployment { topology, brokers: &brokers, secrets: &secrets, reports_failures: args.partial, traces: &traces };
     for name in package::functions(topology) {
         let body = serde_json::from_value(deployment.function(name, &zip)).map_err(Error::failed)?;
         emulator.create_function(&body).map_err(Error::failed)?;
