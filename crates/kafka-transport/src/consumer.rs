@@ -349,7 +349,7 @@ impl ConsumerLoop {
             }
             let result = result.map_err(|error| error.to_string());
             if let Some(traces) = &self.shared.traces {
-                traces.end(batch.spans, SystemTime::now(), result.as_ref().map(|()| ()).map_err(String::as_str));
+                traces.end(batch.spans, SystemTime::now(), result.as_ref().err().map(String::as_str));
             }
             if let Err(reason) = &result {
                 log::failed(self.worker.subscription(), reason);

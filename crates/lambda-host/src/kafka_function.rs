@@ -163,7 +163,7 @@ impl<B: Broker> KafkaFunction<B> {
             let confirmed = self.broker.confirm(slot, deadline);
             under_way.slots.set(slot + 1..partitions.len());
             if let Some(traces) = &self.traces {
-                traces.end(spans, SystemTime::now(), confirmed.as_ref().map(|()| ()).map_err(String::as_str));
+                traces.end(spans, SystemTime::now(), confirmed.as_ref().err().map(String::as_str));
             }
             if let Err(reason) = &confirmed {
                 log::failed(subscription, reason);

@@ -98,11 +98,13 @@ struct Attribute<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 enum Value<'a> {
-    StringValue(Cow<'a, str>),
-    IntValue(String),
-    BoolValue(bool),
+    #[serde(rename = "stringValue")]
+    Text(Cow<'a, str>),
+    #[serde(rename = "intValue")]
+    Int(String),
+    #[serde(rename = "boolValue")]
+    Bool(bool),
 }
 
 /// `SPAN_KIND_PRODUCER`, `SPAN_KIND_CONSUMER` and `STATUS_CODE_ERROR`. A status that nobody sets is none.
@@ -131,13 +133,10 @@ impl<'a> WireSpan<'a> {
         ];
         if let Did::Process { group, partition, offset, is_tombstone } = &span.did {
             attributes.push(attribute("messaging.consumer.group.name", text(&group.group)));
-            attributes.push(attribute(
-                "messaging.destination.partition.id",
-                Value::StringValue(partition.to_string().into()),
-            ));
-            attributes.push(attribute("messaging.kafka.offset", Value::IntValue(offset.to_string())));
+            attributes.push(attribute("messaging.destination.partition.id", Value::Text(partition.to_string().into())));
+            attributes.push(attribute("messaging.kafka.offset", Value::Int(offset.to_string())));
             if *is_tombstone {
-                attributes.push(attribute("messaging.kafka.message.tombstone", Value::BoolValue(true)));
+                attributes.push(attribute("messaging.kafka.message.tombstone", Value::Bool(true)));
             }
         }
         let key = span.key.iter().map(|key| attribute("messaging.kafka.message.key", text(key)));
@@ -173,7 +172,7 @@ const fn attribute<'a>(key: &'static str, value: Value<'a>) -> Attribute<'a> {
 }
 
 const fn text(text: &str) -> Value<'_> {
-    Value::StringValue(Cow::Borrowed(text))
+    Value::Text(Cow::Borrowed(text))
 }
 
 fn unix_nanos(time: SystemTime) -> String {

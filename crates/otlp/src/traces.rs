@@ -122,13 +122,13 @@ impl Traces {
         (Follows { span: Some(context), ..follows }, Some(span))
     }
 
-    /// Tells spans of records whose batch has come to its end now: all that follows from them is confirmed, or for a reason it is not, and they
-    /// come again.
-    pub fn end(&self, mut spans: Vec<Span>, ends: SystemTime, confirmed: Result<(), &str>) {
+    /// Tells spans of records whose batch has come to its end now: all that follows from them is confirmed, or it `failed` for this reason, and
+    /// they come again.
+    pub fn end(&self, mut spans: Vec<Span>, ends: SystemTime, failed: Option<&str>) {
         for span in &mut spans {
             span.ends = ends.max(span.begins); // a clock may be set back
             let is_retried = span.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Retried);
-            if let Err(reason) = confirmed
+            if let Some(reason) = failed
                 && !is_retried
             {
                 let (kind, reason) = (FailureKind::NotConfirmed, text(reason.as_bytes()));

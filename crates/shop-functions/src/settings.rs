@@ -62,7 +62,7 @@ impl Settings {
             return Err(Wrong(vec![line(HANDLER, &format!("{found}, allowed {}", handlers(topology).join(", ")))]));
         };
         let credentials = Credentials::read(&variable).map_err(|lines| wrong.extend(lines));
-        let traces = otlp::Settings::from_environment(&variable).map_err(|lines| wrong.extend(lines.into_lines()));
+        let traces = otlp::Settings::from_environment(variable).map_err(|lines| wrong.extend(lines.into_lines()));
         let mode = match variable(ANSWER_MODE) {
             None => AnswerMode::default(),
             Some(text) => AnswerMode::parse(&text).unwrap_or_else(|| {

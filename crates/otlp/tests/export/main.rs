@@ -78,7 +78,7 @@ fn answered<'a>(traces: &Traces, record: &Record<'a>, answer: &Answer) -> (Follo
 fn tell(traces: &Traces, key: &[u8]) {
     let headers = traced();
     let (_, span) = answered(traces, &record(&headers, key), &Answer::Handled);
-    traces.end(span.into_iter().collect(), at(25), Ok(()));
+    traces.end(span.into_iter().collect(), at(25), None);
 }
 
 /// A counter of what became of spans.
@@ -195,11 +195,11 @@ fn a_record_that_was_not_handled_is_an_error_with_its_reason_and_what_became_of_
     let (traces, _) = traces(&collector.endpoint());
     let skipping = Arc::new(Subscription { dead_letter: None, ..(*group()).clone() });
     let (rejected, retried) = (Answer::Rejected("total: found -5".into()), Answer::Retried("pool empty".into()));
-    let refused = Err("no leader");
-    for (group, answer, confirmed, kind, reason) in [
-        (group(), &rejected, Ok(()), "dead_lettered", "total: found -5"),
-        (skipping, &rejected, Ok(()), "skipped", "total: found -5"),
-        (group(), &retried, Ok(()), "retried", "pool empty"),
+    let refused = Some("no leader");
+    for (group, answer, failed, kind, reason) in [
+        (group(), &rejected, None, "dead_lettered", "total: found -5"),
+        (skipping, &rejected, None, "skipped", "total: found -5"),
+        (group(), &retried, None, "retried", "pool empty"),
         (group(), &retried, refused, "retried", "pool empty"), // it has written nothing
         (group(), &rejected, refused, "failed", "no leader"),  // its dead letter is not there
         (group(), &Answer::Handled, refused, "failed", "no leader"),
@@ -207,7 +207,7 @@ fn a_record_that_was_not_handled_is_an_error_with_its_reason_and_what_became_of_
         let headers = traced();
         let record = record(&headers, b"7f3a");
         let (_, span) = traces.answered(&group, &record, Follows::from(&record), answer, at(0));
-        traces.end(span.into_iter().collect(), at(25), confirmed);
+        traces.end(span.into_iter().collect(), at(25), failed);
         traces.flush(PATIENCE);
         let (_, span) = collector.spans().pop().unwrap();
         assert_eq!(span["status"], json!({"code": 2, "message": reason}));
@@ -293,7 +293,7 @@ fn where_a_collector_hangs_so_many_spans_wait_and_the_rest_is_dropped_at_once() 
     let headers = traced();
     let span = answered(&traces, &record(&headers, b"7f3a"), &Answer::Handled).1.unwrap();
     let told = 20 * 1_024;
-    (0..20).for_each(|_| traces.end(vec![span.clone(); 1_024], at(1), Ok(())));
+    (0..20).for_each(|_| traces.end(vec![span.clone(); 1_024], at(1), None));
     // Then 16,384 wait and at most a batch is under way.
     let dropped = count(&registry, "dropped");
     assert!((told - 16_384 - 1_024..=told - 16_384).contains(&dropped), "{dropped} dropped");
@@ -329,7 +329,7 @@ proptest! {
         let headers = vec![header(EVENT_ID, &event_id), header(TRACEPARENT, &traceparent)];
         let record = Record { value: value.as_deref(), ..record(&headers, &key) };
         let (_, span) = answered(&traces, &record, &Answer::Rejected(reason));
-        traces.end(span.into_iter().collect(), at(25), Ok(()));
+        traces.end(span.into_iter().collect(), at(25), None);
         traces.flush(PATIENCE);
         prop_assert_eq!(collector.spans().len(), 1);
         until("it is counted", || count(&registry, "exported") == 1);
