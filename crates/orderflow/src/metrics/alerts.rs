@@ -41,7 +41,7 @@ fn alerts() -> Vec<Alert> {
         holds_for,
         summary,
     };
-    let given_up = names::RECORDS.series;
+    let records = names::RECORDS.series;
     vec![
         alert(
             "BrokerDown",
@@ -102,19 +102,25 @@ fn alerts() -> Vec<Alert> {
         alert(
             "RecordsGivenUp",
             Warning,
-            // A worker tells what it gives up. Functions tell nothing: their topic's growth does, with what an operator settles.
+            format!("sum by (service, topic) (increase({records}{{status=~\"dead_lettered|skipped\"}}[10m])) > 0"),
+            "0m",
+            "{{ $labels.service }} has given up about {{ $value | printf \"%.0f\" }} records of {{ $labels.topic }}",
+        ),
+        alert(
+            "DeadLetters",
+            Warning,
+            // Functions do not tell what they give up: the topic does, and with it what an operator settles.
             format!(
-                "sum by (service, topic) (increase({given_up}{{status=~\"dead_lettered|skipped\"}}[10m])) > 0 or \
-                 sum by (topic) (increase({}{{topic=~\".+[.]dead_letter\"}}[10m])) > 0",
+                "sum by (topic) (increase({}{{topic=~\".+[.]dead_letter\"}}[10m])) > 0",
                 cluster::TOPIC_RECORDS.series
             ),
             "0m",
-            "About {{ $value | printf \"%.0f\" }} records of {{ $labels.topic }} within ten minutes are dead letters, or were skipped",
+            "About {{ $value | printf \"%.0f\" }} records were written to {{ $labels.topic }}",
         ),
         alert(
             "WritesNotConfirmed",
             Warning,
-            format!("sum by (service, topic) (increase({given_up}{{status=\"failed\"}}[10m])) > 0"),
+            format!("sum by (service, topic) (increase({records}{{status=\"failed\"}}[10m])) > 0"),
             "10m",
             "Writes of {{ $labels.service }} that follow from {{ $labels.topic }} are not confirmed, again and again",
         ),
