@@ -91,7 +91,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions    = aws_sns_topic.alarms[*].arn
 }
 
-# Not encrypted: CloudWatch may not use AWS's own key for it, and an alarm holds no order.
+# Not encrypted: CloudWatch may not use the key that AWS has for SNS, and an alarm holds names and numbers.
 resource "aws_sns_topic" "alarms" {
   count = var.alarm_email == null ? 0 : 1
 

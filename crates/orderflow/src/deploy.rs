@@ -304,6 +304,10 @@ impl Deploy<'_> {
         let look = match self.system() {
             System::Shop => {
                 text += &format!("  functions      {}\n", self.functions().join(", "));
+                // Services of before there was one have no such output.
+                if let Some(page) = deployment.output(Root::Services, "dashboard").unwrap_or(Value::Null).as_str() {
+                    text += &format!("  dashboard      {page}\n");
+                }
                 format!("orderflow verify{}", self.args.place.arguments())
             }
             System::Food => {
