@@ -112,10 +112,23 @@ function drawPicture() {
   const { edges, back, depth } = layers(ofSystem().services);
   const columns = [];
   for (const [node, at] of depth) (columns[at] = columns[at] || []).push(node);
+  // Who passes columns by has a place in each of them, so as to run between their boxes instead of behind them.
+  const before = new Map([...depth.keys()].map(node => [node, []]));
+  const ways = edges.map(one => {
+    const way = [one.from];
+    for (let at = depth.get(one.from) + 1; !back.has(one) && at < depth.get(one.to); at++) {
+      const passed = `w ${one.from} ${one.to} ${at}`;
+      columns[at].push(passed);
+      before.set(passed, [way.at(-1)]);
+      way.push(passed);
+    }
+    before.get(one.to).push(way.at(-1));
+    return [...way, one.to];
+  });
   const place = new Map();
   const centre = node => {
-    const before = edges.filter(one => one.to === node && place.has(one.from)).map(one => place.get(one.from).y);
-    return before.length ? before.reduce((all, y) => all + y, 0) / before.length : 0;
+    const placed = before.get(node).filter(one => place.has(one)).map(one => place.get(one).y);
+    return placed.length ? placed.reduce((all, y) => all + y, 0) / placed.length : 0;
   };
   const tallest = Math.max(1, ...columns.map(column => column.length));
   columns.forEach((column, at) => {
@@ -123,30 +136,44 @@ function drawPicture() {
     const top = (tallest - column.length) * (HEIGHT + GAP) / 2;
     sorted.forEach(([, node], index) => place.set(node, { x: at * STEP + 4, y: top + index * (HEIGHT + GAP) + 8 }));
   });
-  const width = columns.length * STEP - (STEP - WIDTH) + 8;
-  const height = tallest * (HEIGHT + GAP) + (back.size ? 70 : 8);
+  // Who leads back by more than one column goes around everything, each in a lane of its own.
+  const around = edges.filter(one => back.has(one) && depth.get(one.from) > depth.get(one.to) + 1);
+  around.sort((one, other) => place.get(other.from).y - place.get(one.from).y);
+  const lanes = new Map(around.map((one, index) => [one, 10 + 6 * index]));
+  const below = tallest * (HEIGHT + GAP);
+  const width = columns.length * STEP - (STEP - WIDTH) + 8 + (around.length ? 10 + 6 * around.length : 0);
+  const height = below + Math.max(back.size > around.length ? 60 : 0, 10 + 6 * around.length);
   const svg = drawn('svg', { viewBox: `0 0 ${width} ${height}`, width, role: 'img', 'aria-label': `Services and topics of ${system}` });
   parts = { edges: [], nodes: new Map() };
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  for (const one of edges) {
+  edges.forEach((one, index) => {
     const [from, to] = [place.get(one.from), place.get(one.to)];
     let path;
-    if (back.has(one)) {
+    if (lanes.has(one)) {
+      const lane = lanes.get(one);
+      path = `M${from.x + WIDTH} ${from.y + HEIGHT / 2} h${lane} V${below + lane} H${to.x + WIDTH - lane} V${to.y + HEIGHT}`;
+    } else if (back.has(one)) {
       const [x1, x2, y1, y2] = [from.x + WIDTH / 2, to.x + WIDTH / 2, from.y + HEIGHT, to.y + HEIGHT];
       const low = Math.max(y1, y2) + 60;
       path = `M${x1} ${y1} C${x1} ${low} ${x2} ${low} ${x2} ${y2}`;
     } else {
-      const [x1, y1, x2, y2] = [from.x + WIDTH, from.y + HEIGHT / 2, to.x, to.y + HEIGHT / 2];
-      const bend = Math.max(20, (x2 - x1) / 2);
-      path = `M${x1} ${y1} C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+      const bend = (STEP - WIDTH) / 2;
+      const [first, ...rest] = ways[index].map(node => ({ x: place.get(node).x, y: place.get(node).y + HEIGHT / 2 }));
+      path = `M${first.x + WIDTH} ${first.y}`;
+      let y = first.y;
+      rest.forEach((at, step) => {
+        path += ` C${at.x - bend} ${y} ${at.x - bend} ${at.y} ${at.x} ${at.y}${step < rest.length - 1 ? ` H${at.x + WIDTH}` : ''}`;
+        y = at.y;
+      });
     }
     const moves = drawn('path', { d: path, class: 'moves' });
     svg.append(drawn('path', { d: path, class: 'way' }), moves);
     const run = still ? null : moves.animate([{ strokeDashoffset: 14 }, { strokeDashoffset: 0 }], { duration: 1000, iterations: Infinity });
     if (run) run.pause();
     parts.edges.push({ kind: one.kind, moves, run });
-  }
-  for (const [node, at] of place) {
+  });
+  for (const node of depth.keys()) {
+    const at = place.get(node);
     const name = node.slice(2), isTopic = node[0] === 't';
     svg.append(drawn('rect', { x: at.x, y: at.y, width: WIDTH, height: HEIGHT, rx: isTopic ? HEIGHT / 2 : 4, class: isTopic ? 'topic' : 'service' }));
     svg.append(drawn('text', { x: at.x + WIDTH / 2, y: at.y + 21, 'text-anchor': 'middle' }, name.length > 22 ? `${name.slice(0, 21)}…` : name));
