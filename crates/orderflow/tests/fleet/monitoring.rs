@@ -31,13 +31,14 @@ fn an_alert_fires_for_a_broker_that_is_stopped_and_is_gone_once_it_runs() {
     let ansible = Ansible::new(&fleet);
     let url = format!("http://packages/files/{}", agent.file_name().unwrap().display());
     ansible.write_inventory(|text| {
-        text + "\n[all:vars]\nmonitoring_enabled=true\ngrafana_enabled=false\nprometheus_workers=['127.0.0.1:9401']\n"
-            + &format!("jmx_exporter_url={url}\n")
+        text + &format!("\n[all:vars]\nprometheus_workers=['127.0.0.1:9401']\njmx_exporter_url={url}\n")
     });
-    ansible.plays("site.yml", &[]);
+    let wanted = ["-e", "monitoring_enabled=true", "-e", "grafana_enabled=false"];
+    ansible.refuses("monitoring_enabled is false", "monitoring.yml", &[]);
+    ansible.plays("site.yml", &wanted);
 
     // another time changes nothing,
-    let again = ansible.plays("monitoring.yml", &[]);
+    let again = ansible.plays("monitoring.yml", &wanted);
     assert_eq!(again.changes(), 0, "{}", again.text);
 
     // the console host reaches the brokers' metrics, and nobody else does,
