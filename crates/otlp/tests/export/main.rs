@@ -277,8 +277,9 @@ fn an_endpoint_that_is_away_costs_the_spans_and_nobody_waits_for_it() {
     tell(&traces, b"7f3a");
     let began = Instant::now();
     traces.flush(PATIENCE);
-    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
-    // Then they are dropped, at the latest when nobody is left to tell more.
+    // Then the wait is over with the first attempt; the others take two seconds at least.
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // And they are dropped, at the latest when nobody is left to tell more.
     drop(traces);
     until("they are dropped", || count(&registry, "dropped") == 1);
     assert_eq!(count(&registry, "exported"), 0);
