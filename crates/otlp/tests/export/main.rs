@@ -36,7 +36,7 @@ fn traces_with(variables: &[(&str, &str)]) -> (Traces, Registry) {
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let settings = Settings::from_environment(variable).unwrap().unwrap();
     let traces = Traces::start(settings, &Topology::built_in().unwrap(), 7).unwrap();
-    let mut registry = Registry::with_prefix("orderflow");
+    let mut registry = Registry::default();
     traces.register(&mut registry);
     (traces, registry)
 }
