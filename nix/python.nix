@@ -19,7 +19,7 @@ linkFarm "venvs" {
   ansible = venv "ansible" [
     ansible
     ansible-lint
-    python3
+    (python3.withPackages (packages: [ packages.pyyaml ]))
   ];
   aws = venv "aws" [
     awscli

@@ -47,6 +47,7 @@ in
       ../.config
       (code ../ci)
       ../clippy.toml
+      ../docs/monitoring.md # whose sections are those of the alerts
       ./fixtures
       ../rustfmt.toml
     ]

@@ -15,8 +15,8 @@ use crate::traces::Outcomes;
 /// How long a request may take: what OpenTelemetry has for it.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The waits between the attempts of one batch: half a second, growing to five, and the fourth failure is the last.
-const RETRY: RetryPolicy = RetryPolicy::try_new(500, 5_000, 4).unwrap();
+/// The waits between the attempts of one batch: half a second, growing to two, and the fourth failure is the last.
+const RETRY: RetryPolicy = RetryPolicy::try_new(500, 2_000, 4).unwrap();
 
 /// The longest wait that an endpoint may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -108,6 +108,7 @@ impl Exporter {
                 }
                 Attempt::Never { reason } => {
                     self.failed(&reason);
+                    self.queue.tell(false); // it answers: who flushes goes on waiting for it
                     break;
                 }
                 Attempt::Later { reason, after } => (reason, after),

@@ -9,7 +9,7 @@ use crate::Span;
 /// Spans that may wait; beyond that they are dropped. About 8 MB.
 pub(crate) const MAX_WAITING: usize = 16_384;
 
-/// Spans of one request, about half a megabyte.
+/// Spans of one request, about a megabyte.
 pub(crate) const MAX_BATCH: usize = 1_024;
 
 /// How long the first span of a batch waits for others.
@@ -38,10 +38,14 @@ impl Queue {
     /// Puts spans behind the others; answers with how many had no room.
     pub(crate) fn put(&self, spans: Vec<Span>) -> usize {
         let mut state = self.lock();
-        let room = MAX_WAITING - state.waiting.len();
+        let before = state.waiting.len();
+        let room = MAX_WAITING - before;
         let dropped = spans.len().saturating_sub(room);
         state.waiting.extend(spans.into_iter().take(room));
-        self.changed.notify_all();
+        // Each wake is a system call of who handles records: only for the first span of a batch, and for a full one.
+        if before == 0 || (before < MAX_BATCH && state.waiting.len() >= MAX_BATCH) {
+            self.changed.notify_all();
+        }
         dropped
     }
 

@@ -6,7 +6,7 @@ use kafka_transport::names;
 
 use super::{KAFKA_JOB, ORDERFLOW_JOB, broker, cluster, saga};
 
-/// How far each group is behind, by service and topic, whoever tells it: its workers, or a monitor.
+/// How far each group is behind, by service and topic, whoever tells it: a monitor, or its workers.
 pub(super) const LAG: &str = "service_topic:orderflow_lag_records:sum";
 
 /// A lag below this is what comes and goes with each batch.
@@ -100,6 +100,16 @@ fn alerts() -> Vec<Alert> {
             "{{ $labels.service }} is {{ $value }} records of {{ $labels.topic }} behind, and falls further behind",
         ),
         alert(
+            "NobodyReads",
+            Critical,
+            format!(
+                "{LAG} > 0 and on (service, topic) max by (service, topic) ({}) == 0",
+                cluster::GROUP_MEMBERS.series
+            ),
+            "10m",
+            "{{ $value }} records of {{ $labels.topic }} wait, and {{ $labels.service }} has no member that reads them",
+        ),
+        alert(
             "RecordsGivenUp",
             Warning,
             format!("sum by (service, topic) (increase({records}{{status=~\"dead_lettered|skipped\"}}[10m])) > 0"),
@@ -111,7 +121,7 @@ fn alerts() -> Vec<Alert> {
             Warning,
             // Functions do not tell what they give up: the topic does, and with it what an operator settles.
             format!(
-                "sum by (topic) (increase({}{{topic=~\".+[.]dead_letter\"}}[10m])) > 0",
+                "max by (topic) (increase({}{{topic=~\".+[.]dead_letter\"}}[10m])) > 0",
                 cluster::TOPIC_RECORDS.series
             ),
             "0m",
@@ -151,10 +161,11 @@ fn alerts() -> Vec<Alert> {
 /// The file of rules. A string of JSON is one of YAML.
 pub(super) fn yaml() -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    // A monitor sees all partitions; the workers that are asked may be some of a group.
     let lag = format!(
-        "sum by (service, topic) ({}) or max by (service, topic) ({})",
-        names::LAG.series,
-        cluster::GROUP_LAG.series
+        "max by (service, topic) ({}) or sum by (service, topic) ({})",
+        cluster::GROUP_LAG.series,
+        names::LAG.series
     );
     let mut text = format!(
         "# Written by `orderflow metrics alerts`. What each alert means, and what to do: docs/monitoring.md.\n\

@@ -58,7 +58,7 @@ fn rows() -> Vec<Row> {
                     "Without a leader, below the least number of replicas in sync, or with a replica that is behind; all 0 when all is well",
                     "short",
                     format!(
-                        "sum({}) or sum({}) or max({})",
+                        "sum({}) + sum({}) + max({})",
                         broker::UNDER_REPLICATED.series,
                         broker::UNDER_MIN_ISR.series,
                         broker::OFFLINE_PARTITIONS.series

@@ -54,13 +54,12 @@ impl Collector for Collected {
 }
 
 fn encode(encoder: &mut DescriptorEncoder<'_>, watched: &Watched, sample: &Sample) -> fmt::Result {
-    let members = |name: &str| Some(sample.members.as_ref()?.get(name).copied().unwrap_or(0) as u64);
     for metric in [cluster::GROUP_LAG, cluster::GROUP_MEMBERS] {
         let mut family = encoder.encode_descriptor(metric.family, metric.help, None, MetricType::Gauge)?;
         for group in &watched.groups {
             let count = match metric {
                 cluster::GROUP_LAG => trend::total(sample, group),
-                _ => members(&group.name),
+                _ => sample.members_of(&group.name),
             };
             let Some(count) = count else { continue };
             let labels = [("service", group.service.as_str()), ("topic", group.topic.as_str())];

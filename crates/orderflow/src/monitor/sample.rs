@@ -67,6 +67,13 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
+    /// Members of a group; `None` where not all brokers could say so, or the user may not see it.
+    pub(crate) fn members_of(&self, group: &str) -> Option<u64> {
+        let is_hidden = self.refusal.is_some() && !self.committed.contains_key(group);
+        let members = self.members.as_ref().filter(|_| !is_hidden)?;
+        Some(members.get(group).copied().unwrap_or(0) as u64)
+    }
+
     /// # Errors
     /// Where something is not in it that the user may not see.
     pub(crate) fn whole(self) -> Result<Self, Error> {

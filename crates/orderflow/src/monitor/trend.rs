@@ -112,7 +112,6 @@ impl History {
     }
 
     pub(crate) fn standing(&self, group: &Group) -> Standing {
-        let members = self.newest().and_then(|sample| sample.members.as_ref());
         let partitions = self.newest().map(|sample| parts(sample, group)).unwrap_or_default();
         Standing {
             in_per_s: self.rate(group.topic),
@@ -120,7 +119,7 @@ impl History {
             trend: self.trend(group),
             dead_letters: group.dead_letters.and_then(|topic| self.records(topic)),
             dead_letters_per_s: group.dead_letters.and_then(|topic| self.rate(topic)),
-            members: members.map(|members| members.get(&group.name).copied().unwrap_or(0) as u64),
+            members: self.newest().and_then(|sample| sample.members_of(&group.name)),
             partitions,
         }
     }
@@ -201,10 +200,10 @@ fn is_remade(before: &Sample, now: &Sample, topic: Topic) -> bool {
         || before.is_empty() != now.is_empty()
 }
 
-/// How a group stands on each partition of its topic.
+/// How a group stands on each partition of its topic; without offsets where the user may not see them.
 fn parts(sample: &Sample, group: &Group) -> Vec<Part> {
     let logs = sample.logs.get(group.topic.as_str()).map_or(&[][..], Vec::as_slice);
-    let committed = sample.committed.get(&group.name).map_or(&[][..], Vec::as_slice);
+    let committed = sample.committed.get(&group.name);
     let part = |(partition, log): (usize, &Log)| {
         let span = log.as_ref().map(|log| Span {
             topic: group.topic,
@@ -214,16 +213,17 @@ fn parts(sample: &Sample, group: &Group) -> Vec<Part> {
         });
         Part {
             log: log.clone(),
-            committed: committed.get(partition).copied().flatten(),
-            lag: span.map(|span| lag(&span, committed)),
+            committed: committed.and_then(|committed| committed.get(partition).copied().flatten()),
+            lag: committed.and_then(|committed| Some(lag(&span?, committed))),
         }
     };
     logs.iter().enumerate().map(part).collect()
 }
 
-/// The records that a group is not done with; `None` where its topic is not there.
+/// The records that a group is not done with; `None` where its topic is not there, or the user may not see the group.
 pub(super) fn total(sample: &Sample, group: &Group) -> Option<u64> {
     sample.logs.get(group.topic.as_str())?;
+    sample.committed.get(&group.name)?;
     Some(parts(sample, group).iter().filter_map(|part| part.lag).sum())
 }
 
@@ -326,8 +326,15 @@ mod tests {
         assert_eq!(standing.lag, Some(26));
         assert_eq!(standing.partitions[0], Part { log: Some(5..25), committed: None, lag: Some(20) });
         assert_eq!(standing.partitions[1], Part { log: Some(0..10), committed: Some(4), lag: Some(6) });
-        let unheard_of = Sample { committed: [].into(), ..at(0, &[(0, 3)], &[]) };
-        assert_eq!(history([unheard_of]).standing(&group()).lag, Some(3));
+        assert_eq!(history([at(0, &[(0, 3)], &[])]).standing(&group()).lag, Some(3));
+    }
+
+    #[test]
+    fn how_far_a_group_that_the_user_may_not_see_is_behind_is_not_known() {
+        let hidden = Sample { committed: [].into(), ..at(0, &[(0, 3)], &[]) };
+        let standing = history([hidden]).standing(&group());
+        assert_eq!(standing.lag, None);
+        assert_eq!(standing.partitions, [Part { log: Some(0..3), committed: None, lag: None }]);
     }
 
     #[test]
@@ -375,6 +382,8 @@ mod tests {
         assert_eq!(members(&sample), Some(0));
         sample.members = Some([("s.orders".to_owned(), 3)].into());
         assert_eq!(members(&sample), Some(3));
+        (sample.refusal, sample.committed) = (Some("may not DESCRIBE".into()), [].into());
+        assert_eq!(members(&sample), None);
     }
 
     #[test]

@@ -137,7 +137,7 @@ fn the_page_of_a_worker_shows_what_its_user_may_see_and_says_what_it_may_not() {
     };
     let seen = await_seen(&worker, |seen| group(seen)["lag"] == 0 && handled(seen));
     assert!(
-        seen["refusal"].as_str().unwrap().contains("user payment_processor may not DESCRIBE group order_service."),
+        seen["refusal"].as_str().unwrap().contains("user payment_processor may not DESCRIBE group inventory_manager."),
         "{seen}"
     );
     let hidden = |name: &str| {
