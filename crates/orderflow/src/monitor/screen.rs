@@ -359,7 +359,11 @@ mod tests {
             at: Duration::from_secs(second),
             brokers: 3,
             logs: [("order_placed".to_owned(), vec![Some(0..orders); 3]), (dead_letter, vec![Some(0..7)])].into(),
-            committed: [("payment_processor.order_placed".to_owned(), vec![Some(paid); 3])].into(),
+            committed: [
+                ("payment_processor.order_placed".to_owned(), vec![Some(paid); 3]),
+                ("inventory_manager.order_placed".to_owned(), vec![None; 3]),
+            ]
+            .into(),
             members: Some([("payment_processor.order_placed".to_owned(), 2)].into()),
             refusal: None,
         }
