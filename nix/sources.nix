@@ -47,7 +47,6 @@ in
       ../.config
       (code ../ci)
       ../clippy.toml
-      ../docs/monitoring.md # whose sections are those of the alerts
       ./fixtures
       ../rustfmt.toml
     ]
