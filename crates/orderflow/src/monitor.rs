@@ -92,7 +92,7 @@ pub(crate) fn execute(args: &Args, topology: &Topology, name: &str) -> Result<St
     let connection = args.brokers.connection()?;
     let bound = args.listen.bind()?.map(Bound::with_page).transpose()?;
     let watched = Watched::of(topology, args.system);
-    let sampler = Sampler::connect(&connection, &watched)?;
+    let mut sampler = Sampler::connect(&connection, &watched)?;
     let first = sampler.take(&watched)?.whole()?;
     let mut seen = Seen::new(connection.brokers(), watched.clone(), args.interval, first, &args.workers);
     seen.hear(ask(&args.workers, sampler.started()));

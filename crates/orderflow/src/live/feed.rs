@@ -103,14 +103,14 @@ impl Looker {
     fn seen_of(&mut self, connection: &Connection) -> Result<&Seen, Error> {
         let is_same = |(_, seen): &(Sampler, Seen)| seen.address == connection.brokers();
         let (sampler, seen) = match self.reached.take().filter(is_same) {
-            Some((sampler, seen)) => {
+            Some((mut sampler, seen)) => {
                 let sample = sampler.take(&self.watched);
                 let reached = self.reached.insert((sampler, seen)); // one that is away will be asked again by the same client
                 reached.1.hear(News::Answered(Box::new(sample?)));
                 reached
             }
             None => {
-                let sampler = Sampler::connect(connection, &self.watched)?;
+                let mut sampler = Sampler::connect(connection, &self.watched)?;
                 let first = sampler.take(&self.watched)?;
                 let address = connection.brokers();
                 let seen = Seen::new(address, self.watched.clone(), self.interval, first, &self.workers);

@@ -28,7 +28,7 @@ impl Collected {
 
     fn sample(&self) -> Result<Sample, Error> {
         let mut sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*sampler {
+        match &mut *sampler {
             Some(sampler) => sampler.take(&self.watched),
             None => sampler.insert(Sampler::connect(&self.connection, &self.watched)?).take(&self.watched),
         }

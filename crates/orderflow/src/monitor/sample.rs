@@ -84,7 +84,8 @@ impl Sample {
 /// Asks a cluster.
 pub(crate) struct Sampler {
     admin: Admin,
-    offsets: Vec<GroupOffsets>,
+    /// By group; or why the user may not see it: librdkafka says so once, and is silent when it is asked again.
+    offsets: Vec<Result<GroupOffsets, String>>,
     started: Instant,
 }
 
@@ -93,8 +94,8 @@ impl Sampler {
     /// Where the brokers do not answer or refuse.
     pub(crate) fn connect(connection: &Connection, watched: &Watched) -> Result<Self, Error> {
         let admin = Admin::connect(connection)?;
-        let offsets = watched.groups.iter().map(|group| GroupOffsets::of(connection, &group.name));
-        Ok(Self { admin, offsets: offsets.collect::<Result<_, _>>()?, started: Instant::now() })
+        let offsets = watched.groups.iter().map(|group| Ok(Ok(GroupOffsets::of(connection, &group.name)?)));
+        Ok(Self { admin, offsets: offsets.collect::<Result<_, Error>>()?, started: Instant::now() })
     }
 
     /// From when on a sample's time counts.
@@ -107,17 +108,22 @@ impl Sampler {
     ///
     /// # Errors
     /// Where the brokers do not answer, or refuse us.
-    pub(crate) fn take(&self, watched: &Watched) -> Result<Sample, Error> {
+    pub(crate) fn take(&mut self, watched: &Watched) -> Result<Sample, Error> {
         let topics: Vec<&str> = watched.topics.iter().map(|topic| topic.as_str()).collect();
         let layout = self.admin.layout(&topics)?;
         let (mut committed, mut refusal) = (BTreeMap::new(), None);
-        for (group, offsets) in watched.groups.iter().zip(&self.offsets) {
+        for (group, offsets) in watched.groups.iter().zip(&mut self.offsets) {
             let topic = group.topic.as_str();
             let Some(partitions) = layout.topics.get(topic) else { continue };
-            match offsets.committed(topic, partitions.len() as u32) {
-                Ok(offsets) => drop(committed.insert(group.name.clone(), offsets)),
-                Err(error @ kafka_transport::Error::Forbidden { .. }) => refusal = refusal.or(Some(error.to_string())),
-                Err(error) => return Err(error.into()),
+            let asked = offsets.as_ref().map(|offsets| offsets.committed(topic, partitions.len() as u32));
+            match asked {
+                Ok(Ok(offsets)) => drop(committed.insert(group.name.clone(), offsets)),
+                Ok(Err(error @ kafka_transport::Error::Forbidden { .. })) => *offsets = Err(error.to_string()),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => {}
+            }
+            if let Err(reason) = offsets {
+                refusal.get_or_insert_with(|| reason.clone());
             }
         }
         let members = self.admin.members();

@@ -16,7 +16,12 @@ pub(crate) enum News {
 
 /// Asks cluster and workers every `interval`, until nobody listens. A question may take its ten seconds: whoever listens goes on
 /// meanwhile, and workers are asked on while a cluster is away.
-pub(crate) fn start(sampler: Sampler, watched: Watched, workers: Vec<String>, interval: Duration) -> Receiver<News> {
+pub(crate) fn start(
+    mut sampler: Sampler,
+    watched: Watched,
+    workers: Vec<String>,
+    interval: Duration,
+) -> Receiver<News> {
     let (sender, news) = sync_channel(1); // who has not heard the last is not told more
     if !workers.is_empty() {
         let started = sampler.started();

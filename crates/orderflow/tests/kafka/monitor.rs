@@ -135,7 +135,7 @@ fn the_page_of_a_worker_shows_what_its_user_may_see_and_says_what_it_may_not() {
         let groups = seen["workers"][0]["groups"].as_array().cloned().unwrap_or_default();
         groups.first().is_some_and(|group| group["handled"] == 50)
     };
-    let seen = await_seen(&worker, |seen| group(seen)["lag"] == 0 && handled(seen));
+    let seen = await_seen(&worker, |seen| seen["groups"].is_array() && group(seen)["lag"] == 0 && handled(seen));
     assert!(
         seen["refusal"].as_str().unwrap().contains("user payment_processor may not DESCRIBE group inventory_manager."),
         "{seen}"
