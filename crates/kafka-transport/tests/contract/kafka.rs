@@ -180,6 +180,8 @@ pub(crate) fn producer(config: &ClientConfig) -> ThreadedProducer<Reports> {
     config
         .set("acks", "all")
         .set("linger.ms", "1")
+        // Without idempotence a write that is repeated would come behind those that were under way with it.
+        .set("max.in.flight", "1")
         // What is too large is for the broker to say.
         .set("message.max.bytes", "2097152")
         .set("allow.auto.create.topics", "false")
