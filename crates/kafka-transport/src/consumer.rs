@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use events::Topic;
 use messaging::audit::Observation;
-use messaging::{Answer, BatchId, BatchStep, Clock, Effect, Follows, Record, Subscription, Worker};
-use otlp::{Span, Traces};
+use messaging::{Answer, BatchId, BatchStep, Clock, Effect, Record, Subscription, Worker};
+use otlp::{Answering, Span, Traces, entered};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -231,10 +231,7 @@ impl ConsumerLoop {
             tap.tell(due.iter().filter_map(|due| tap.written(&due.record)).collect());
         }
         for due in &due {
-            let mut follows = due.follows();
-            if let Some(traces) = &self.shared.traces {
-                follows = traces.entered(&due.record, follows, SystemTime::now());
-            }
+            let follows = entered(self.shared.traces.as_ref(), &due.record, due.follows(), SystemTime::now);
             self.shared.producer.publish(TIMERS, &due.record, follows);
         }
     }
@@ -269,9 +266,8 @@ impl ConsumerLoop {
             .collect();
         let id = self.worker.receive(&records, effects);
         self.free_slots.pop();
-        let (mut observations, mut spans) = (Vec::new(), Vec::new());
-        // What follows from the record that was answered last: what it makes comes behind its answer.
-        let mut answered_last = None;
+        let mut observations = Vec::new();
+        let mut answering = Answering::new(self.shared.traces.as_ref(), &self.group, fetched_at);
         self.shared.producer.open(slot);
         let (mut handled, mut answered) = (0, 0);
         for effect in effects.extract_if(.., |effect| is_about_records(effect)) {
@@ -289,22 +285,14 @@ impl ConsumerLoop {
                         Answer::Retried(_) => &self.pulse.retried,
                     };
                     count.fetch_add(1, Ordering::Relaxed);
-                    if let Some(traces) = &self.shared.traces {
-                        let record = &records[index];
-                        let (follows, span) =
-                            traces.answered(&self.group, record, Follows::from(record), &answer, fetched_at);
-                        spans.extend(span);
-                        answered_last = Some((index, follows));
-                    }
+                    answering.answered(index, &records[index], &answer);
                     observations.extend(self.observe(&records[index], answer));
                 }
                 Effect::Produce { index, record, .. } => {
                     if let Some(tap) = &self.shared.tap {
                         observations.extend(tap.written(&record));
                     }
-                    let follows = answered_last.filter(|(answered, _)| *answered == index).map(|(_, follows)| follows);
-                    let follows = follows.unwrap_or_else(|| Follows::from(&records[index]));
-                    self.shared.producer.publish(slot, &record, follows);
+                    self.shared.producer.publish(slot, &record, answering.follows(index, &records[index]));
                 }
                 Effect::DeadLetter { dead_letter, .. } => {
                     self.shared.producer.dead_letter(slot, &dead_letter);
@@ -317,6 +305,7 @@ impl ConsumerLoop {
         }
         self.shared.producer.close(slot);
         self.shared.handled.fetch_add(handled, Ordering::Relaxed);
+        let spans = answering.into_spans();
         self.open.push_back(OpenBatch { id, slot, fetched, answered, observations, spans });
         drop(records);
         drop(messages);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use events::Topic;
 use messaging::{BatchStep, Follows, Outgoing, Subscription};
-use otlp::Traces;
+use otlp::{Traces, entered};
 
 use crate::consumer::{ConsumerLoop, DRAIN_DEADLINE, MAX_OPEN_BATCHES, Membership, Pulse, Shared};
 use crate::producer::{Producer, Slot};
@@ -157,10 +157,7 @@ impl Pipeline {
             tap.tell(records.iter().filter_map(|record| tap.written(record)).collect());
         }
         for record in records {
-            let mut follows = Follows::run(run);
-            if let Some(traces) = &self.shared.traces {
-                follows = traces.entered(record, follows, SystemTime::now());
-            }
+            let follows = entered(self.shared.traces.as_ref(), record, Follows::run(run), SystemTime::now);
             self.shared.producer.publish(INTAKE, record, follows);
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use events::Topic;
 use kafka_transport::{Slot, Writer, log};
 use messaging::{BatchStep, Clock, DeadLetter, Effect, Follows, NewStep, Outgoing, Record, Subscription, Worker};
-use otlp::{Span, Traces};
+use otlp::{Answering, Traces};
 
 use crate::{AnswerMode, BatchFailed, BatchResponse, Delivered, Position};
 
@@ -152,11 +152,11 @@ impl<B: Broker> KafkaFunction<B> {
             self.broker.open(slot);
             under_way.slots.set(0..slot + 1);
             let id = worker.receive(&records, &mut effects);
-            let mut told = Told { group: &group, received, spans: Vec::new(), answered_last: None };
+            let mut answering = Answering::new(self.traces.as_ref(), &group, received);
             for effect in effects.drain(..) {
-                self.carry_out(slot, &worker, &records, effect, &mut reasons, &mut told);
+                self.carry_out(slot, &worker, &records, effect, &mut reasons, &mut answering);
             }
-            open.push((id, told.spans));
+            open.push((id, answering.into_spans()));
         }
         let mut ends = BTreeMap::new();
         for (slot, (id, spans)) in open.into_iter().enumerate() {
@@ -194,39 +194,24 @@ impl<B: Broker> KafkaFunction<B> {
         records: &[Record<'a>],
         effect: Effect,
         reasons: &mut BTreeMap<i32, String>,
-        told: &mut Told<'a>,
+        answering: &mut Answering<'a>,
     ) {
         match effect {
             Effect::Answered { index, answer } => {
                 log::answered(worker, &records[index], &answer);
-                if let Some(traces) = &self.traces {
-                    let (record, received) = (&records[index], told.received);
-                    let (follows, span) = traces.answered(told.group, record, Follows::from(record), &answer, received);
-                    told.spans.extend(span);
-                    told.answered_last = Some((index, follows));
-                }
+                answering.answered(index, &records[index], &answer);
                 if let messaging::Answer::Retried(reason) = answer {
                     reasons.insert(records[index].partition, reason);
                 }
             }
             Effect::Produce { index, record, .. } => {
-                let follows = told.answered_last.filter(|(answered, _)| *answered == index).map(|(_, follows)| follows);
-                self.broker.publish(slot, &record, follows.unwrap_or_else(|| Follows::from(&records[index])));
+                self.broker.publish(slot, &record, answering.follows(index, &records[index]));
             }
             Effect::DeadLetter { dead_letter, .. } => self.broker.dead_letter(slot, &dead_letter),
             // Offsets are the mapping's, and so is the wait before the next attempt.
             Effect::Store { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Stuck { .. } => {}
         }
     }
-}
-
-/// What is told of a partition's records.
-struct Told<'a> {
-    group: &'a Arc<Subscription>,
-    received: SystemTime,
-    spans: Vec<Span>,
-    /// What follows from the record that was answered last: what it makes comes behind its answer.
-    answered_last: Option<(usize, Follows<'a>)>,
 }
 
 /// Slots that are open: where a step panics, which Lambda's runtime survives, their writes are given up before it answers.

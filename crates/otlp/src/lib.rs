@@ -5,6 +5,7 @@
 //!
 //! [OTLP]: https://opentelemetry.io/docs/specs/otlp/
 
+mod answering; // a batch while its records are answered
 mod exporter; // the thread that sends batches, and what it does where nobody takes them
 mod queue; // what waits to be sent: so many, and no more
 mod request; // a batch as OTLP has it in JSON
@@ -12,6 +13,7 @@ mod settings; // where to, and how many traces
 mod span; // what is told of a record
 mod traces; // what hosts speak to
 
+pub use answering::Answering;
 pub use settings::{ENDPOINT, SAMPLER, SAMPLER_ARG, Settings, VARIABLES, WrongSettings};
 pub use span::Span;
-pub use traces::Traces;
+pub use traces::{Traces, entered};

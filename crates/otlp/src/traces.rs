@@ -191,6 +191,16 @@ impl Traces {
     }
 }
 
+/// [`Traces::entered`] where there are traces; else `follows` as it is, and nobody asks for the time.
+pub fn entered<'a>(
+    traces: Option<&Traces>,
+    record: &Outgoing,
+    follows: Follows<'a>,
+    now: fn() -> SystemTime,
+) -> Follows<'a> {
+    traces.map_or(follows, |traces| traces.entered(record, follows, now()))
+}
+
 impl fmt::Debug for Traces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "traces to {}", self.0.settings.url)

@@ -6,7 +6,7 @@ use events::{Event, Timestamp, hash64_of};
 use kafka_transport::Writer;
 use lambda_host::{Function, Invocation, InvocationError};
 use messaging::{Follows, Outgoing};
-use otlp::Traces;
+use otlp::{Traces, entered};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use shop::order_generator::{NAME, generate_order_event};
@@ -87,10 +87,7 @@ impl Function for Generator {
             .map_err(|reason| InvocationError::new("Event.Refused", reason))?;
         self.writer.open(SLOT);
         for record in plan.records() {
-            let mut follows = Follows::run(&plan.run);
-            if let Some(traces) = &self.traces {
-                follows = traces.entered(&record, follows, SystemTime::now());
-            }
+            let follows = entered(self.traces.as_ref(), &record, Follows::run(&plan.run), SystemTime::now);
             self.writer.publish(SLOT, &record, follows);
         }
         let confirmed = self.writer.confirm(SLOT, invocation.deadline);

@@ -9,7 +9,7 @@ use food_orders::food_producer::{self, NUMBERS, ORDER_RATE};
 use food_orders::{menu, number};
 use kafka_transport::{Connection, Pipeline, Slot, Writer};
 use messaging::{Clock, Follows, Outgoing, SteadyRate};
-use otlp::Traces;
+use otlp::{Traces, entered};
 
 use super::delivery::Delivery;
 use super::source::{self, PAUSE, Source};
@@ -178,11 +178,9 @@ impl Source for FoodProducer {
 fn write(writer: &Writer, records: &[Outgoing], run: &OrderId, traces: Option<&Traces>) {
     writer.open(SLOT);
     for record in records {
-        let mut follows = Follows::run(run.as_str());
         // A ticket is nobody's order.
-        if let Some(traces) = traces.filter(|_| record.topic != NUMBERS) {
-            follows = traces.entered(record, follows, SystemTime::now());
-        }
+        let traces = traces.filter(|_| record.topic != NUMBERS);
+        let follows = entered(traces, record, Follows::run(run.as_str()), SystemTime::now);
         writer.publish(SLOT, record, follows);
     }
     writer.close(SLOT);
