@@ -1,9 +1,8 @@
 //! Whole batches from librdkafka in one call.
 //!
 //! The safe interface hands out one message a call, with a deadline computed for each: two to three microseconds of CPU an
-//! order. This is the one module with `unsafe` code. It upholds three rules of librdkafka's header: a partition's queue is
-//! forwarded before the partition is assigned, so that no message takes the other way; a message lives until it is
-//! destroyed, once; the queue is destroyed before its consumer.
+//! order. It upholds three rules of librdkafka's header: a partition's queue is forwarded before the partition is assigned, so
+//! that no message takes the other way; a message lives until it is destroyed, once; the queue is destroyed before its consumer.
 #![expect(unsafe_code, reason = "rdkafka has no safe wrapper for librdkafka's batch consumption")]
 
 use std::ffi::{CStr, CString};

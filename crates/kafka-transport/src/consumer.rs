@@ -245,6 +245,8 @@ impl ConsumerLoop {
         let Subscription { topic, batch_records, .. } = *self.worker.subscription();
         let wait = if self.open.is_empty() { IDLE_WAIT } else { BUSY_WAIT };
         let Batch { mut messages, errors } = self.queue.fetch(wait, batch_records);
+        let consumer = self.queue.consumer();
+        consumer.context().heard.lead_back(consumer.client(), &self.shared.connection);
         let (fetched, fetched_at) = (Instant::now(), SystemTime::now());
         errors.into_iter().try_for_each(|error| self.check(error))?;
         // What came before its partition went to somebody else is his to handle.

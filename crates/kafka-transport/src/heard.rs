@@ -1,21 +1,26 @@
 //! What librdkafka says beside its answers: the true reason stands only there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::{Connection, Error, settings};
+use crate::{Connection, Error, bootstrap, settings};
 
 /// How long one question may take while its client is asked what it has heard.
 const SLICE: Duration = Duration::from_millis(250);
 
 /// The last that a client was told, for whoever wants to know why it gets no answer. A clone hears the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Heard(Arc<Mutex<Said>>);
+pub(crate) struct Heard {
+    said: Arc<Mutex<Said>>,
+    /// All brokers went down since somebody looked last: the client may know none any more.
+    are_all_down: Arc<AtomicBool>,
+}
 
 #[derive(Debug, Default)]
 struct Said {
@@ -32,7 +37,7 @@ struct Said {
 impl Heard {
     /// Why the brokers refuse us for good, if they do.
     pub(crate) fn refusal(&self, connection: &Connection) -> Option<Error> {
-        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let (code, reason) = said.refused.as_ref()?;
         let (address, reason) = split(connection, reason);
         Some(match (code, connection.user()) {
@@ -43,7 +48,16 @@ impl Heard {
 
     /// Whether the user may not see the client's group.
     pub(crate) fn is_group_denied(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_group_denied
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).is_group_denied
+    }
+
+    /// Leads the client that tells us back to the brokers of its connection, if all that it knew are down; to be called again and
+    /// again.
+    pub(crate) fn lead_back<C: ClientContext>(&self, client: &Client<C>, connection: &Connection) {
+        // Whoever waits for reports looks here each time, so that a write is what it does least.
+        if self.are_all_down.load(Ordering::Relaxed) && self.are_all_down.swap(false, Ordering::Relaxed) {
+            bootstrap::begin_again(client, connection);
+        }
     }
 
     /// Asks in short slices until there is an answer: each slice lets `serve` bring what was heard, so that a refusal is told
@@ -68,7 +82,7 @@ impl Heard {
         let deadline = Instant::now() + patience;
         // What was refused before may have passed.
         {
-            let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
             (said.refused, said.is_group_denied) = (None, false);
         }
         loop {
@@ -81,7 +95,7 @@ impl Heard {
                 return Err(refusal);
             }
             if Instant::now() >= deadline {
-                let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
                 let reason = said.last.clone().or(said.logged.clone()).unwrap_or_else(|| error.to_string());
                 let (address, reason) = split(connection, &reason);
                 return Err(Error::Unreachable { address, deadline_s: patience.as_secs(), reason });
@@ -118,7 +132,7 @@ fn split(connection: &Connection, reason: &str) -> (String, String) {
 
 impl ClientContext for Heard {
     fn error(&self, error: KafkaError, reason: &str) {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         match error.rdkafka_error_code() {
             // A connection that breaks within its handshake is an SSL error too, and passes.
             Some(code @ RDKafkaErrorCode::SSL) if reason.contains("certificate") => {
@@ -128,8 +142,13 @@ impl ClientContext for Heard {
                 said.refused = Some((code, reason.to_owned()));
             }
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => said.is_group_denied = true,
-            // That all are down follows from what was said of each before.
-            Some(RDKafkaErrorCode::AllBrokersDown) if said.last.is_some() || said.logged.is_some() => {}
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                self.are_all_down.store(true, Ordering::Relaxed);
+                // That follows from what was said of each before.
+                if said.last.is_none() && said.logged.is_none() {
+                    said.last = Some(reason.to_owned());
+                }
+            }
             _ => said.last = Some(reason.to_owned()),
         }
         tracing::debug!(%error, reason, "librdkafka reports");
@@ -138,7 +157,7 @@ impl ClientContext for Heard {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // A broker that hangs up is no error to librdkafka; what it makes of that stands in its log only.
         if facility == "FAIL" {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).logged = Some(message.to_owned());
+            self.said.lock().unwrap_or_else(PoisonError::into_inner).logged = Some(message.to_owned());
         }
         tracing::debug!(?level, facility, message, "librdkafka says");
     }

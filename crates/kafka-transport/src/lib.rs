@@ -6,7 +6,8 @@
 
 mod admin; // topics and groups from outside
 mod audit_reader; // what the audit reads beside a run
-mod batch_queue; // whole batches from librdkafka in one call; the only unsafe code
+mod batch_queue; // whole batches from librdkafka in one call
+mod bootstrap; // the way back for a client that has lost all brokers
 mod connection; // where the brokers are, and as whom we speak to them
 mod consumer; // one consumer group on one topic: fetch, hand to the loop, carry out its effects
 mod embedded; // the in-process cluster, and its limits

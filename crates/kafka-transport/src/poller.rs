@@ -233,6 +233,7 @@ impl Poller {
         while let Some(event) = self.consumer.poll(Duration::ZERO) {
             event.map(drop).or_else(|error| self.check(error))?;
         }
+        self.consumer.context().heard.lead_back(self.consumer.client(), &self.connection);
         Ok(())
     }
 
@@ -277,7 +278,10 @@ impl Poller {
             },
             answer => answer.map(Ok),
         };
-        let serve = || drop(self.consumer.poll(Duration::ZERO));
+        let serve = || {
+            drop(self.consumer.poll(Duration::ZERO));
+            heard.lead_back(self.consumer.client(), &self.connection);
+        };
         heard.ask(&self.connection, question, serve)?.map_err(|code| self.refused(code))
     }
 

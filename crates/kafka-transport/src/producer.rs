@@ -84,7 +84,7 @@ impl Producer {
     /// Looks for a topic.
     pub(crate) fn find(&self, topic: Topic) -> Result<(), Error> {
         let metadata = |wait| self.inner.client().fetch_metadata(Some(topic.as_str()), wait);
-        let metadata = self.heard.ask(&self.connection, metadata, || {})?; // its own thread serves it
+        let metadata = self.heard.ask(&self.connection, metadata, || self.lead_back())?;
         let refused = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
         let access = |code| Error::access(code, &self.connection, "DESCRIBE", format!("topic {topic}"), topic);
         refused.map_or(Ok(()), |code| Err(access(code)))
@@ -92,7 +92,7 @@ impl Producer {
 
     fn connect_within(&self, patience: Duration) -> Result<Metadata, Error> {
         let metadata = |wait| self.inner.client().fetch_metadata(None, wait);
-        self.heard.ask_for(patience, &self.connection, metadata, || {}) // its own thread serves it
+        self.heard.ask_for(patience, &self.connection, metadata, || self.lead_back())
     }
 
     /// Connects to every broker that leads a partition of the topics: librdkafka does that with the first write only.
@@ -117,12 +117,17 @@ impl Producer {
                     scope.spawn(move || {
                         let ask = |wait| self.inner.client().fetch_watermarks(topic, partition, wait);
                         let patience = deadline.saturating_duration_since(Instant::now());
-                        self.heard.ask_for(patience, &self.connection, ask, || {}).map(drop)
+                        self.heard.ask_for(patience, &self.connection, ask, || self.lead_back()).map(drop)
                     })
                 })
                 .collect();
             asked.into_iter().try_for_each(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
+    }
+
+    /// The client has a thread of its own that serves it, and that hears of its brokers.
+    fn lead_back(&self) {
+        self.heard.lead_back(self.inner.client(), &self.connection);
     }
 
     /// Opens a slot for a batch. It cannot seem complete before [`Producer::close`].
@@ -207,8 +212,9 @@ impl Producer {
         self.reports.slots[slot].offset.load(Ordering::Relaxed)
     }
 
-    /// How many reports of a slot are missing; an open slot counts itself.
+    /// How many reports of a slot are missing; an open slot counts itself. Whoever waits for them asks again and again.
     pub(crate) fn pending(&self, slot: Slot) -> usize {
+        self.lead_back();
         self.reports.slots[slot].pending() as usize
     }
 

@@ -225,6 +225,7 @@ impl TopicReader {
             span.from = offset + 1;
             asked_at = Instant::now(); // the caller's own time is no silence
         }
+        self.heard.lead_back(self.consumer.client(), &self.connection);
         self.silence += asked_at.elapsed();
         self.check_silence()
     }

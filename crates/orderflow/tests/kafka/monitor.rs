@@ -16,8 +16,9 @@ use serde_json::Value;
 use topology::Topology;
 
 use crate::call::orderflow;
+use crate::until::{until, until_or_told};
 use crate::worker::Worker;
-use crate::{PATIENCE, on, start, until};
+use crate::{PATIENCE, on, start};
 
 const GROUP: &str = "payment_processor.order_placed";
 
@@ -209,10 +210,13 @@ impl OnTerminal {
     /// Waits until this is written; looks behind it from then on.
     #[track_caller]
     fn await_shown(&self, text: &str) {
-        until(&format!("the screen shows {text}"), || {
+        let is_shown = || {
             let mut written = self.written.lock().unwrap();
             let found = written.find(text).map(|at| at + text.len());
             found.inspect(|&end| drop(written.drain(..end))).is_some()
+        };
+        until_or_told(&format!("the screen shows {text}"), is_shown, || {
+            format!("; was written: {:?}", self.written.lock().unwrap())
         });
     }
 
