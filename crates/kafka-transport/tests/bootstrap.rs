@@ -21,7 +21,7 @@ fn a_client_whose_only_broker_named_none_for_a_while_comes_back_to_it() {
         broker.names_itself.store(false, Ordering::Release);
         assert_eq!(admin.layout(&[]).unwrap(), Layout::default(), "round {round}");
         broker.names_itself.store(true, Ordering::Release);
-        assert_eq!(admin.brokers().unwrap(), [broker.address.clone()], "round {round}");
+        assert_eq!(admin.brokers().unwrap(), std::slice::from_ref(&broker.address), "round {round}");
     }
 }
 
