@@ -304,6 +304,13 @@ impl Member for KafkaMember {
     fn end(self: Box<Self>) {}
 }
 
+impl Drop for KafkaMember {
+    fn drop(&mut self) {
+        // The end of one that has not heard yet that its partitions are lost may wait for ever: librdkafka's issue 4884.
+        self.turn();
+    }
+}
+
 /// Writes records without waiting in between.
 pub(crate) fn write(
     producer: &ThreadedProducer<Reports>,
