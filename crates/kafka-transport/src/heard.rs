@@ -138,7 +138,8 @@ impl ClientContext for Heard {
             Some(code @ RDKafkaErrorCode::SSL) if reason.contains("certificate") => {
                 said.refused = Some((code, reason.to_owned()));
             }
-            Some(code @ RDKafkaErrorCode::Authentication) => {
+            // A login that nobody has answered in time is not refused: librdkafka tries it again.
+            Some(code @ RDKafkaErrorCode::Authentication) if !reason.contains("Timed out") => {
                 said.refused = Some((code, reason.to_owned()));
             }
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => said.is_group_denied = true,
@@ -191,6 +192,18 @@ mod tests {
              ssl.ca.location is correctly configured (after 7ms in state SSL_HANDSHAKE)",
             "certificate verify failed",
         );
+    }
+
+    #[test]
+    fn a_login_is_refused_by_a_broker_and_not_by_time() {
+        let connection = Connection::plaintext("a:1");
+        let told = |reason: &str| {
+            let heard = Heard::default();
+            heard.error(KafkaError::Global(RDKafkaErrorCode::Authentication), reason);
+            heard.refusal(&connection).is_some()
+        };
+        assert!(told("sasl_ssl://a:1/1: SASL authentication error: Authentication failed"));
+        assert!(!told("sasl_ssl://a:1/1: SASL SCRAM-SHA-512 mechanism handshake failed: Local: Timed out"));
     }
 
     #[test]

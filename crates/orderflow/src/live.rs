@@ -10,6 +10,7 @@ use std::time::Duration;
 use ::topology::Topology;
 use axum::Json;
 use axum::Router;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -89,6 +90,10 @@ impl Page {
     }
 }
 
+/// What a redrive may ask for, to who sends anything else.
+const REDRIVEN: &str =
+    r#"allowed, as application/json: {"place": "TOPIC-PARTITION@OFFSET"} or {"service": SERVICE, "about": WHAT}"#;
+
 /// What every answer says of itself: it is of this moment, and no other page's.
 const ALWAYS: [(HeaderName, &str); 3] = [
     (header::CACHE_CONTROL, "no-store"),
@@ -123,8 +128,11 @@ async fn dead_letters(State(page): State<Arc<Page>>) -> Response {
     page.ask(Inside::dead_letters).await
 }
 
-async fn redrive(State(page): State<Arc<Page>>, Json(asked): Json<Asked>) -> Response {
-    page.ask(move |inside| inside.redrive(&asked)).await
+async fn redrive(State(page): State<Arc<Page>>, asked: Result<Json<Asked>, JsonRejection>) -> Response {
+    match asked {
+        Ok(Json(asked)) => page.ask(move |inside| inside.redrive(&asked)).await,
+        Err(other) => refused(other.status(), REDRIVEN),
+    }
 }
 
 impl Page {

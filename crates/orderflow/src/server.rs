@@ -23,6 +23,10 @@ pub(crate) use liveness::Liveness;
 mod access; // who may see the page
 mod liveness; // whether a worker's groups turn
 
+/// What is served, to who asks for anything else.
+const PATHS: &str =
+    "there are /, /api/live, /api/orders, /api/dead-letters, /health/live, /health/ready and /metrics\n";
+
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What reads metrics, a database or a cluster does so on threads beside: so many at once.
@@ -123,7 +127,7 @@ impl Bound {
             .with_state(told)
             .route("/token", axum::routing::post(access::take_token).with_state(access))
             .merge(page)
-            .fallback(|| async { (StatusCode::NOT_FOUND, "there are /, /health/live, /health/ready and /metrics\n") });
+            .fallback(|| async { (StatusCode::NOT_FOUND, PATHS) });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()

@@ -91,6 +91,7 @@ impl Settings {
 /// Where traces are posted, by the base that the endpoint is.
 fn url(endpoint: &str) -> Result<String, String> {
     const ALLOWED: &str = "allowed http://HOST:PORT, such as http://localhost:4318";
+    const PATH: &str = "/v1/traces";
     let Ok(uri) = endpoint.parse::<Uri>() else { return Err(format!("found {endpoint:?}, {ALLOWED}")) };
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(format!("has a user, who would be told to nobody; {ALLOWED}")); // his password is not shown
@@ -104,7 +105,16 @@ fn url(endpoint: &str) -> Result<String, String> {
     if uri.scheme_str() != Some("http") || !has_host || uri.query().is_some() {
         return Err(format!("found {endpoint:?}, {ALLOWED}"));
     }
-    Ok(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+    // To the parser a port that is none is not there.
+    let has_port = |authority: &str| authority.rsplit(']').next().is_some_and(|behind_host| behind_host.contains(':'));
+    if uri.port().is_none() && uri.authority().is_some_and(|authority| has_port(authority.as_str())) {
+        return Err(format!("found {endpoint:?}, {ALLOWED}: a port is 1 to 65535"));
+    }
+    let base = endpoint.trim_end_matches('/');
+    if base.ends_with(PATH) {
+        return Err(format!("found {endpoint:?}, {ALLOWED}: {PATH} is put behind it"));
+    }
+    Ok(format!("{base}{PATH}"))
 }
 
 #[cfg(test)]
@@ -146,6 +156,14 @@ mod tests {
         for found in ["localhost:4318", "grpc://c:4317", "nonsense", "http://", "http://c:4318/?key=1", "http://a b"] {
             let expected = format!("1 setting is wrong\n  {ENDPOINT} found {found:?}, {allowed}");
             assert_eq!(read(&[(ENDPOINT, found)]), Err(expected));
+        }
+        for (found, why) in [
+            ("http://c:99999", "a port is 1 to 65535"),
+            ("http://[::1]:99999", "a port is 1 to 65535"),
+            ("http://c:4318/v1/traces/", "/v1/traces is put behind it"),
+        ] {
+            let told = read(&[(ENDPOINT, found)]).unwrap_err();
+            assert!(told.ends_with(&format!("found {found:?}, {allowed}: {why}")), "{told}");
         }
         assert_eq!(
             read(&[(ENDPOINT, "https://c"), (SAMPLER, RATIO), (SAMPLER_ARG, "1%")]),

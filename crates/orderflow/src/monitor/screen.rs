@@ -35,7 +35,7 @@ What is seen of each service and topic that it reads:
   in/s          records a second that came into the topic, over ten seconds
   lag           records that its consumer group is not done with
   trend         draining, with the time to zero if it goes on so; growing; or
-                steady: zero, or within what comes in a second anyway
+                steady: zero, or as it was, give or take what comes in a second
   dead          dead letters that stand in its dead-letter topic
   mbr           members of its group: workers that share the partitions
 

@@ -112,7 +112,14 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
             let told = "without a token this page is at localhost alone: ask for it by that name\n";
             return (StatusCode::FORBIDDEN, told).into_response();
         }
-        Access::Token(token) if !token.is_brought(headers) => return ask_for_token(StatusCode::UNAUTHORIZED, ""),
+        Access::Token(token) if !token.is_brought(headers) => {
+            if !headers.contains_key(header::AUTHORIZATION) {
+                return ask_for_token(StatusCode::UNAUTHORIZED, "");
+            }
+            // A program has no use for the form.
+            tokio::time::sleep(WRONG_WAIT).await;
+            return (StatusCode::UNAUTHORIZED, format!("{WRONG}\n")).into_response();
+        }
         Access::Loopback | Access::Token(_) => {}
     }
     if request.method() != Method::GET && !is_from_our_page(headers) {
@@ -132,11 +139,13 @@ pub(super) async fn take_token(State(access): State<Arc<Access>>, Form(given): F
     let Access::Token(token) = &*access else { return Redirect::to("/").into_response() };
     if !is_same(given.token.trim(), &token.text) {
         tokio::time::sleep(WRONG_WAIT).await;
-        return ask_for_token(StatusCode::UNAUTHORIZED, "That is not the token.");
+        return ask_for_token(StatusCode::UNAUTHORIZED, WRONG);
     }
     let cookie = format!("{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/", token.cookie);
     ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
 }
+
+const WRONG: &str = "That is not the token.";
 
 fn ask_for_token(status: StatusCode, said: &str) -> Response {
     let form = include_str!("token.html").replace("{said}", said);

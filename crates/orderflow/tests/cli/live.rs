@@ -85,7 +85,8 @@ fn a_run_shows_itself_to_this_machine_alone() {
     assert_eq!(redrive("", "{\"place\":\"a-0@1\"}").0, 415, "a form of another page has no such content");
     let nowhere = redrive(json, "{\"place\":\"a-0@1\"}");
     assert!(nowhere.0 == 400 && nowhere.2.contains("a: no topic of dead letters; there are "), "{}", nowhere.2);
-    assert_eq!(redrive(json, "{}").0, 422);
+    let (status, _, told) = redrive(json, "{}");
+    assert!(status == 422 && told.contains(r#"{\"place\": \"TOPIC-PARTITION@OFFSET\"}"#), "{told}");
     let (status, _, unknown) = run.ask("GET /api/orders/%3Cb%3E", LOCAL, "");
     let unknown: Value = serde_json::from_str(&unknown).unwrap();
     assert_eq!(status, 404, "{unknown}");
@@ -99,6 +100,8 @@ fn elsewhere_it_wants_its_token_and_health_and_metrics_want_none() {
     assert!(status == 401 && form.contains("<form method=\"post\" action=\"/token\">"), "{form}");
     let bearer = |token: &str| run.status("GET /", &format!("Host: shop.example\r\nAuthorization: Bearer {token}\r\n"));
     assert_eq!((bearer(TOKEN), bearer("a-token-of-20-signs?")), (200, 401));
+    let (_, _, told) = run.ask("GET /api/orders", "Host: shop.example\r\nAuthorization: Bearer wrong\r\n", "");
+    assert_eq!(told, "That is not the token.\n");
     for open in ["/metrics", "/health/live", "/health/ready"] {
         assert_eq!(run.status(&format!("GET {open}"), "Host: shop.example\r\n"), 200, "{open}");
     }

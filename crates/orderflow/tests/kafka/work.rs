@@ -69,7 +69,8 @@ fn health_and_metrics_say_how_a_worker_is_and_what_it_did() {
     assert_eq!(worker.get("/health/ready"), (200, "ready\n".into()));
     assert_eq!(worker.get("/health/live"), (200, "live\n".into()));
     for path in ["/health", "/metrics/", "/metric"] {
-        assert_eq!(worker.get(path), (404, "there are /, /health/live, /health/ready and /metrics\n".into()), "{path}");
+        let (status, told) = worker.get(path);
+        assert!(status == 404 && told.starts_with("there are /, ") && told.contains("/metrics"), "{path}: {told}");
     }
 
     let metrics = || match worker.get("/metrics") {
