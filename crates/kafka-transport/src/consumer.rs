@@ -474,7 +474,7 @@ fn check_access(
         let heard = consumer.poll(Duration::ZERO).and_then(Result::err).and_then(|error| error.rdkafka_error_code());
         group_refused = group_refused.or(heard.filter(|code| *code == RDKafkaErrorCode::GroupAuthorizationFailed));
     };
-    let metadata = consumer.context().heard.ask(connection, metadata, serve)?;
+    let metadata = consumer.context().heard.ask(consumer.client(), connection, metadata, serve)?;
     let topic_refused = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
     topic_refused.or(group_refused).map_or(Ok(()), |code| Err(access_refused(code, subscription, connection)))
 }

@@ -61,20 +61,22 @@ impl Heard {
     }
 
     /// Asks in short slices until there is an answer: each slice lets `serve` bring what was heard, so that a refusal is told
-    /// at once instead of at the deadline.
-    pub(crate) fn ask<T>(
+    /// at once instead of at the deadline. `client` is the one that is asked, and that tells us.
+    pub(crate) fn ask<C: ClientContext, T>(
         &self,
+        client: &Client<C>,
         connection: &Connection,
         question: impl FnMut(Duration) -> Result<T, KafkaError>,
         serve: impl FnMut(),
     ) -> Result<T, Error> {
-        self.ask_for(settings::CONNECT_DEADLINE, connection, question, serve)
+        self.ask_for(settings::CONNECT_DEADLINE, client, connection, question, serve)
     }
 
     /// The same, for `patience` at most.
-    pub(crate) fn ask_for<T>(
+    pub(crate) fn ask_for<C: ClientContext, T>(
         &self,
         patience: Duration,
+        client: &Client<C>,
         connection: &Connection,
         mut question: impl FnMut(Duration) -> Result<T, KafkaError>,
         mut serve: impl FnMut(),
@@ -91,6 +93,7 @@ impl Heard {
                 Err(error) => error,
             };
             serve();
+            self.lead_back(client, connection);
             if let Some(refusal) = self.refusal(connection) {
                 return Err(refusal);
             }

@@ -278,11 +278,9 @@ impl Poller {
             },
             answer => answer.map(Ok),
         };
-        let serve = || {
-            drop(self.consumer.poll(Duration::ZERO));
-            heard.lead_back(self.consumer.client(), &self.connection);
-        };
-        heard.ask(&self.connection, question, serve)?.map_err(|code| self.refused(code))
+        let serve = || drop(self.consumer.poll(Duration::ZERO));
+        let answer = heard.ask(self.consumer.client(), &self.connection, question, serve)?;
+        answer.map_err(|code| self.refused(code))
     }
 
     fn refused(&self, code: RDKafkaErrorCode) -> Error {

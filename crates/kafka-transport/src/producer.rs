@@ -84,15 +84,14 @@ impl Producer {
     /// Looks for a topic.
     pub(crate) fn find(&self, topic: Topic) -> Result<(), Error> {
         let metadata = |wait| self.inner.client().fetch_metadata(Some(topic.as_str()), wait);
-        let metadata = self.heard.ask(&self.connection, metadata, || self.lead_back())?;
+        let metadata = self.ask(settings::CONNECT_DEADLINE, metadata)?;
         let refused = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
         let access = |code| Error::access(code, &self.connection, "DESCRIBE", format!("topic {topic}"), topic);
         refused.map_or(Ok(()), |code| Err(access(code)))
     }
 
     fn connect_within(&self, patience: Duration) -> Result<Metadata, Error> {
-        let metadata = |wait| self.inner.client().fetch_metadata(None, wait);
-        self.heard.ask_for(patience, &self.connection, metadata, || self.lead_back())
+        self.ask(patience, |wait| self.inner.client().fetch_metadata(None, wait))
     }
 
     /// Connects to every broker that leads a partition of the topics: librdkafka does that with the first write only.
@@ -117,7 +116,7 @@ impl Producer {
                     scope.spawn(move || {
                         let ask = |wait| self.inner.client().fetch_watermarks(topic, partition, wait);
                         let patience = deadline.saturating_duration_since(Instant::now());
-                        self.heard.ask_for(patience, &self.connection, ask, || self.lead_back()).map(drop)
+                        self.ask(patience, ask).map(drop)
                     })
                 })
                 .collect();
@@ -126,8 +125,8 @@ impl Producer {
     }
 
     /// The client has a thread of its own that serves it, and that hears of its brokers.
-    fn lead_back(&self) {
-        self.heard.lead_back(self.inner.client(), &self.connection);
+    fn ask<T>(&self, patience: Duration, question: impl FnMut(Duration) -> Result<T, KafkaError>) -> Result<T, Error> {
+        self.heard.ask_for(patience, self.inner.client(), &self.connection, question, || {})
     }
 
     /// Opens a slot for a batch. It cannot seem complete before [`Producer::close`].
@@ -214,7 +213,7 @@ impl Producer {
 
     /// How many reports of a slot are missing; an open slot counts itself. Whoever waits for them asks again and again.
     pub(crate) fn pending(&self, slot: Slot) -> usize {
-        self.lead_back();
+        self.heard.lead_back(self.inner.client(), &self.connection);
         self.reports.slots[slot].pending() as usize
     }
 

@@ -50,11 +50,8 @@ impl Reader {
             Err(_) if self.heard.is_group_denied() => Ok(None),
             answer => answer.map(Some),
         };
-        let serve = || {
-            while self.client.poll(Duration::from_millis(1)).is_some() {}
-            self.heard.lead_back(self.client.client(), &self.connection);
-        };
-        let answer = self.heard.ask(&self.connection, question, serve)?;
+        let serve = || while self.client.poll(Duration::from_millis(1)).is_some() {};
+        let answer = self.heard.ask(self.client.client(), &self.connection, question, serve)?;
         answer.ok_or_else(|| self.forbidden(operation, resource))
     }
 
