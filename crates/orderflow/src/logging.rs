@@ -2,9 +2,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Mutex;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::Error;
 
@@ -27,19 +28,24 @@ pub(crate) fn start_in(path: &Path, default: LevelFilter) -> Result<(), Error> {
 }
 
 fn write_to(writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static, default: LevelFilter) {
-    let mut filter = EnvFilter::builder().with_default_directive(default.into()).from_env_lossy();
-    // What a database's server or an HTTP client has to say comes to us as an error, where it matters, in lines that have our fields.
-    for directive in ["sqlx=off"].into_iter().filter_map(|directive| directive.parse().ok()) {
-        filter = filter.add_directive(directive);
-    }
     // A second start, in tests that run commands in one process, keeps the first.
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_target(false)
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .log_internal_errors(false) // it would panic where stderr cannot be written to
         .with_writer(writer)
+        .finish()
+        .with(filter(default))
         .try_init();
+}
+
+/// What `RUST_LOG` names, each a level or `TARGET=LEVEL`; up to `default` where it names nothing, or cannot be read.
+fn filter(default: LevelFilter) -> Targets {
+    let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
+    let asked = asked.and_then(|asked| asked.parse::<Targets>().ok());
+    // What a database's server has to say comes to us as an error, where it matters, in lines that have our fields.
+    asked.unwrap_or_else(|| Targets::new().with_default(default)).with_target("sqlx", LevelFilter::OFF)
 }

@@ -353,6 +353,36 @@ fn every_dependency_says_why_it_is_there() {
 }
 
 #[test]
+fn tests_ask_no_dependency_for_features_that_programs_do_not_ask_for() {
+    // Else cargo builds it, and whatever depends on it, twice: once for programs, once for tests.
+    let (of_programs, of_tests) = (features("normal,build"), features("normal,build,dev"));
+    let differing: Vec<_> =
+        of_programs.iter().filter(|(name, features)| of_tests.get(*name) != Some(features)).collect();
+    assert!(
+        differing.is_empty(),
+        "let Cargo.toml ask for these features for programs, too: {differing:#?}, tests have {:#?}",
+        differing.iter().map(|(name, _)| of_tests.get(*name)).collect::<Vec<_>>()
+    );
+    assert!(of_tests.len() > of_programs.len() && of_programs.len() > 100, "{} {}", of_programs.len(), of_tests.len());
+}
+
+/// The features of each dependency, as it is built for the target and for what builds it.
+fn features(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--offline", "--locked", "--workspace", "--target", "x86_64-unknown-linux-musl"]);
+    let output =
+        cargo.args(["--edges", edges, "--prefix", "none", "--format", "{p}\t{f}"]).current_dir(workspace()).output();
+    let output = output.expect("cargo tree");
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let mut features: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).expect("UTF-8").lines() {
+        let Some((name, of_it)) = line.split_once('\t') else { continue };
+        features.entry(name.to_owned()).or_default().insert(of_it.trim_end_matches(" (*)").to_owned());
+    }
+    features
+}
+
+#[test]
 fn comments_and_texts_are_no_code() {
     check_code("a // unsafe\nb", "a \nb");
     check_code("a /* x /* y */ z */ b", "a  b");

@@ -10,7 +10,9 @@ use kafka_transport::{Error as KafkaError, Writer};
 use lambda_host::{KafkaFunction, report_init_error, run};
 use otlp::Traces;
 use topology::Topology;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use consumer::Consumer;
 use credentials::Credentials;
@@ -120,15 +122,19 @@ fn writer(kafka: &Kafka, topology: &Topology, service: &str) -> Result<Writer, F
 /// log level, and nothing of Lambda's runtime: what it would say of a failed invocation stands in the answer.
 fn start_log() {
     let filter = ["RUST_LOG", "AWS_LAMBDA_LOG_LEVEL"].iter().find_map(|name| std::env::var(name).ok());
+    let filter = filter.and_then(|filter| filter.parse::<Targets>().ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .with_env_filter(EnvFilter::new(filter.unwrap_or_else(|| "info".into()) + ",lambda_runtime=off"))
+        .with_max_level(LevelFilter::TRACE)
         .with_ansi(false)
         .log_internal_errors(false)
         .with_writer(std::io::stdout)
+        .finish()
+        .with(filter.with_target("lambda_runtime", LevelFilter::OFF))
         .init();
 }

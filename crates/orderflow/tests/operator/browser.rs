@@ -1,22 +1,22 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use ureq::http::Request;
 
 use crate::until::until_or_told;
 
 /// Chromium without a screen, driven as a person would drive it. It ends with the test, whatever happens.
 pub(crate) struct Browser {
     driver: Child,
-    runtime: Runtime,
-    client: Client,
+    session: Session,
     /// Held, because who writes to a pipe without an end dies of it.
     _said: Lines<BufReader<ChildStdout>>,
     _folder: TempDir,
@@ -59,52 +59,45 @@ impl Browser {
             &format!("--blink-settings={colours}"),
         ];
         let options = json!({ "goog:chromeOptions": { "args": arguments }, "goog:loggingPrefs": { "browser": "ALL" } });
-        let Value::Object(capabilities) = options else { unreachable!("it is one") };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities);
-        let address = port.map(|port| format!("http://127.0.0.1:{port}"));
-        let client = address.map(|address| runtime.block_on(builder.connect(&address)));
-        match client {
-            Some(Ok(client)) => Self { driver, runtime, client, _said: lines, _folder: folder },
-            other => {
+        match port.ok_or_else(|| "it names no port".to_owned()).and_then(|port| Session::begin(port, &options)) {
+            Ok(session) => Self { driver, session, _said: lines, _folder: folder },
+            Err(reason) => {
                 let _ = driver.kill();
                 let _ = driver.wait();
-                panic!("chromedriver: {:?}", other.map(Result::err));
+                panic!("chromedriver: {reason}");
             }
         }
     }
 
     pub(crate) fn open(&self, address: &str) {
-        self.runtime.block_on(self.client.goto(address)).unwrap();
+        self.session.post("/url", json!({ "url": address })).unwrap();
     }
 
     /// As wide and high as this.
     pub(crate) fn resize(&self, width: u32, height: u32) {
-        self.runtime.block_on(self.client.set_window_size(width, height)).unwrap();
+        self.session.post("/window/rect", json!({ "width": width, "height": height })).unwrap();
     }
 
     /// Clicks on what is shown there, as soon as it is.
     #[track_caller]
     pub(crate) fn click(&self, css: &str) {
         self.await_true(&format!("{css} to click on"), |browser| {
-            let click = async { browser.client.find(Locator::Css(css)).await?.click().await };
-            browser.runtime.block_on(click).is_ok()
+            let found = browser.session.post("/element", json!({ "using": "css selector", "value": css }));
+            found.and_then(|element| browser.session.of(&element, "click", json!({}))).is_ok()
         });
     }
 
     /// Types into whatever has the focus.
     pub(crate) fn press(&self, keys: &str) {
-        let press = async { self.client.active_element().await?.send_keys(keys).await };
-        self.runtime.block_on(press).unwrap();
+        let element = self.session.get("/element/active").unwrap();
+        self.session.of(&element, "value", json!({ "text": keys })).unwrap();
     }
 
     /// What a script of the test's says, which looks and changes nothing.
     #[track_caller]
     pub(crate) fn look(&self, script: &str) -> Value {
-        self.runtime
-            .block_on(self.client.execute(script, Vec::new()))
-            .unwrap_or_else(|error| panic!("{script}: {error}"))
+        let asked = json!({ "script": script, "args": [] });
+        self.session.post("/execute/sync", asked).unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
     /// The text that is shown there; empty where there is none.
@@ -129,16 +122,67 @@ impl Browser {
     /// A picture of what is shown, for the documents: where `ORDERFLOW_SCREENSHOTS` names a folder.
     pub(crate) fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("ORDERFLOW_SCREENSHOTS") else { return };
-        let png = self.runtime.block_on(self.client.screenshot()).unwrap();
+        let png = self.session.get("/screenshot").unwrap();
+        let png = BASE64_STANDARD.decode(png.as_str().unwrap()).unwrap();
         std::fs::write(std::path::Path::new(&folder).join(name), png).unwrap();
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.runtime.block_on(self.client.clone().close());
+        let _ = self.session.end();
         // Also a browser that hears nobody any more.
         let _ = killpg(Pid::from_raw(self.driver.id().cast_signed()), Signal::SIGKILL);
         let _ = self.driver.wait();
+    }
+}
+
+/// A session of WebDriver's protocol (<https://www.w3.org/TR/webdriver2/>), of which these tests need a few lines.
+struct Session {
+    address: String,
+}
+
+/// What an element is called by, in each answer that names one.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+impl Session {
+    fn begin(port: u16, options: &Value) -> Result<Self, String> {
+        let driver = Self { address: format!("http://127.0.0.1:{port}/session") };
+        let begun = driver.post("", json!({ "capabilities": { "alwaysMatch": options } }))?;
+        let id = begun["sessionId"].as_str().ok_or_else(|| format!("no session: {begun}"))?;
+        Ok(Self { address: format!("{}/{id}", driver.address) })
+    }
+
+    fn get(&self, path: &str) -> Result<Value, String> {
+        self.ask("GET", path, String::new())
+    }
+
+    fn post(&self, path: &str, what: Value) -> Result<Value, String> {
+        self.ask("POST", path, what.to_string())
+    }
+
+    /// Something to do with an element of an answer.
+    fn of(&self, element: &Value, verb: &str, what: Value) -> Result<Value, String> {
+        let id = element[ELEMENT].as_str().ok_or_else(|| format!("no element: {element}"))?;
+        self.post(&format!("/element/{id}/{verb}"), what)
+    }
+
+    fn end(&self) -> Result<Value, String> {
+        self.ask("DELETE", "", String::new())
+    }
+
+    fn ask(&self, method: &str, path: &str, body: String) -> Result<Value, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{method} {path}: {error}");
+        let agent = ureq::Agent::config_builder().proxy(None).timeout_global(Some(ANSWER_WITHIN));
+        let agent = agent.http_status_as_error(false).allow_non_standard_methods(true).build().new_agent();
+        let request = Request::builder().method(method).uri(self.address.clone() + path);
+        let request = request.header("Content-Type", "application/json").body(body).map_err(|error| failed(&error))?;
+        let mut response = agent.run(request).map_err(|error| failed(&error))?;
+        let text = response.body_mut().read_to_string().map_err(|error| failed(&error))?;
+        let mut answer: Value = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+        let value = answer["value"].take();
+        if response.status().is_success() { Ok(value) } else { Err(failed(&value)) }
     }
 }
