@@ -19,6 +19,7 @@ use crate::{Error, state_folder, tell};
 pub(crate) use recorded::Recorded;
 pub(crate) use system::System;
 
+mod forgotten; // hosts that no state knows
 mod recorded; // what Terraform's states have recorded
 mod system; // which one a deployment is
 

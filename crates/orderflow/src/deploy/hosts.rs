@@ -34,6 +34,9 @@ impl Deploy<'_> {
     }
 
     fn hosts(&self, root: Root, variables: &Value, tools: &mut Tools<'_>) -> Result<Done, Stop> {
+        if !self.args.plan {
+            self.deployment.end_forgotten_hosts(root, tools)?;
+        }
         let Some(changed) = self.apply(root, variables, tools)? else {
             return Ok(Done::unchanged("planned"));
         };

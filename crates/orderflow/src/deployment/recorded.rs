@@ -121,6 +121,11 @@ impl Recorded {
         self.all("aws_vpc", "id").next()
     }
 
+    /// The ids of its instances.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.all("aws_instance", "id")
+    }
+
     /// Functions, also those of which there is only the log group.
     pub(crate) fn functions(&self) -> BTreeSet<String> {
         let of_logs = self.all("aws_cloudwatch_log_group", "name").filter_map(|name| name.strip_prefix("/aws/lambda/"));

@@ -2,6 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::call::orderflow;
@@ -116,7 +117,7 @@ fn a_stage_that_fails_is_told_with_what_stands_and_what_goes_on_and_as_json() {
     let path = aws_of("000000000000", &folder);
     let command = format!("deploy --state {} --source {REPOSITORY} --only services --format json", state.display());
     let ended = orderflow(&command).env("PATH", &path).end().with_status(1);
-    let line: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let line: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((&line["stage"], &line["status"]), (&"services".into(), &"failed".into()));
     assert!(line["text"].as_str().unwrap().contains("terraform/cluster has no output `cluster`"), "{line}");
     for words in ["nothing of AWS is recorded; logs: ".to_owned(), format!("to go on: orderflow {command}\n")] {
@@ -145,11 +146,81 @@ fn another_account_than_the_deployments_is_refused_whatever_stage_it_begins_with
     }
 }
 
+#[test]
+fn a_host_in_its_network_that_no_state_knows_is_ended_before_terraform_goes_on() {
+    for (command, what) in
+        [(format!("deploy --only cluster --source {REPOSITORY}"), "apply"), ("destroy --yes".into(), "destroy")]
+    {
+        // Given a state with a network and a host, and another host there, whose start nobody has waited for.
+        let (folder, state) = begun();
+        let root = state.join("terraform/cluster");
+        fs::create_dir_all(&root).unwrap();
+        let thing =
+            |kind: &str, id: &str| json!({"mode": "managed", "type": kind, "instances": [{"attributes": {"id": id}}]});
+        let recorded =
+            json!({"version": 4, "resources": [thing("aws_vpc", "vpc-1"), thing("aws_instance", "i-known")]});
+        fs::write(root.join("terraform.tfstate"), recorded.to_string()).unwrap();
+        let calls = folder.path().join("calls");
+        let (known, both) = (hosts(&["i-known"]), hosts(&["i-known", "i-forgotten"]));
+        let aws = format!(
+            "case \"$*\" in
+             sts*) echo '{caller}' ;;
+             *terminate-instances*) echo '{{}}' ;;
+             *describe-instances*) if grep -q terminate {calls}; then echo '{known}'; else echo '{both}'; fi ;;
+             *) echo '{{}}' ;;
+             esac",
+            caller = caller("000000000000"),
+            calls = calls.display()
+        );
+        program("aws", &aws, &folder);
+        program("terraform", "case \"$*\" in *init*) ;; *) exit 1 ;; esac", &folder);
+
+        let command = format!("{command} --state {}", state.display());
+        let ended = orderflow(&command).env("PATH", &path_of(&folder)).end().with_status(1);
+
+        // Then that one alone is ended, and Terraform called once it is gone.
+        let told = "i-forgotten: started by a command that was ended before it wrote that down: ends it\n";
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        let calls = fs::read_to_string(calls).unwrap();
+        let order = [
+            "describe-instances",
+            "terminate-instances --instance-ids i-forgotten --region",
+            "describe-instances",
+            what,
+        ];
+        let found = order.iter().try_fold(calls.as_str(), |rest, word| Some(rest.split_once(word)?.1));
+        assert!(
+            found.is_some() && calls.contains("Name=vpc-id,Values=vpc-1 Name=tag:Project,Values=orderflow "),
+            "{calls}"
+        );
+    }
+}
+
+/// EC2's list of hosts.
+fn hosts(ids: &[&str]) -> Value {
+    let instances: Vec<Value> = ids.iter().map(|id| json!({"InstanceId": id})).collect();
+    json!({"Reservations": [{"Instances": instances}]})
+}
+
 /// A path with an `aws` that knows no more than whose account it is.
 fn aws_of(account: &str, folder: &TempDir) -> String {
-    let aws = folder.path().join("aws");
-    let answer = format!(r#"{{"Account": "{account}", "Arn": "arn:aws:iam::{account}:user/test"}}"#);
-    fs::write(&aws, format!("#!/bin/sh\necho '{answer}'\n")).unwrap();
-    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
+    program("aws", &format!("echo '{}'", caller(account)), folder);
+    path_of(folder)
+}
+
+/// What AWS says of who asks.
+fn caller(account: &str) -> Value {
+    json!({"Account": account, "Arn": format!("arn:aws:iam::{account}:user/test")})
+}
+
+/// A program of this name; how it is called is noted down in the file `calls`.
+fn program(name: &str, script: &str, folder: &TempDir) {
+    let (file, calls) = (folder.path().join(name), folder.path().join("calls"));
+    fs::write(&file, format!("#!/bin/sh\necho {name} \"$@\" >>{}\n{script}\n", calls.display())).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A path with the programs of this folder, and the system's.
+fn path_of(folder: &TempDir) -> String {
     format!("{}:/usr/bin:/bin", folder.path().display())
 }
