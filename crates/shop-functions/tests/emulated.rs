@@ -399,6 +399,7 @@ mod cluster {
     }
 
     #[test]
+    #[ignore = "takes a secured cluster of its own: `ci/test --full kafka` plays it"]
     fn the_shop_runs_on_the_secured_cluster_each_service_by_the_secret_of_its_own_user() {
         let (cluster, connection_of) = secured(&Topology::built_in().unwrap());
         let reader = cluster.connection();
@@ -406,6 +407,7 @@ mod cluster {
     }
 
     #[test]
+    #[ignore = "takes a secured cluster of its own: `ci/test --full kafka` plays it"]
     fn a_wrong_password_fails_init_and_the_mapping_says_that_it_was_refused() {
         let (cluster, _) = secured(&Topology::built_in().unwrap());
         let ca = std::fs::read_to_string(cluster.ca_file().unwrap()).unwrap();

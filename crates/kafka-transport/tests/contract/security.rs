@@ -18,7 +18,7 @@ use crate::cases::until;
 use crate::kafka::TURN;
 use crate::suite::{Case, PARTITIONS, case};
 
-/// All cases.
+/// All cases but the longest.
 pub(crate) const CASES: &[Case] = &[
     case!(logins::a_wrong_password_is_told_with_the_user_it_was_given_for needs Security),
     case!(logins::an_unknown_user_is_told_as_a_wrong_password_is needs Security),
@@ -31,10 +31,13 @@ pub(crate) const CASES: &[Case] = &[
     case!(access::the_group_of_another_is_refused needs Security),
     case!(access::a_user_without_any_right_neither_reads_nor_writes needs Security),
     case!(access::an_unknown_topic_is_told_to_whom_may_know_it_and_hidden_from_others needs Security alone),
-    case!(rights::everybody_may_do_what_the_topology_says_and_nothing_else needs Security),
     case!(writes::a_record_that_is_too_large_is_told_with_its_topic needs Security),
     case!(writes::too_few_replicas_in_sync_are_told_at_the_writes_deadline needs Security alone),
 ];
+
+/// Every right of every user: some thousand questions.
+pub(crate) const RIGHTS: &[Case] =
+    &[case!(rights::everybody_may_do_what_the_topology_says_and_nothing_else needs Security)];
 
 /// How much longer than documented it may take on a busy machine.
 const GRACE: Duration = Duration::from_secs(5);

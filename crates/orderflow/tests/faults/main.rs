@@ -23,7 +23,7 @@ fn no_order_is_lost_or_doubled_whatever_happens_to_brokers_workers_and_network()
 
 #[test]
 #[ignore = "takes minutes: `ci/test --full kafka` plays it"]
-fn no_order_is_lost_or_doubled_in_the_long_cases_of_the_matrix() {
+fn no_order_is_lost_or_doubled_in_the_rest_of_the_matrix() {
     play(&LONG_CASES);
 }
 

@@ -24,6 +24,7 @@ mod monitor; // how a cluster stands, told to a script
 mod on; // a call as one of a cluster's users
 mod repair; // what was given up, redriven or discarded
 mod reset; // topics emptied, groups at their beginning
+mod rights; // who lacks one is told which
 mod spans; // an order's, told to a collector by all that it meets
 mod topics; // created, compared, mended
 mod trace; // one order through all topics

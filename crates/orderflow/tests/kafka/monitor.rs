@@ -1,24 +1,20 @@
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
-use kafka_cluster::{ADMIN, Cluster, Node, Options};
+use kafka_cluster::{Cluster, Node, Options};
 use kafka_transport::{BROKERS, CA_FILE, CA_PEM, PASSWORD, USERNAME};
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 use serde_json::Value;
-use topology::Topology;
 
-use crate::call::orderflow;
 use crate::until::{until, until_or_told};
 use crate::worker::Worker;
-use crate::{PATIENCE, on, start};
+use crate::{on, start};
 
 const GROUP: &str = "payment_processor.order_placed";
 
@@ -103,68 +99,6 @@ fn on_a_terminal_it_follows_a_cluster_that_goes_and_comes_and_gives_the_terminal
         kill(Pid::from_raw(monitor.child.id().cast_signed()), Signal::SIGTERM).unwrap();
     }
     assert_eq!(monitor.end(), Some(130));
-}
-
-#[test]
-fn a_user_without_rights_is_told_which_at_once_and_the_administrator_sees_all() {
-    let topology = Topology::built_in().unwrap();
-    let cluster = start(&Options::secured(&topology));
-    let call = |user: &str, arguments: &str| orderflow(arguments).on(&cluster.connection_as(user).unwrap()).end();
-    call(ADMIN, "topics create").with_status(0);
-    let seen = call(ADMIN, "monitor --once --interval 250ms --format json").with_status(0).document();
-    let groups = seen["groups"].as_array().unwrap();
-    assert_eq!((groups.len(), &seen["brokers"]), (topology.groups().count(), &3.into()));
-    assert!(groups.iter().all(|group| group["lag"] == 0), "{seen}");
-
-    let started = Instant::now();
-    let refused = call("payment_processor", "monitor --once --system shop").with_status(1);
-    let expected =
-        "user payment_processor may not DESCRIBE group inventory_manager.order_placed and topic order_placed";
-    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-}
-
-#[test]
-fn the_page_of_a_worker_shows_what_its_user_may_see_and_says_what_it_may_not() {
-    let topology = Topology::built_in().unwrap();
-    let cluster = start(&Options::secured(&topology));
-    let of = |user: &str, arguments: &str| orderflow(arguments).on(&cluster.connection_as(user).unwrap());
-    of(ADMIN, "topics create").end().with_status(0);
-    of("order_generator", "work order_generator --orders 50 --seed 7").end().with_status(0);
-    let worker = Worker::start(of("payment_processor", "work payment_processor --listen 127.0.0.1:0"));
-    let handled = |seen: &Value| {
-        let groups = seen["workers"][0]["groups"].as_array().cloned().unwrap_or_default();
-        groups.first().is_some_and(|group| group["handled"] == 50)
-    };
-    let seen = await_seen(&worker, |seen| seen["groups"].is_array() && group(seen)["lag"] == 0 && handled(seen));
-    assert!(
-        seen["refusal"].as_str().unwrap().contains("user payment_processor may not DESCRIBE group inventory_manager."),
-        "{seen}"
-    );
-    let hidden = |name: &str| {
-        seen["groups"].as_array().unwrap().iter().any(|group| group["group"] == name && group["lag"].is_null())
-    };
-    assert!(hidden("inventory_manager.order_placed"), "{seen}");
-    worker.terminate().with_status(0);
-}
-
-/// Looks at what the page of a worker is told until it is so; answers with that.
-#[track_caller]
-fn await_seen(worker: &Worker, is_so: impl Fn(&Value) -> bool) -> Value {
-    let address = worker.await_told("listening")["address"].as_str().unwrap().to_owned();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    for line in BufReader::new(stream).lines() {
-        let Some(document) = line.unwrap().strip_prefix("data: ").map(str::to_owned) else { continue };
-        let seen = serde_json::from_str(&document).unwrap();
-        if is_so(&seen) {
-            return seen;
-        }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}; the last that was told: {seen}");
-    }
-    panic!("the page has ended");
 }
 
 /// `orderflow monitor` on a terminal of its own.

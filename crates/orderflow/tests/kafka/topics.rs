@@ -1,12 +1,11 @@
-use kafka_cluster::{ADMIN, Options};
+use kafka_cluster::Options;
 use kafka_transport::{Admin, TopicShape};
 use topology::Topology;
 
-use crate::call::{Call, orderflow};
 use crate::{on, start};
 
 /// What the topology says of a topic, on so many brokers.
-fn shape(topology: &Topology, topic: &str, brokers: u16) -> TopicShape {
+pub(crate) fn shape(topology: &Topology, topic: &str, brokers: u16) -> TopicShape {
     let topic = topology.topic(topic).unwrap();
     TopicShape {
         partitions: topic.partitions,
@@ -16,8 +15,9 @@ fn shape(topology: &Topology, topic: &str, brokers: u16) -> TopicShape {
     }
 }
 
+/// Each topic has the shape that the topology gives it, on so many brokers.
 #[track_caller]
-fn assert_all_as_the_topology_says(admin: &Admin, brokers: u16) {
+pub(crate) fn assert_all_as_the_topology_says(admin: &Admin, brokers: u16) {
     let topology = Topology::built_in().unwrap();
     let names: Vec<&str> = topology.topics().map(|topic| topic.name.as_str()).collect();
     let expected = names.iter().map(|&name| (name.to_owned(), shape(&topology, name, brokers))).collect();
@@ -92,56 +92,4 @@ fn what_differs_is_told_what_can_be_changed_is_changed_and_other_topics_are_left
     assert_eq!(found["foreign"], foreign);
     assert_eq!([found["order_placed"], found["order_shipped"]], [right("order_placed"), right("order_shipped")]);
     assert!(![compared.stdout, mended.stdout].concat().contains("foreign"));
-}
-
-#[test]
-fn on_the_secured_cluster_each_topic_has_its_replicas_and_who_lacks_a_right_is_told_which() {
-    let topology = Topology::built_in().unwrap();
-    let cluster = start(&Options::secured(&topology));
-    let with = |user, password: &str, arguments: &str| -> Call {
-        let ca_file = cluster.ca_file().unwrap().to_str().unwrap();
-        let variables = [
-            ("KAFKA_BROKERS", cluster.brokers()),
-            ("KAFKA_USERNAME", user),
-            ("KAFKA_PASSWORD", password),
-            ("KAFKA_CA_FILE", ca_file),
-        ];
-        variables.into_iter().fold(orderflow(arguments), |call, (name, value)| call.env(name, value))
-    };
-    let call = |user, arguments| with(user, cluster.password(user).unwrap(), arguments).end();
-
-    let created = call(ADMIN, "topics create").with_status(0);
-    assert_eq!(created.stderr, "");
-    assert_all_as_the_topology_says(&Admin::connect(&cluster.connection()).unwrap(), 3);
-    assert!(call(ADMIN, "topics create").with_status(0).stdout.starts_with("nothing to do: "));
-
-    for arguments in ["topics create", "topics diff", "reset --yes"] {
-        let refused = call("payment_processor", arguments).with_status(1);
-        let expected = format!(
-            "error: {}: user payment_processor may not DESCRIBE topic food-order-numbers: check its ACLs",
-            cluster.brokers()
-        );
-        assert!(refused.stderr.starts_with(&expected), "{}", refused.stderr);
-    }
-    let service = Admin::connect(&cluster.connection_as("payment_processor").unwrap()).unwrap();
-    let missing = |result: Result<(), kafka_transport::Error>| {
-        let told = result.unwrap_err().to_string();
-        let (_, right) = told.split_once("user payment_processor may not ").unwrap_or_else(|| panic!("{told}"));
-        right.split_once(':').unwrap().0.to_owned()
-    };
-    let shape = shape(&topology, "order_placed", 3);
-    for (tried, expected) in [
-        (service.describe(&["order_placed"]).map(drop), "DESCRIBE_CONFIGS topic order_placed"),
-        (service.create(&[("new", shape)]), "CREATE topic new"),
-        (service.add_partitions(&[("order_placed", 4)]), "ALTER topic order_placed"),
-        (service.alter("order_placed", 60_000, 2_000), "DESCRIBE_CONFIGS topic order_placed"),
-        (service.offsets("inventory_result", 1).map(drop), "DESCRIBE topic inventory_result"),
-        (service.empty(&[("order_placed", 3)]), "DELETE topic order_placed"),
-        (service.delete_groups(&["payment_processor.order_placed"]), "DELETE group payment_processor.order_placed"),
-    ] {
-        assert_eq!(missing(tried), expected);
-    }
-    let refused = with(ADMIN, "wrong", "topics diff").end().with_status(1);
-    assert!(refused.stderr.contains(": user admin was refused (SASL authentication error"), "{}", refused.stderr);
-    assert!(!refused.stderr.contains("wrong"), "{}", refused.stderr);
 }
