@@ -169,9 +169,9 @@ impl Destroy<'_> {
         }
         let stage = format!("destroy-{}", root.stage());
         let mut tools = self.deployment.tools(self.interruptions, &stage)?;
-        self.deployment.end_forgotten_hosts(root, &mut tools)?;
+        let ended = self.deployment.end_forgotten_hosts(root, &mut tools)?;
         self.deployment.terraform(root, &DESTROY, &mut tools)?;
-        Ok(Done { text: format!("destroyed, {}", recorded.summary()), changed: recorded.count() })
+        Ok(Done { text: format!("destroyed, {}", recorded.summary()), changed: recorded.count() + ended })
     }
 
     /// Looks at everything, again where something is found: it may be on its way out.

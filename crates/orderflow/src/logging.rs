@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::Error;
+use crate::{Error, tell};
 
 /// Log events as JSON lines on stderr, flat, each with its timestamp. `RUST_LOG` decides what is said; without it, `default`
 /// and worse.
@@ -28,24 +28,31 @@ pub(crate) fn start_in(path: &Path, default: LevelFilter) -> Result<(), Error> {
 }
 
 fn write_to(writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static, default: LevelFilter) {
-    // A second start, in tests that run commands in one process, keeps the first.
-    let _ = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_target(false)
-        .with_max_level(LevelFilter::TRACE)
         .log_internal_errors(false) // it would panic where stderr cannot be written to
-        .with_writer(writer)
-        .finish()
-        .with(filter(default))
-        .try_init();
+        .with_writer(writer);
+    // A second start, in tests that run commands in one process, keeps the first.
+    let _ = tracing_subscriber::registry().with(filter(default)).with(lines).try_init();
 }
 
 /// What `RUST_LOG` names, each a level or `TARGET=LEVEL`; up to `default` where it names nothing, or cannot be read.
 fn filter(default: LevelFilter) -> Targets {
-    let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
-    let asked = asked.and_then(|asked| asked.parse::<Targets>().ok());
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    // An empty one would be the target of everything.
+    let named: Vec<&str> = asked.split(',').filter(|name| !name.is_empty()).collect();
+    let default = Targets::new().with_default(default);
+    let filter = match named.join(",").parse::<Targets>() {
+        _ if named.is_empty() => default,
+        Ok(filter) => filter,
+        Err(error) => {
+            tell(&format!("RUST_LOG: {error}: allowed are LEVEL and TARGET=LEVEL, by commas; goes on without"));
+            default
+        }
+    };
     // What a database's server has to say comes to us as an error, where it matters, in lines that have our fields.
-    asked.unwrap_or_else(|| Targets::new().with_default(default)).with_target("sqlx", LevelFilter::OFF)
+    filter.with_target("sqlx", LevelFilter::OFF)
 }

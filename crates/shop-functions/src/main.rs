@@ -121,20 +121,19 @@ fn writer(kafka: &Kafka, topology: &Topology, service: &str) -> Result<Writer, F
 /// Log events as JSON lines on stdout, where CloudWatch reads them. `RUST_LOG` decides what is said, else the function's own
 /// log level, and nothing of Lambda's runtime: what it would say of a failed invocation stands in the answer.
 fn start_log() {
-    let filter = ["RUST_LOG", "AWS_LAMBDA_LOG_LEVEL"].iter().find_map(|name| std::env::var(name).ok());
-    let filter = filter.and_then(|filter| filter.parse::<Targets>().ok());
-    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    tracing_subscriber::fmt()
+    let asked = ["RUST_LOG", "AWS_LAMBDA_LOG_LEVEL"].iter().find_map(|name| std::env::var(name).ok());
+    // An empty name would be the target of everything.
+    let named: Vec<&str> = asked.iter().flat_map(|asked| asked.split(',')).filter(|name| !name.is_empty()).collect();
+    let named = if named.is_empty() { None } else { named.join(",").parse::<Targets>().ok() };
+    let filter = named.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .with_max_level(LevelFilter::TRACE)
         .with_ansi(false)
         .log_internal_errors(false)
-        .with_writer(std::io::stdout)
-        .finish()
-        .with(filter.with_target("lambda_runtime", LevelFilter::OFF))
-        .init();
+        .with_writer(std::io::stdout);
+    tracing_subscriber::registry().with(filter.with_target("lambda_runtime", LevelFilter::OFF)).with(lines).init();
 }

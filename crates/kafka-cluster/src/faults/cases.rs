@@ -31,7 +31,7 @@ pub const CASES: [Case; 4] = [
     Case { name: "worker killed", instance: Some(FIRST), starts_with_workers: true, play: worker_killed },
 ];
 
-/// The rest of the matrix: what takes longer, and what other tests reach by simpler means, too.
+/// The rest of the matrix: what takes longer, and what `inject` on Kafka and a full window on the embedded cluster show, too.
 pub const LONG_CASES: [Case; 5] = [
     Case { name: "records corrupted", instance: None, starts_with_workers: true, play: records_corrupted },
     Case { name: "in-flight window full", instance: None, starts_with_workers: false, play: window_full },

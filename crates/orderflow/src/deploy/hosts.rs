@@ -34,10 +34,13 @@ impl Deploy<'_> {
     }
 
     fn hosts(&self, root: Root, variables: &Value, tools: &mut Tools<'_>) -> Result<Done, Stop> {
-        if !self.args.plan {
-            self.deployment.end_forgotten_hosts(root, tools)?;
-        }
-        let Some(changed) = self.apply(root, variables, tools)? else {
+        // Once they were all up, one that is in no state may be in use.
+        let ended = match self.deployment.inventory().exists() {
+            true => self.deployment.expect_no_forgotten_host(root).map(|()| 0)?,
+            false if self.args.plan => 0,
+            false => self.deployment.end_forgotten_hosts(root, tools)?,
+        };
+        let Some(changed) = self.apply(root, variables, tools)?.map(|changed| changed + ended) else {
             return Ok(Done::unchanged("planned"));
         };
         let hosts = self.deployment.hosts()?;

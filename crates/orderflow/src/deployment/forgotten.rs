@@ -14,58 +14,87 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// As a rule AWS ends a host within a minute.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Hosts that are not gone yet, and what EC2 says of one that is on its way out.
+const STATES: &str = "Name=instance-state-name,Values=pending,running,stopping,stopped,shutting-down";
+const ENDING: &str = "shutting-down";
+
 impl Deployment {
     /// Ends the hosts in the network of a root that its state does not know, and waits until they are gone: they hold the
-    /// addresses that their successors get, and the network cannot go before them.
+    /// addresses that their successors get, and the network cannot go before them. Says how many there were.
     ///
     /// # Errors
     /// Where AWS does not answer, or keeps one; where the operator interrupts.
-    pub(crate) fn end_forgotten_hosts(&self, root: Root, tools: &mut Tools<'_>) -> Result<(), Stop> {
-        let recorded = self.recorded(root)?;
-        let Some(vpc) = recorded.vpc() else { return Ok(()) };
-        let filters = [
-            format!("Name=vpc-id,Values={vpc}"),
-            format!("Name=tag:Project,Values={}", self.system().project()),
-            "Name=instance-state-name,Values=pending,running,shutting-down,stopping,stopped".to_owned(),
-        ];
-        let mut call = vec!["ec2", "describe-instances", "--filters"];
-        call.extend(filters.iter().map(String::as_str));
+    pub(crate) fn end_forgotten_hosts(&self, root: Root, tools: &mut Tools<'_>) -> Result<u64, Stop> {
         let region = self.settings.region.as_str();
-        let known: BTreeSet<&str> = recorded.hosts().collect();
-        let (begun, mut told) = (Instant::now(), BTreeSet::new());
+        let (begun, mut ended) = (Instant::now(), 0);
         loop {
             tools.interruptions().check()?;
-            let answer = aws::call(region, &call).map_err(Error::from)?;
-            let left: Vec<&str> = instances(&answer).filter(|id| !known.contains(id)).collect();
+            let left = self.forgotten_hosts(root)?;
             if left.is_empty() {
-                return Ok(());
+                return Ok(ended);
             }
             if begun.elapsed() >= PATIENCE {
-                let (ids, minutes) = (left.join(" "), PATIENCE.as_secs() / 60);
+                let (ids, minutes) = (ids(&left), PATIENCE.as_secs() / 60);
                 return Err(Error::Failed(format!(
-                    "after {minutes} minutes AWS still has hosts that no state knows: `aws ec2 terminate-instances --region {region} \
-                     --instance-ids {ids}` says why"
+                    "after {minutes} minutes AWS still has hosts that no state knows: `{}` says why",
+                    end_by_hand(region, &ids)
                 ))
                 .into());
             }
-            // Those that come late, too: AWS lists a host some seconds after it was asked for.
-            let new: Vec<&str> = left.iter().copied().filter(|id| !told.contains(*id)).collect();
-            if !new.is_empty() {
-                tools.note(&format!(
-                    "{}: started by a command that was ended before it wrote that down: ends it",
-                    new.join(", ")
-                ))?;
-                let end = ["ec2", "terminate-instances", "--instance-ids"].into_iter().chain(new.iter().copied());
-                aws::call(region, &end.collect::<Vec<_>>()).map_err(Error::from)?;
-                told.extend(new.into_iter().map(str::to_owned));
+            let alive: Vec<_> = left.into_iter().filter(|(_, state)| state != ENDING).collect();
+            if !alive.is_empty() {
+                tools.note(&format!("ends hosts of a start that nobody has waited for: {}", ids(&alive)))?;
+                let end = ["ec2", "terminate-instances", "--instance-ids"].into_iter();
+                let end: Vec<&str> = end.chain(alive.iter().map(|(id, _)| id.as_str())).collect();
+                aws::call(region, &end).map_err(Error::from)?;
+                ended += alive.len() as u64;
             }
             tools.interruptions().pause(LOOK_EVERY)?;
         }
     }
+
+    /// Refuses to go on beside such a host, for who must not end it: it may be in use, and the state an old copy.
+    ///
+    /// # Errors
+    /// Where there is one, or AWS does not answer.
+    pub(crate) fn expect_no_forgotten_host(&self, root: Root) -> Result<(), Error> {
+        let left = self.forgotten_hosts(root)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let (ids, state) = (ids(&left), self.state_of(root));
+        Err(Error::Failed(format!(
+            "{state} does not know {ids}: put the newest copy of that file back, or, where these are of a start that was broken off, end them by `{}`",
+            end_by_hand(&self.settings.region, &ids),
+            state = state.display(),
+        )))
+    }
+
+    /// Each with what EC2 says of it.
+    fn forgotten_hosts(&self, root: Root) -> Result<Vec<(String, String)>, Error> {
+        let recorded = self.recorded(root)?;
+        let Some(vpc) = recorded.vpc() else { return Ok(Vec::new()) };
+        let network = format!("Name=vpc-id,Values={vpc}");
+        let [project, root] = [("Project", self.system().project()), ("Root", root.name())]
+            .map(|(tag, value)| format!("Name=tag:{tag},Values={value}"));
+        let list = ["ec2", "describe-instances", "--filters", &network, &project, &root, STATES];
+        let answer = aws::call(&self.settings.region, &list)?;
+        let known: BTreeSet<&str> = recorded.hosts().collect();
+        let forgotten = instances(&answer).filter(|(id, _)| !known.contains(id));
+        Ok(forgotten.map(|(id, state)| (id.to_owned(), state.to_owned())).collect())
+    }
 }
 
-fn instances(answer: &Value) -> impl Iterator<Item = &str> {
+fn instances(answer: &Value) -> impl Iterator<Item = (&str, &str)> {
     let reservations = answer["Reservations"].as_array().into_iter().flatten();
     let instances = reservations.flat_map(|one| one["Instances"].as_array().into_iter().flatten());
-    instances.filter_map(|one| one["InstanceId"].as_str())
+    instances.filter_map(|one| Some((one["InstanceId"].as_str()?, one["State"]["Name"].as_str()?)))
+}
+
+fn ids(hosts: &[(String, String)]) -> String {
+    hosts.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn end_by_hand(region: &str, ids: &str) -> String {
+    format!("aws ec2 terminate-instances --region {region} --instance-ids {ids}")
 }

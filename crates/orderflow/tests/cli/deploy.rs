@@ -146,59 +146,76 @@ fn another_account_than_the_deployments_is_refused_whatever_stage_it_begins_with
     }
 }
 
+/// A state with a network and a host, and another host there, whose start nobody has waited for.
+fn with_a_forgotten_host(root: &str, system: &str) -> (TempDir, PathBuf) {
+    let (folder, state) = begun_with(&format!(r#""hours": null, "system": "{system}""#));
+    let root = state.join("terraform").join(root);
+    fs::create_dir_all(&root).unwrap();
+    let thing =
+        |kind: &str, id: &str| json!({"mode": "managed", "type": kind, "instances": [{"attributes": {"id": id}}]});
+    let recorded = json!({"version": 4, "resources": [thing("aws_vpc", "vpc-1"), thing("aws_instance", "i-known")]});
+    fs::write(root.join("terraform.tfstate"), recorded.to_string()).unwrap();
+    // Its public half is made where it is missing.
+    fs::create_dir(state.join("ssh")).unwrap();
+    fs::write(state.join("ssh/key.pub"), "ssh-ed25519 AAAA test").unwrap();
+    let aws = format!(
+        "case \"$*\" in
+         sts*) echo '{caller}' ;;
+         *describe-instances*) if [ -e ended ]; then echo '{known}'; else echo '{both}'; fi ;;
+         *terminate-instances*) : >ended; echo '{{}}' ;;
+         *) echo '{{}}' ;;
+         esac",
+        caller = caller("000000000000"),
+        known = hosts(&["i-known"]),
+        both = hosts(&["i-known", "i-forgotten"]),
+    );
+    program("aws", &aws, &folder);
+    program("terraform", "case \"$*\" in *init*) ;; *) exit 1 ;; esac", &folder);
+    (folder, state)
+}
+
 #[test]
 fn a_host_in_its_network_that_no_state_knows_is_ended_before_terraform_goes_on() {
-    for (command, what) in
-        [(format!("deploy --only cluster --source {REPOSITORY}"), "apply"), ("destroy --yes".into(), "destroy")]
-    {
-        // Given a state with a network and a host, and another host there, whose start nobody has waited for.
-        let (folder, state) = begun();
-        let root = state.join("terraform/cluster");
-        fs::create_dir_all(&root).unwrap();
-        let thing =
-            |kind: &str, id: &str| json!({"mode": "managed", "type": kind, "instances": [{"attributes": {"id": id}}]});
-        let recorded =
-            json!({"version": 4, "resources": [thing("aws_vpc", "vpc-1"), thing("aws_instance", "i-known")]});
-        fs::write(root.join("terraform.tfstate"), recorded.to_string()).unwrap();
-        let calls = folder.path().join("calls");
-        let (known, both) = (hosts(&["i-known"]), hosts(&["i-known", "i-forgotten"]));
-        let aws = format!(
-            "case \"$*\" in
-             sts*) echo '{caller}' ;;
-             *terminate-instances*) echo '{{}}' ;;
-             *describe-instances*) if grep -q terminate {calls}; then echo '{known}'; else echo '{both}'; fi ;;
-             *) echo '{{}}' ;;
-             esac",
-            caller = caller("000000000000"),
-            calls = calls.display()
-        );
-        program("aws", &aws, &folder);
-        program("terraform", "case \"$*\" in *init*) ;; *) exit 1 ;; esac", &folder);
-
+    for (command, root, system, project, what) in [
+        (format!("deploy --only cluster --source {REPOSITORY}"), "cluster", "shop", "orderflow", "apply"),
+        (format!("deploy food --only host --source {REPOSITORY}"), "food", "food", "orderflow-food", "apply"),
+        ("destroy --yes".into(), "cluster", "shop", "orderflow", "destroy"),
+        ("destroy food --yes".into(), "food", "food", "orderflow-food", "destroy"),
+    ] {
+        let (folder, state) = with_a_forgotten_host(root, system);
         let command = format!("{command} --state {}", state.display());
         let ended = orderflow(&command).env("PATH", &path_of(&folder)).end().with_status(1);
-
-        // Then that one alone is ended, and Terraform called once it is gone.
-        let told = "i-forgotten: started by a command that was ended before it wrote that down: ends it\n";
+        let told = "ends hosts of a start that nobody has waited for: i-forgotten\n";
         assert!(ended.stderr.contains(told), "{}", ended.stderr);
-        let calls = fs::read_to_string(calls).unwrap();
-        let order = [
-            "describe-instances",
-            "terminate-instances --instance-ids i-forgotten --region",
-            "describe-instances",
-            what,
-        ];
+        let calls = fs::read_to_string(folder.path().join("calls")).unwrap();
+        let end = "terminate-instances --instance-ids i-forgotten --region us-east-1 ";
+        let order = ["describe-instances", end, "describe-instances", what];
         let found = order.iter().try_fold(calls.as_str(), |rest, word| Some(rest.split_once(word)?.1));
-        assert!(
-            found.is_some() && calls.contains("Name=vpc-id,Values=vpc-1 Name=tag:Project,Values=orderflow "),
-            "{calls}"
-        );
+        assert!(found.is_some() && calls.matches("terminate-instances").count() == 1, "{calls}");
+        let looked = format!("Name=vpc-id,Values=vpc-1 Name=tag:Project,Values={project} Name=tag:Root,Values={root} ");
+        assert!(calls.contains(&looked), "{calls}");
     }
+}
+
+#[test]
+fn such_a_host_is_left_alone_by_a_plan_and_named_where_hosts_have_been_in_use() {
+    let (folder, state) = with_a_forgotten_host("cluster", "shop");
+    let deploy = |more: &str| {
+        let command = format!("deploy --only cluster --source {REPOSITORY} --state {}{more}", state.display());
+        orderflow(&command).env("PATH", &path_of(&folder)).end().with_status(1)
+    };
+    deploy(" --plan");
+    fs::write(state.join("inventory.ini"), "").unwrap();
+    let refused = deploy("");
+    let told = "terraform.tfstate does not know i-forgotten: put the newest copy of that file back";
+    assert!(refused.stdout.contains(told), "{}", refused.stdout);
+    let calls = fs::read_to_string(folder.path().join("calls")).unwrap();
+    assert!(calls.contains("terraform") && !calls.contains("terminate-instances"), "{calls}");
 }
 
 /// EC2's list of hosts.
 fn hosts(ids: &[&str]) -> Value {
-    let instances: Vec<Value> = ids.iter().map(|id| json!({"InstanceId": id})).collect();
+    let instances: Vec<Value> = ids.iter().map(|id| json!({"InstanceId": id, "State": {"Name": "running"}})).collect();
     json!({"Reservations": [{"Instances": instances}]})
 }
 
@@ -220,7 +237,7 @@ fn program(name: &str, script: &str, folder: &TempDir) {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A path with the programs of this folder, and the system's.
+/// A path with the programs of this folder before all others.
 fn path_of(folder: &TempDir) -> String {
-    format!("{}:/usr/bin:/bin", folder.path().display())
+    format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap())
 }

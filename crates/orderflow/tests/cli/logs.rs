@@ -24,8 +24,20 @@ fn at_info_the_log_tells_what_each_customer_was_told() {
 }
 
 #[test]
-fn a_log_level_that_does_not_exist_stops_nothing() {
-    for level in ["garbage", "a=b=c,,=", "info,[", ""] {
-        orderflow("run --orders 3 --seed 7").env("RUST_LOG", level).end().with_status(0);
+fn a_log_level_that_does_not_exist_is_told_and_stops_nothing() {
+    for (level, is_told) in [("garbage", false), ("a=b=c,,=", true), ("info,=loud", true), ("", false), (",", false)] {
+        let ended = orderflow("run --orders 3 --seed 7").env("RUST_LOG", level).end().with_status(0);
+        assert_eq!(ended.stderr.contains("RUST_LOG: "), is_told, "{level}: {}", ended.stderr);
+        assert!(ended.log().is_empty(), "{level}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_comma_too_many_asks_for_nothing_and_a_target_for_its_own_events() {
+    for (level, lines) in
+        [("info,", 6), (",info,,", 6), ("off,kafka_transport=info", 6), ("info,kafka_transport=warn", 0)]
+    {
+        let ended = orderflow("run --orders 3 --seed 7").env("RUST_LOG", level).end().with_status(0);
+        assert_eq!(ended.log().len(), lines, "{level}: {}", ended.stderr);
     }
 }

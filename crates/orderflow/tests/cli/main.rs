@@ -25,13 +25,14 @@ mod live; // the page, and who may see it
 mod logs; // JSON lines on stderr, when asked for
 mod manual; // completions and man pages
 mod metrics; // what Prometheus and Grafana are given
-mod monitor; // without a terminal, or without a cluster
+mod monitor; // without a terminal, or asked for what it cannot do
 mod report; // a run as a page to show around
 mod run; // the result: its keys, its numbers, its words
 mod simulate; // schedules, verdicts, replays
 mod spans; // of a run, told to a collector, or to nobody
-mod topics; // no cluster, or none that one can reach
+mod topics; // settings that do not serve
 mod topology; // the file that ships, and broken ones
+mod unreachable; // brokers that do not answer, and what each command says of them
 #[path = "../kafka/until.rs"]
 mod until; // something is so
 mod usage; // what is refused before anything starts

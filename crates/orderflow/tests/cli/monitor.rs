@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use crate::call::orderflow;
 
 #[test]
@@ -7,14 +5,6 @@ fn without_a_terminal_it_says_how_a_script_looks() {
     let ended = orderflow("monitor --brokers 127.0.0.1:1").end().with_status(2);
     let told = "error: stdout is no terminal: `orderflow monitor --once` prints, with --format text or json, and --listen shows a page\n";
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", told));
-}
-
-#[test]
-fn brokers_that_cannot_be_reached_are_told_within_ten_seconds() {
-    let started = Instant::now();
-    let ended = orderflow("monitor --once --brokers 127.0.0.1:1").end().with_status(1);
-    assert!(ended.stderr.starts_with("error: 127.0.0.1:1: no answer within 9 s ("), "{}", ended.stderr);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[test]

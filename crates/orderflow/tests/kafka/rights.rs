@@ -106,7 +106,7 @@ fn a_monitor_sees_all_groups_or_none(cluster: &Cluster, topology: &Topology) {
 }
 
 fn an_audit_reads_all_topics_or_none(cluster: &Cluster) {
-    call(cluster, "order_generator", &format!("work order_generator --orders {ORDERS} --seed 7")).with_status(0);
+    call(cluster, ADMIN, &format!("work order_generator --orders {ORDERS} --seed 7")).with_status(0);
     let early = call(cluster, ADMIN, "audit --wait 0s --format json").with_status(1).document();
     assert_eq!(early["audit"]["unfinished"], ORDERS);
     let refused = refused_at_once(cluster, "shipping_handler", "audit");
